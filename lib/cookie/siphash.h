@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef SIPHASH_H
+#define SIPHASH_H
+
+/**
+ * @file
+ * SipHash (Aumasson, Bernstein 2012): a keyed hash an attacker cannot steer.
+ *
+ * SipHash-1-3 places connections in tables, where only a few bits are ever visible; SipHash-2-4
+ * makes initial sequence numbers and, later, cookies, where the output itself is sent.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tcp/flow_key.h"
+
+struct siphash_key {
+	uint64_t k0;
+	uint64_t k1;
+};
+
+/** SipHash-2-4 of any bytes. */
+uint64_t siphash_24(const struct siphash_key *key, const void *data, size_t length);
+
+/** SipHash-1-3 of any bytes. */
+uint64_t siphash_13(const struct siphash_key *key, const void *data, size_t length);
+
+/** SipHash-1-3 of a flow key: equal to siphash_13(key, flow, 20), unrolled. */
+uint64_t siphash_flow(const struct siphash_key *key, const struct flow_key *flow);
+
+/** siphash_flow() of @p n keys; the fastest way this CPU has, chosen at the first call. */
+void siphash_flow_bulk(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
+		uint64_t hashes[]);
+
+#endif /* SIPHASH_H */

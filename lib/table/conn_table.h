@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef CONN_TABLE_H
+#define CONN_TABLE_H
+
+/**
+ * @file
+ * The connections one worker owns, found by flow key, a burst at a time.
+ *
+ * One lcore creates, reads and writes a table; nothing here locks because nothing here is shared.
+ * Steering sends every packet of a flow to the same worker, so a key lives in exactly one table.
+ * Other threads ask the owner through its mailbox.
+ *
+ * A bucket is one cache line of ten 16-bit tags and 32-bit slots; each key may live in either of
+ * two buckets, and when both are full the insertion is refused and counted, never chained: a
+ * lookup costs at most two buckets and, for a hit, one connection line.  Nothing is moved after
+ * insertion, so a slot names a connection for its whole life.  The hash is keyed (siphash.h):
+ * without the key nobody can aim at a bucket.
+ *
+ * Memory: a 64-byte line and a 24-byte tail per connection, and a bucket per eight connections:
+ * 96 bytes, index included.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+
+#include "cookie/siphash.h"
+#include "respond/respond.h"
+#include "tcp/flow_key.h"
+#include "tcp/tcp_conn.h"
+
+#define CONN_TABLE_BURST_MAX 64         /**< One bit of a hit mask per packet. */
+#define CONN_TABLE_NO_SLOT   UINT32_MAX /**< No connection. */
+
+/** One connection.  Key first: the line that proves the match is the line we use. */
+struct conn {
+	struct flow_key key; /**< Who; compared in full after the tag matches. */
+	struct tcp_conn tcp; /**< Where in its life; only tcp_step() and tcp_output change it. */
+	uint32_t timer_next; /**< Timer wheel links, slots rather than pointers. */
+	uint32_t timer_prev;
+	uint32_t timer_deadline_ms; /**< When the timeout is due; written per packet. */
+} __rte_aligned(64);
+
+_Static_assert(sizeof(struct conn) == 64, "a connection fills one cache line");
+
+/** What opening, closing and acknowledging do not need: in a parallel array, same slot. */
+struct conn_tail {
+	uint8_t peer_mac[6]; /**< Where the peer's frames came from; for what timers send. */
+	uint8_t port;        /**< The engine port the connection lives on. */
+	uint8_t ssthresh;    /**< struct tcp_sender, spread to fit. */
+	uint32_t recover;
+	struct respond_conn respond; /**< The responder's state. */
+};
+
+_Static_assert(sizeof(struct conn_tail) == 24, "96 bytes a connection with its share of index");
+
+struct conn_table;
+
+/** Bytes conn_table_init() needs for @p capacity connections, a multiple of 64; 0 if capacity is 0.
+ */
+size_t conn_table_footprint(uint32_t capacity);
+
+/**
+ * Lay an empty table out in @p memory.
+ *
+ * @param memory
+ *   conn_table_footprint(capacity) bytes, 64-byte aligned; the caller allocates, keeps, frees it.
+ *   Need not be zeroed.
+ * @param key
+ *   Copied; must be random and secret.
+ */
+struct conn_table *conn_table_init(void *memory, uint32_t capacity, const struct siphash_key *key);
+
+/** Hash a burst of keys with the table's key. */
+void conn_table_hash_bulk(const struct conn_table *table, const struct flow_key keys[],
+		unsigned int n, uint64_t hashes[]);
+
+/**
+ * Find a burst of connections.
+ *
+ * @param hashes
+ *   One per key, from conn_table_hash_bulk().
+ * @param n
+ *   How many keys, at most CONN_TABLE_BURST_MAX.
+ * @param conns
+ *   Filled where a key is found; NULL elsewhere.
+ * @return
+ *   A mask with bit i set when keys[i] was found.
+ */
+uint64_t conn_table_lookup_bulk(const struct conn_table *table, const struct flow_key keys[],
+		const uint64_t hashes[], unsigned int n, struct conn *conns[]);
+
+/** Find one connection, or NULL. */
+struct conn *conn_table_lookup(
+		const struct conn_table *table, const struct flow_key *key, uint64_t hash);
+
+/**
+ * Add a key that is not in the table; into the emptier of its two buckets.
+ *
+ * @return
+ *   The connection: key set, everything else zero, and its tail zero; NULL when both buckets or
+ *   the table are full.
+ */
+struct conn *conn_table_insert(struct conn_table *table, const struct flow_key *key, uint64_t hash);
+
+/** Forget a connection; the pointer is dead on return.  It must not be in a timer wheel. */
+void conn_table_remove(struct conn_table *table, struct conn *conn, uint64_t hash);
+
+/** The hash of a connection's key; for removals that no packet caused. */
+uint64_t conn_table_hash(const struct conn_table *table, const struct flow_key *key);
+
+/** The slot of a connection, below conn_table_capacity(). */
+uint32_t conn_table_slot(const struct conn_table *table, const struct conn *conn);
+
+/** The connection in a slot, or NULL when the slot is free. */
+struct conn *conn_table_at(const struct conn_table *table, uint32_t slot);
+
+/** All lines, for the timer wheel. */
+struct conn *conn_table_conns(const struct conn_table *table);
+
+/** The tail of a connection. */
+struct conn_tail *conn_table_tail(const struct conn_table *table, const struct conn *conn);
+
+uint32_t conn_table_count(const struct conn_table *table);
+uint32_t conn_table_capacity(const struct conn_table *table);
+
+#endif /* CONN_TABLE_H */

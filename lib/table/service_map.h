@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef SERVICE_MAP_H
+#define SERVICE_MAP_H
+
+/**
+ * @file
+ * Our addresses, and which service listens where: built once, then read by every worker.
+ *
+ * Open addressing over a few hundred entries at most, half empty; one probe sequence answers both
+ * "is this address ours" and "which service".  Keys come from our own settings, so the hash needs
+ * no secret.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_byteorder.h>
+
+#define SERVICE_MAP_NONE    UINT16_MAX       /**< The address is ours, but nobody listens there. */
+#define SERVICE_MAP_FOREIGN (UINT16_MAX - 1) /**< The address is not ours. */
+
+struct service_map;
+
+/** Bytes for @p entries addresses and listeners together. */
+size_t service_map_footprint(unsigned int entries);
+
+/** Lay an empty map out in @p memory, the caller's. */
+struct service_map *service_map_init(void *memory, unsigned int entries);
+
+/**
+ * Say that @p address (16 bytes, IPv4-mapped) is ours.
+ *
+ * @return 0, or -ENOSPC; adding it again is fine.
+ */
+int service_map_add_address(struct service_map *map, const uint8_t address[16]);
+
+/**
+ * Say that @p service listens at @p address and @p port; the address becomes ours.
+ *
+ * @return 0, -EEXIST when another service has it, or -ENOSPC.
+ */
+int service_map_add_listener(struct service_map *map, const uint8_t address[16], rte_be16_t port,
+		uint16_t service);
+
+/** Whether the address is ours. */
+bool service_map_is_ours(const struct service_map *map, const uint8_t address[16]);
+
+/** The service at an address and port, SERVICE_MAP_NONE, or SERVICE_MAP_FOREIGN. */
+uint16_t service_map_lookup(
+		const struct service_map *map, const uint8_t address[16], rte_be16_t port);
+
+#endif /* SERVICE_MAP_H */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef PARSE_H
+#define PARSE_H
+
+/**
+ * @file
+ * From the bytes of a frame to values: every length and every checksum is checked here, once.
+ *
+ * Ethernet, at most one 802.1Q tag, IPv4 (options skipped, source routes refused), IPv6 (hop-by-hop
+ * and destination options skipped, at most 4 extension headers), TCP, ARP, ICMP, ICMPv6.  Fragments
+ * are refused, also an IPv6 atomic one.  The result names offsets into the frame, which the caller
+ * keeps contiguous.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_byteorder.h>
+
+#include "observe/counters.h"
+#include "tcp/tcp_segment.h"
+
+/** What a frame is. */
+enum frame_kind {
+	FRAME_TCP,
+	FRAME_ARP,
+	FRAME_ICMP,  /**< ICMP over IPv4, checksum verified. */
+	FRAME_ICMP6, /**< ICMPv6, checksum verified; neighbour discovery too. */
+};
+
+enum frame_flag {
+	FRAME_GROUP = 0x01,   /**< The Ethernet destination is a broadcast or multicast address. */
+	FRAME_PARTIAL = 0x02, /**< The TCP checksum field held only the pseudo-header's sum. */
+	FRAME_TAGGED = 0x04,  /**< An 802.1Q tag was there. */
+};
+
+/** What parse_frame() may leave out and must let pass; from the port's capabilities. */
+enum parse_flag {
+	PARSE_IP_CHECKSUM_GOOD = 0x01,  /**< The NIC verified the IPv4 header checksum. */
+	PARSE_TCP_CHECKSUM_GOOD = 0x02, /**< The NIC verified the TCP checksum. */
+	PARSE_PARTIAL_ALLOWED = 0x04,   /**< Accept the local kernel's unfinished TCP checksums. */
+};
+
+struct frame {
+	uint16_t l3_offset; /**< First byte of the IP or ARP header: 14 or 18. */
+	uint16_t l4_offset; /**< First byte of the TCP or ICMP header. */
+	uint16_t l4_length; /**< Bytes from there to the end of the IP packet; padding is not in. */
+	uint16_t vlan;      /**< VLAN identifier, with FRAME_TAGGED; 0 for a priority tag. */
+	uint8_t kind;       /**< enum frame_kind */
+	uint8_t family;     /**< 4 or 6; 0 for ARP. */
+	uint8_t flags;      /**< enum frame_flag */
+	uint8_t traffic_class; /**< TOS or traffic class, ECN in the low two bits. */
+};
+
+/**
+ * Parse one frame.
+ *
+ * @param data
+ *   The frame from its Ethernet header on; @p length readable bytes.
+ * @param flags
+ *   enum parse_flag bits.
+ * @param segment
+ *   Filled when the frame is TCP.
+ * @return
+ *   DROP_NONE, or the one reason why the frame is refused (then @p frame holds what was learnt).
+ *   Addresses are not judged, except those that may never be a TCP source (bad_source): multicast,
+ *   broadcast, loopback, unspecified, or equal to destination with equal ports (land).
+ */
+enum counter parse_frame(const uint8_t *data, uint32_t length, unsigned int flags,
+		struct frame *frame, struct tcp_segment *segment);
+
+/** Copy the source address of an IP frame, IPv4-mapped. */
+void parse_source(const uint8_t *data, const struct frame *frame, uint8_t address[16]);
+
+/** Copy the destination address of an IP frame, IPv4-mapped. */
+void parse_destination(const uint8_t *data, const struct frame *frame, uint8_t address[16]);
+
+/**
+ * A hash that is the same for every packet of a TCP flow, for choosing its owner in software.
+ *
+ * Looks at lengths itself, and answers 0 for anything that is not TCP over IP or is cut off; it
+ * does not verify checksums.  Not keyed: it steers, it does not place.
+ */
+uint32_t parse_steering_hash(const uint8_t *data, uint32_t length);
+
+/** The same hash from a connection's two ends; addresses 16 bytes, IPv4-mapped. */
+uint32_t parse_steering_hash_of(const uint8_t remote[16], const uint8_t local[16],
+		rte_be16_t remote_port, rte_be16_t local_port);
+
+#endif /* PARSE_H */
