@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+#
+# Which Debian packages handfast needs and what each is for; sourced by ./run and ./test.
+#
+# DPDK's drivers and mempool handlers are plugins that it opens by name at run time: no linker and
+# no dpkg-shlibdeps sees them, and without them the engine finds no port and no packet memory.
+# So they are named one by one, although libdpdk-dev happens to bring them along today.
+
+# name, then the reason that is printed when it is missing
+# shellcheck disable=SC2034  # used by the scripts that source this
+packages_to_run=(
+	"build-essential          C compiler and C library"
+	"meson                    build system"
+	"ninja-build              build system"
+	"pkg-config               finds the libraries"
+	"libdpdk-dev              DPDK"
+	"librte-bus-pci23         DPDK plugin: physical NICs"
+	"librte-bus-vdev23        DPDK plugin: software devices"
+	"librte-mempool-ring23    DPDK plugin: packet memory"
+	"librte-meta-net          DPDK plugins: drivers of physical NICs"
+	"librte-net-af-packet23   DPDK plugin: veth:NAME,mode=af_packet"
+	"librte-net-af-xdp23      DPDK plugin: veth:NAME"
+	"librte-net-memif23       DPDK plugin: memif:"
+	"librte-net-null23        DPDK plugin: null:"
+	"librte-net-pcap23        DPDK plugin: pcap:IN,OUT"
+	"librte-net-ring23        DPDK plugin: ring:"
+	"librte-net-tap23         DPDK plugin: tap:NAME"
+	"librte-net-vhost23       DPDK plugin: vhost:"
+	"librte-net-virtio23      DPDK plugin: the other end of vhost:"
+	"libnuma-dev              memory on the worker's node"
+	"libyaml-dev              configuration files"
+	"libjansson-dev           JSON output"
+	"python3                  the demo"
+	"iproute2                 the demo's network namespaces"
+	"curl                     the demo's first client"
+	"apache2-utils            ab, the demo's second client"
+)
+
+# shellcheck disable=SC2034
+packages_to_test=(
+	"clang                    second compiler, fuzzing"
+	"libclang-rt-14-dev       sanitizers and libFuzzer for clang"
+	"clang-format             style check"
+	"libcmocka-dev            unit tests"
+	"libpcap-dev              capture files in tests"
+	"tshark                   judges the captures"
+	"tcpdump                  takes the captures"
+	"wrk                      load with keep-alive"
+	"ethtool                  checksum offloads of veths"
+	"nginx-light              a server nobody here wrote"
+	"hping3                   odd TCP flags"
+	"nmap                     odd TCP flags"
+	"python3-scapy            hostile packets"
+	"dpdk                     dpdk-testpmd and dpdk-telemetry.py"
+	"shellcheck               shell style"
+)
+
+# Print the entries of the given list whose package is not installed.
+packages_missing()
+{
+	local entry name
+	for entry in "$@"; do
+		name=${entry%% *}
+		[ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] ||
+			printf '%s\n' "$entry"
+	done
+}
+
+# Install what is missing of the given list.  Fails, having said what to do, when it cannot.
+packages_install()
+{
+	local entry log missing names=()
+
+	if ! command -v dpkg-query >/dev/null; then
+		echo "This is no Debian system: cannot look for packages; going on with what is there."
+		return 0
+	fi
+	mapfile -t missing < <(packages_missing "$@")
+	[ ${#missing[@]} -gt 0 ] || return 0
+
+	echo "Missing Debian packages:"
+	for entry in "${missing[@]}"; do
+		names+=("${entry%% *}")
+		printf '  %s\n' "$entry"
+	done
+	if [ "$(id -u)" != 0 ]; then
+		echo "Only root can install them:"
+		echo "  sudo apt-get update && sudo apt-get install --no-install-recommends ${names[*]}"
+		return 6
+	fi
+
+	log=$(mktemp /tmp/handfast-apt.XXXXXX)
+	echo "Installing them with apt-get (log: $log) ..."
+	if ! { apt-get update && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y --no-install-recommends "${names[@]}"; } >"$log" 2>&1 </dev/null; then
+		tail -n 20 "$log"
+		echo "apt-get failed; the lines above say why. Look at the network and"
+		echo "/etc/apt/sources.list, then start this again."
+		return 1
+	fi
+	rm -f "$log"
+	echo "Installed ${#names[@]} packages."
+}
