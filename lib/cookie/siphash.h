@@ -11,6 +11,7 @@
  * makes initial sequence numbers and, later, cookies, where the output itself is sent.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,5 +34,20 @@ uint64_t siphash_flow(const struct siphash_key *key, const struct flow_key *flow
 /** siphash_flow() of @p n keys; the fastest way this CPU has, chosen at the first call. */
 void siphash_flow_bulk(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
 		uint64_t hashes[]);
+
+/** The ways siphash_flow_bulk() chooses from, slowest first. */
+enum siphash_path {
+	SIPHASH_SCALAR, /**< One key after the other; every CPU. */
+	SIPHASH_AVX2,   /**< Eight keys at a time, as two vectors of four. */
+	SIPHASH_AVX512, /**< Sixteen keys at a time, as two vectors of eight. */
+	SIPHASH_PATHS,
+};
+
+/** Whether this CPU can run @p path. */
+bool siphash_path_available(enum siphash_path path);
+
+/** siphash_flow_bulk() by one available path, for tests and benchmarks. */
+void siphash_flow_bulk_by(enum siphash_path path, const struct siphash_key *key,
+		const struct flow_key flows[], unsigned int n, uint64_t hashes[]);
 
 #endif /* SIPHASH_H */

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * SipHash, one message at a time and many flow keys at a time.
+ *
+ * A round is a chain of dependent additions, rotations and exclusive ors, so one message leaves
+ * most of a core idle.  The bulk versions put one key in each 64-bit lane and run two vectors side
+ * by side, which hides the chain's latency; what is left over is hashed one by one.  They are
+ * compiled for their instruction set by attribute and chosen at run time, so that one binary
+ * serves every CPU.
+ *
+ * Not constant in time over lengths; keys are never used as addresses or branch conditions.
+ */
+
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_vect.h>
+
+#include "cookie/siphash.h"
+
+/* "somepseudorandomlygeneratedbytes", as the specification has it. */
+#define INIT_0 UINT64_C(0x736f6d6570736575)
+#define INIT_1 UINT64_C(0x646f72616e646f6d)
+#define INIT_2 UINT64_C(0x6c7967656e657261)
+#define INIT_3 UINT64_C(0x7465646279746573)
+
+/* The last word of a message carries its length in the top byte. */
+#define FLOW_LENGTH_WORD ((uint64_t)sizeof(struct flow_key) << 56)
+
+struct sip {
+	uint64_t v0, v1, v2, v3;
+};
+
+static inline uint64_t
+rotate(uint64_t word, unsigned int bits)
+{
+	return word << bits | word >> (64 - bits);
+}
+
+static inline uint64_t
+load_64(const void *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return rte_le_to_cpu_64(word);
+}
+
+static inline struct sip
+sip_start(const struct siphash_key *key)
+{
+	return (struct sip){key->k0 ^ INIT_0, key->k1 ^ INIT_1, key->k0 ^ INIT_2, key->k1 ^ INIT_3};
+}
+
+static inline void
+sip_round(struct sip *s)
+{
+	s->v0 += s->v1;
+	s->v2 += s->v3;
+	s->v1 = rotate(s->v1, 13) ^ s->v0;
+	s->v3 = rotate(s->v3, 16) ^ s->v2;
+	s->v0 = rotate(s->v0, 32);
+	s->v2 += s->v1;
+	s->v0 += s->v3;
+	s->v1 = rotate(s->v1, 17) ^ s->v2;
+	s->v3 = rotate(s->v3, 21) ^ s->v0;
+	s->v2 = rotate(s->v2, 32);
+}
+
+static inline void
+sip_compress(struct sip *s, uint64_t word, unsigned int rounds)
+{
+	s->v3 ^= word;
+	for (unsigned int i = 0; i < rounds; i++)
+		sip_round(s);
+	s->v0 ^= word;
+}
+
+static inline uint64_t
+sip_finish(struct sip *s, unsigned int rounds)
+{
+	s->v2 ^= 0xff;
+	for (unsigned int i = 0; i < rounds; i++)
+		sip_round(s);
+	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+static inline uint64_t
+sip_message(const struct siphash_key *key, const uint8_t *bytes, size_t length,
+		unsigned int compress_rounds, unsigned int finish_rounds)
+{
+	const uint8_t *end = bytes + (length & ~(size_t)7);
+	uint64_t last = (uint64_t)length << 56;
+	struct sip s = sip_start(key);
+
+	for (; bytes != end; bytes += 8)
+		sip_compress(&s, load_64(bytes), compress_rounds);
+	for (unsigned int i = 0; i < (length & 7); i++)
+		last |= (uint64_t)end[i] << (8 * i);
+	sip_compress(&s, last, compress_rounds);
+	return sip_finish(&s, finish_rounds);
+}
+
+uint64_t
+siphash_24(const struct siphash_key *key, const void *data, size_t length)
+{
+	return sip_message(key, data, length, 2, 4);
+}
+
+uint64_t
+siphash_13(const struct siphash_key *key, const void *data, size_t length)
+{
+	return sip_message(key, data, length, 1, 3);
+}
+
+/* Three words; the third is read four bytes early, so that no byte after the key is touched. */
+static inline uint64_t
+flow_hash(const struct siphash_key *key, const struct flow_key *flow)
+{
+	const uint8_t *bytes = (const uint8_t *)flow;
+	struct sip s = sip_start(key);
+
+	sip_compress(&s, load_64(bytes), 1);
+	sip_compress(&s, load_64(bytes + 8), 1);
+	sip_compress(&s, load_64(bytes + 12) >> 32 | FLOW_LENGTH_WORD, 1);
+	return sip_finish(&s, 3);
+}
+
+uint64_t
+siphash_flow(const struct siphash_key *key, const struct flow_key *flow)
+{
+	return flow_hash(key, flow);
+}
+
+static void
+bulk_scalar(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
+		uint64_t hashes[])
+{
+	for (unsigned int i = 0; i < n; i++)
+		hashes[i] = flow_hash(key, &flows[i]);
+}
+
+#ifdef RTE_ARCH_X86_64
+
+#define AVX2   __attribute__((target("avx2")))
+#define AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
+
+struct sip_4 {
+	__m256i v0, v1, v2, v3;
+};
+
+AVX2 static inline __m256i
+rotate_4(__m256i word, int bits)
+{
+	return _mm256_or_si256(_mm256_slli_epi64(word, bits), _mm256_srli_epi64(word, 64 - bits));
+}
+
+AVX2 static inline void
+sip_round_4(struct sip_4 *s)
+{
+	const __m256i rotate_16 = _mm256_broadcastsi128_si256(
+			_mm_setr_epi8(6, 7, 0, 1, 2, 3, 4, 5, 14, 15, 8, 9, 10, 11, 12, 13));
+
+	s->v0 = _mm256_add_epi64(s->v0, s->v1);
+	s->v2 = _mm256_add_epi64(s->v2, s->v3);
+	s->v1 = _mm256_xor_si256(rotate_4(s->v1, 13), s->v0);
+	s->v3 = _mm256_xor_si256(_mm256_shuffle_epi8(s->v3, rotate_16), s->v2);
+	s->v0 = _mm256_shuffle_epi32(s->v0, _MM_SHUFFLE(2, 3, 0, 1));
+	s->v2 = _mm256_add_epi64(s->v2, s->v1);
+	s->v0 = _mm256_add_epi64(s->v0, s->v3);
+	s->v1 = _mm256_xor_si256(rotate_4(s->v1, 17), s->v2);
+	s->v3 = _mm256_xor_si256(rotate_4(s->v3, 21), s->v0);
+	s->v2 = _mm256_shuffle_epi32(s->v2, _MM_SHUFFLE(2, 3, 0, 1));
+}
+
+/* The words at one offset of four keys, twenty bytes apart. */
+AVX2 static inline __m256i
+words_4(const struct flow_key flows[], size_t offset)
+{
+	const uint8_t *bytes = (const uint8_t *)flows + offset;
+
+	return _mm256_set_epi64x((long long)load_64(bytes + 60), (long long)load_64(bytes + 40),
+			(long long)load_64(bytes + 20), (long long)load_64(bytes));
+}
+
+AVX2 static inline void
+sip_compress_4(struct sip_4 s[2], __m256i words_a, __m256i words_b)
+{
+	s[0].v3 = _mm256_xor_si256(s[0].v3, words_a);
+	s[1].v3 = _mm256_xor_si256(s[1].v3, words_b);
+	sip_round_4(&s[0]);
+	sip_round_4(&s[1]);
+	s[0].v0 = _mm256_xor_si256(s[0].v0, words_a);
+	s[1].v0 = _mm256_xor_si256(s[1].v0, words_b);
+}
+
+AVX2 static inline __m256i
+last_words_4(const struct flow_key flows[])
+{
+	return _mm256_or_si256(_mm256_srli_epi64(words_4(flows, 12), 32),
+			_mm256_set1_epi64x((long long)FLOW_LENGTH_WORD));
+}
+
+AVX2 static inline __m256i
+sip_sum_4(const struct sip_4 *s)
+{
+	return _mm256_xor_si256(_mm256_xor_si256(s->v0, s->v1), _mm256_xor_si256(s->v2, s->v3));
+}
+
+AVX2 static void
+bulk_avx2(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
+		uint64_t hashes[])
+{
+	const struct sip start = sip_start(key);
+	const __m256i finish = _mm256_set1_epi64x(0xff);
+	unsigned int i;
+
+	for (i = 0; i + 8 <= n; i += 8) {
+		const struct flow_key *a = &flows[i];
+		const struct flow_key *b = &flows[i + 4];
+		struct sip_4 s[2];
+
+		s[0].v0 = _mm256_set1_epi64x((long long)start.v0);
+		s[0].v1 = _mm256_set1_epi64x((long long)start.v1);
+		s[0].v2 = _mm256_set1_epi64x((long long)start.v2);
+		s[0].v3 = _mm256_set1_epi64x((long long)start.v3);
+		s[1] = s[0];
+		sip_compress_4(s, words_4(a, 0), words_4(b, 0));
+		sip_compress_4(s, words_4(a, 8), words_4(b, 8));
+		sip_compress_4(s, last_words_4(a), last_words_4(b));
+		s[0].v2 = _mm256_xor_si256(s[0].v2, finish);
+		s[1].v2 = _mm256_xor_si256(s[1].v2, finish);
+		for (unsigned int round = 0; round < 3; round++) {
+			sip_round_4(&s[0]);
+			sip_round_4(&s[1]);
+		}
+		_mm256_storeu_si256((__m256i *)&hashes[i], sip_sum_4(&s[0]));
+		_mm256_storeu_si256((__m256i *)&hashes[i + 4], sip_sum_4(&s[1]));
+	}
+	bulk_scalar(key, flows + i, n - i, hashes + i);
+}
+
+struct sip_8 {
+	__m512i v0, v1, v2, v3;
+};
+
+AVX512 static inline void
+sip_round_8(struct sip_8 *s)
+{
+	s->v0 = _mm512_add_epi64(s->v0, s->v1);
+	s->v2 = _mm512_add_epi64(s->v2, s->v3);
+	s->v1 = _mm512_xor_si512(_mm512_rol_epi64(s->v1, 13), s->v0);
+	s->v3 = _mm512_xor_si512(_mm512_rol_epi64(s->v3, 16), s->v2);
+	s->v0 = _mm512_rol_epi64(s->v0, 32);
+	s->v2 = _mm512_add_epi64(s->v2, s->v1);
+	s->v0 = _mm512_add_epi64(s->v0, s->v3);
+	s->v1 = _mm512_xor_si512(_mm512_rol_epi64(s->v1, 17), s->v2);
+	s->v3 = _mm512_xor_si512(_mm512_rol_epi64(s->v3, 21), s->v0);
+	s->v2 = _mm512_rol_epi64(s->v2, 32);
+}
+
+AVX512 static inline __m512i
+words_8(const struct flow_key flows[], size_t offset)
+{
+	const uint8_t *bytes = (const uint8_t *)flows + offset;
+
+	return _mm512_set_epi64((long long)load_64(bytes + 140), (long long)load_64(bytes + 120),
+			(long long)load_64(bytes + 100), (long long)load_64(bytes + 80),
+			(long long)load_64(bytes + 60), (long long)load_64(bytes + 40),
+			(long long)load_64(bytes + 20), (long long)load_64(bytes));
+}
+
+AVX512 static inline __m512i
+last_words_8(const struct flow_key flows[])
+{
+	return _mm512_or_si512(_mm512_srli_epi64(words_8(flows, 12), 32),
+			_mm512_set1_epi64((long long)FLOW_LENGTH_WORD));
+}
+
+AVX512 static inline void
+sip_compress_8(struct sip_8 s[2], __m512i words_a, __m512i words_b)
+{
+	s[0].v3 = _mm512_xor_si512(s[0].v3, words_a);
+	s[1].v3 = _mm512_xor_si512(s[1].v3, words_b);
+	sip_round_8(&s[0]);
+	sip_round_8(&s[1]);
+	s[0].v0 = _mm512_xor_si512(s[0].v0, words_a);
+	s[1].v0 = _mm512_xor_si512(s[1].v0, words_b);
+}
+
+AVX512 static inline __m512i
+sip_sum_8(const struct sip_8 *s)
+{
+	return _mm512_xor_si512(_mm512_xor_si512(s->v0, s->v1), _mm512_xor_si512(s->v2, s->v3));
+}
+
+AVX512 static void
+bulk_avx512(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
+		uint64_t hashes[])
+{
+	const struct sip start = sip_start(key);
+	const __m512i finish = _mm512_set1_epi64(0xff);
+	unsigned int i;
+
+	for (i = 0; i + 16 <= n; i += 16) {
+		const struct flow_key *a = &flows[i];
+		const struct flow_key *b = &flows[i + 8];
+		struct sip_8 s[2];
+
+		s[0].v0 = _mm512_set1_epi64((long long)start.v0);
+		s[0].v1 = _mm512_set1_epi64((long long)start.v1);
+		s[0].v2 = _mm512_set1_epi64((long long)start.v2);
+		s[0].v3 = _mm512_set1_epi64((long long)start.v3);
+		s[1] = s[0];
+		sip_compress_8(s, words_8(a, 0), words_8(b, 0));
+		sip_compress_8(s, words_8(a, 8), words_8(b, 8));
+		sip_compress_8(s, last_words_8(a), last_words_8(b));
+		s[0].v2 = _mm512_xor_si512(s[0].v2, finish);
+		s[1].v2 = _mm512_xor_si512(s[1].v2, finish);
+		for (unsigned int round = 0; round < 3; round++) {
+			sip_round_8(&s[0]);
+			sip_round_8(&s[1]);
+		}
+		_mm512_storeu_si512(&hashes[i], sip_sum_8(&s[0]));
+		_mm512_storeu_si512(&hashes[i + 8], sip_sum_8(&s[1]));
+	}
+	bulk_avx2(key, flows + i, n - i, hashes + i);
+}
+
+bool
+siphash_path_available(enum siphash_path path)
+{
+	bool avx2 = __builtin_cpu_supports("avx2");
+
+	switch (path) {
+	case SIPHASH_AVX512:
+		return avx2 && __builtin_cpu_supports("avx512f") &&
+		       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+	case SIPHASH_AVX2:
+		return avx2;
+	default:
+		return path == SIPHASH_SCALAR;
+	}
+}
+
+#else
+
+#define bulk_avx2   bulk_scalar
+#define bulk_avx512 bulk_scalar
+
+bool
+siphash_path_available(enum siphash_path path)
+{
+	return path == SIPHASH_SCALAR;
+}
+
+#endif
+
+typedef void (*bulk_function)(const struct siphash_key *key, const struct flow_key flows[],
+		unsigned int n, uint64_t hashes[]);
+
+static const bulk_function bulk_paths[SIPHASH_PATHS] = {
+		[SIPHASH_SCALAR] = bulk_scalar,
+		[SIPHASH_AVX2] = bulk_avx2,
+		[SIPHASH_AVX512] = bulk_avx512,
+};
+
+void
+siphash_flow_bulk_by(enum siphash_path path, const struct siphash_key *key,
+		const struct flow_key flows[], unsigned int n, uint64_t hashes[])
+{
+	bulk_paths[path](key, flows, n, hashes);
+}
+
+static void bulk_choose(const struct siphash_key *key, const struct flow_key flows[],
+		unsigned int n, uint64_t hashes[]);
+
+/* Every thread that chooses, chooses the same, so a relaxed store is enough. */
+static bulk_function bulk_chosen = bulk_choose;
+
+static void
+bulk_choose(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
+		uint64_t hashes[])
+{
+	enum siphash_path path = SIPHASH_PATHS - 1;
+
+	while (!siphash_path_available(path))
+		path--;
+	__atomic_store_n(&bulk_chosen, bulk_paths[path], __ATOMIC_RELAXED);
+	bulk_paths[path](key, flows, n, hashes);
+}
+
+void
+siphash_flow_bulk(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
+		uint64_t hashes[])
+{
+	__atomic_load_n(&bulk_chosen, __ATOMIC_RELAXED)(key, flows, n, hashes);
+}
