@@ -12,10 +12,11 @@
  * Other threads ask the owner through its mailbox.
  *
  * A bucket is one cache line of ten 16-bit tags and 32-bit slots; each key may live in either of
- * two buckets, and when both are full the insertion is refused and counted, never chained: a
- * lookup costs at most two buckets and, for a hit, one connection line.  Nothing is moved after
- * insertion, so a slot names a connection for its whole life.  The hash is keyed (siphash.h):
- * without the key nobody can aim at a bucket.
+ * two buckets, and when both are full and nobody in them can change over, the insertion is refused,
+ * never chained: a lookup costs at most two buckets and, for a hit, one connection line.  A
+ * connection is never moved, so a slot names it for its whole life.  The hash is keyed
+ * (siphash.h): without the key nobody can aim at a bucket.  Bits 48 to 63 of a hash have no part in
+ * placement and may be shown to the world.
  *
  * Memory: a 64-byte line and a 24-byte tail per connection, and a bucket per eight connections:
  * 96 bytes, index included.
@@ -68,7 +69,7 @@ size_t conn_table_footprint(uint32_t capacity);
  *
  * @param memory
  *   conn_table_footprint(capacity) bytes, 64-byte aligned; the caller allocates, keeps, frees it.
- *   Need not be zeroed.
+ *   Need not be zeroed; only the index is written, the rest when it is first used.
  * @param key
  *   Copied; must be random and secret.
  */
@@ -100,6 +101,10 @@ struct conn *conn_table_lookup(
 /**
  * Add a key that is not in the table; into the emptier of its two buckets.
  *
+ * @param key
+ *   Not all ones (the mark of a free slot; its address could be nobody's).
+ * @param hash
+ *   The key's, from conn_table_hash_bulk() or conn_table_hash().
  * @return
  *   The connection: key set, everything else zero, and its tail zero; NULL when both buckets or
  *   the table are full.

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * The connection table: an index of one-line buckets over an array of one-line connections.
+ *
+ * The buckets are two halves and a key has one bucket in each; it goes into the emptier one, the
+ * first when they are equal (Voecking's "always go left"), which keeps the fullest bucket within
+ * two or three of the mean.  Should both be full nevertheless, one resident moves to its other
+ * bucket: only its tag and slot move, the connection stays where it is.
+ *
+ * Where a key goes is decided by the low 48 bits of its hash only.  The upper 16 are left to the
+ * caller, who may show them to the world without telling anything about placement.
+ *
+ * A free slot's line holds a key that no connection has, and a link to the next free slot.  Slots
+ * that were never used are not on that list but above a high-water mark, so that laying out a
+ * table touches its buckets and no connection.
+ */
+
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_prefetch.h>
+#include <rte_vect.h>
+
+#include "table/conn_table.h"
+
+#define BUCKET_WAYS 10
+#define ALL_WAYS    ((1U << BUCKET_WAYS) - 1)
+
+/* Ways of both buckets in one mask: the second bucket's from this bit on. */
+#define SECOND_SHIFT 16
+
+#define TAG_EMPTY    0
+
+struct bucket {
+	uint16_t tag[BUCKET_WAYS]; /* TAG_EMPTY, or some bits of the hash. */
+	uint16_t reserved[2];
+	uint32_t slot[BUCKET_WAYS]; /* Valid where the tag is not empty. */
+} __rte_aligned(64);
+
+_Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
+_Static_assert(offsetof(struct bucket, slot) >= sizeof(uint16_t) * BUCKET_WAYS, "tags come first");
+
+struct conn_table {
+	struct siphash_key key;
+	struct bucket *buckets; /* The first half_size ones are the first half. */
+	struct conn *conns;
+	struct conn_tail *tails;
+	uint32_t half_size; /* Buckets in each half. */
+	uint32_t capacity;
+	uint32_t count;
+	uint32_t free_slot;  /* Head of the free list, linked by conn.timer_next. */
+	uint32_t high_water; /* Slots from here on were never used. */
+} __rte_aligned(64);
+
+/* The key of free lines: its address is multicast, so no connection has it. */
+static const struct flow_key free_key = {
+		.address = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+				0xff, 0xff, 0xff, 0xff},
+		.port = 0xffff,
+		.endpoint = 0xffff,
+};
+
+static inline size_t
+round_to_line(size_t size)
+{
+	return RTE_ALIGN_CEIL(size, (size_t)64);
+}
+
+/*
+ * An eighth of a bucket per connection fills four ways in five.  Large tables do with a little
+ * less, which pays for the table's own line; small ones get some more, since their luck is worse.
+ */
+static uint32_t
+half_size_for(uint32_t capacity)
+{
+	return capacity / 16 - capacity / 4096 + 2;
+}
+
+static size_t
+buckets_size(uint32_t capacity)
+{
+	return (size_t)half_size_for(capacity) * 2 * sizeof(struct bucket);
+}
+
+size_t
+conn_table_footprint(uint32_t capacity)
+{
+	if (capacity == 0)
+		return 0;
+	return sizeof(struct conn_table) + buckets_size(capacity) +
+	       (size_t)capacity * sizeof(struct conn) +
+	       round_to_line((size_t)capacity * sizeof(struct conn_tail));
+}
+
+struct conn_table *
+conn_table_init(void *memory, uint32_t capacity, const struct siphash_key *key)
+{
+	struct conn_table *table = memory;
+	uint8_t *bytes = memory;
+
+	memset(table, 0, sizeof(*table));
+	table->key = *key;
+	table->capacity = capacity;
+	table->half_size = half_size_for(capacity);
+	table->free_slot = CONN_TABLE_NO_SLOT;
+	bytes += sizeof(*table);
+	table->buckets = (struct bucket *)bytes;
+	memset(table->buckets, 0, buckets_size(capacity));
+	bytes += buckets_size(capacity);
+	table->conns = (struct conn *)bytes;
+	bytes += (size_t)capacity * sizeof(struct conn);
+	table->tails = (struct conn_tail *)bytes;
+	return table;
+}
+
+void
+conn_table_hash_bulk(const struct conn_table *table, const struct flow_key keys[], unsigned int n,
+		uint64_t hashes[])
+{
+	siphash_flow_bulk(&table->key, keys, n, hashes);
+}
+
+uint64_t
+conn_table_hash(const struct conn_table *table, const struct flow_key *key)
+{
+	return siphash_flow(&table->key, key);
+}
+
+/* Scale a 32-bit fraction to [0, size) without a division. */
+static inline uint32_t
+scale(uint32_t fraction, uint32_t size)
+{
+	return (uint32_t)((uint64_t)fraction * size >> 32);
+}
+
+/*
+ * Each bucket comes from 24 bits of its own; the other's low bits only refine it, so that numbers
+ * of buckets near 2^24 are filled evenly too.
+ */
+static inline struct bucket *
+first_bucket(const struct conn_table *table, uint64_t hash)
+{
+	return &table->buckets[scale(
+			(uint32_t)(hash << 8 | (hash >> 24 & 0xff)), table->half_size)];
+}
+
+static inline struct bucket *
+second_bucket(const struct conn_table *table, uint64_t hash)
+{
+	return &table->buckets[table->half_size +
+			       scale((uint32_t)((hash >> 24) << 8 | (hash & 0xff)),
+					       table->half_size)];
+}
+
+/*
+ * Both buckets together take all 48 bits, so the tag mixes them: within one bucket, that is within
+ * equal bits of one half, it is as good as the other half.
+ */
+static inline uint16_t
+tag_of(uint64_t hash)
+{
+	uint16_t tag = (uint16_t)((hash << 16) * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+
+	return tag == TAG_EMPTY ? 1 : tag;
+}
+
+/* Bit w set where way w holds the tag. */
+static inline uint32_t
+ways_with_tag(const struct bucket *bucket, uint16_t tag)
+{
+#ifdef RTE_ARCH_X86_64
+	const __m128i *tags = (const __m128i *)bucket;
+	__m128i wanted = _mm_set1_epi16((short)tag);
+	__m128i equal = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(tags), wanted),
+			_mm_cmpeq_epi16(_mm_load_si128(tags + 1), wanted));
+
+	return (uint32_t)_mm_movemask_epi8(equal) & ALL_WAYS;
+#else
+	uint32_t ways = 0;
+
+	for (unsigned int way = 0; way < BUCKET_WAYS; way++)
+		ways |= (uint32_t)(bucket->tag[way] == tag) << way;
+	return ways;
+#endif
+}
+
+static inline uint32_t
+ways_of_hash(const struct conn_table *table, uint64_t hash)
+{
+	uint16_t tag = tag_of(hash);
+
+	return ways_with_tag(first_bucket(table, hash), tag) |
+	       ways_with_tag(second_bucket(table, hash), tag) << SECOND_SHIFT;
+}
+
+/* The connection that the lowest way of a mask names. */
+static inline struct conn *
+conn_of_ways(const struct conn_table *table, uint64_t hash, uint32_t ways)
+{
+	unsigned int way = rte_bsf32(ways);
+	const struct bucket *bucket =
+			way < SECOND_SHIFT ? first_bucket(table, hash) : second_bucket(table, hash);
+
+	return &table->conns[bucket->slot[way % SECOND_SHIFT]];
+}
+
+static inline struct conn *
+first_with_key(const struct conn_table *table, const struct flow_key *key, uint64_t hash,
+		uint32_t ways)
+{
+	for (; ways != 0; ways &= ways - 1) {
+		struct conn *conn = conn_of_ways(table, hash, ways);
+
+		if (likely(flow_key_equal(&conn->key, key)))
+			return conn;
+	}
+	return NULL;
+}
+
+/*
+ * Three passes, so that each waits for one cache miss and the burst shares it: fetch buckets;
+ * match tags and fetch candidates; compare keys.
+ */
+uint64_t
+conn_table_lookup_bulk(const struct conn_table *table, const struct flow_key keys[],
+		const uint64_t hashes[], unsigned int n, struct conn *conns[])
+{
+	uint32_t ways[CONN_TABLE_BURST_MAX];
+	uint64_t hits = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		rte_prefetch0(first_bucket(table, hashes[i]));
+		rte_prefetch0(second_bucket(table, hashes[i]));
+	}
+
+	for (unsigned int i = 0; i < n; i++) {
+		ways[i] = ways_of_hash(table, hashes[i]);
+		if (ways[i] != 0)
+			rte_prefetch0(conn_of_ways(table, hashes[i], ways[i]));
+	}
+
+	for (unsigned int i = 0; i < n; i++) {
+		conns[i] = first_with_key(table, &keys[i], hashes[i], ways[i]);
+		hits |= (uint64_t)(conns[i] != NULL) << i;
+	}
+	return hits;
+}
+
+struct conn *
+conn_table_lookup(const struct conn_table *table, const struct flow_key *key, uint64_t hash)
+{
+	return first_with_key(table, key, hash, ways_of_hash(table, hash));
+}
+
+static inline void
+bucket_set(struct bucket *bucket, uint32_t empty_ways, uint16_t tag, uint32_t slot)
+{
+	unsigned int way = rte_bsf32(empty_ways);
+
+	bucket->tag[way] = tag;
+	bucket->slot[way] = slot;
+}
+
+/*
+ * Make room in a full bucket by moving one resident to its other bucket; the ways that are empty
+ * then, 0 if none could move.  Costs up to ten connection lines, but is needed only when both
+ * buckets of a key are full, and nobody without the key can bring that about.
+ */
+static uint32_t
+bucket_make_room(const struct conn_table *table, struct bucket *bucket)
+{
+	for (unsigned int way = 0; way < BUCKET_WAYS; way++) {
+		uint32_t slot = bucket->slot[way];
+		uint64_t hash = conn_table_hash(table, &table->conns[slot].key);
+		struct bucket *other = first_bucket(table, hash);
+		uint32_t empty;
+
+		if (other == bucket)
+			other = second_bucket(table, hash);
+		empty = ways_with_tag(other, TAG_EMPTY);
+		if (empty != 0) {
+			bucket_set(other, empty, bucket->tag[way], slot);
+			bucket->tag[way] = TAG_EMPTY;
+			return 1U << way;
+		}
+	}
+	return 0;
+}
+
+/* The bucket a new key goes to and its empty ways, or NULL. */
+static inline struct bucket *
+bucket_for(const struct conn_table *table, uint64_t hash, uint32_t *empty)
+{
+	struct bucket *first = first_bucket(table, hash);
+	struct bucket *second = second_bucket(table, hash);
+	uint32_t empty_first = ways_with_tag(first, TAG_EMPTY);
+	uint32_t empty_second = ways_with_tag(second, TAG_EMPTY);
+	bool go_first = __builtin_popcount(empty_first) >= __builtin_popcount(empty_second);
+	struct bucket *bucket = go_first ? first : second;
+
+	*empty = go_first ? empty_first : empty_second;
+	if (unlikely(*empty == 0)) {
+		*empty = bucket_make_room(table, bucket);
+		if (*empty == 0)
+			bucket = NULL;
+	}
+	return bucket;
+}
+
+static inline uint32_t
+slot_take(struct conn_table *table)
+{
+	uint32_t slot = table->free_slot;
+
+	if (slot != CONN_TABLE_NO_SLOT)
+		table->free_slot = table->conns[slot].timer_next;
+	else
+		slot = table->high_water++;
+	return slot;
+}
+
+struct conn *
+conn_table_insert(struct conn_table *table, const struct flow_key *key, uint64_t hash)
+{
+	struct bucket *bucket;
+	struct conn *conn;
+	uint32_t empty;
+	uint32_t slot;
+
+	if (unlikely(table->count == table->capacity || flow_key_equal(key, &free_key)))
+		return NULL;
+	bucket = bucket_for(table, hash, &empty);
+	if (unlikely(bucket == NULL))
+		return NULL;
+	slot = slot_take(table);
+	bucket_set(bucket, empty, tag_of(hash), slot);
+	table->count++;
+	conn = &table->conns[slot];
+	memset(conn, 0, sizeof(*conn));
+	conn->key = *key;
+	memset(&table->tails[slot], 0, sizeof(table->tails[slot]));
+	return conn;
+}
+
+/* Empty the way that holds a slot; false if none does. */
+static inline bool
+bucket_clear(struct bucket *bucket, uint16_t tag, uint32_t slot)
+{
+	for (uint32_t ways = ways_with_tag(bucket, tag); ways != 0; ways &= ways - 1) {
+		unsigned int way = rte_bsf32(ways);
+
+		if (bucket->slot[way] == slot) {
+			bucket->tag[way] = TAG_EMPTY;
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+conn_table_remove(struct conn_table *table, struct conn *conn, uint64_t hash)
+{
+	uint32_t slot = conn_table_slot(table, conn);
+	uint16_t tag = tag_of(hash);
+
+	if (!bucket_clear(first_bucket(table, hash), tag, slot) &&
+			!bucket_clear(second_bucket(table, hash), tag, slot))
+		return;
+	conn->key = free_key;
+	conn->timer_next = table->free_slot;
+	table->free_slot = slot;
+	table->count--;
+}
+
+uint32_t
+conn_table_slot(const struct conn_table *table, const struct conn *conn)
+{
+	return (uint32_t)(conn - table->conns);
+}
+
+struct conn *
+conn_table_at(const struct conn_table *table, uint32_t slot)
+{
+	struct conn *conn = &table->conns[slot];
+
+	if (slot >= table->high_water || flow_key_equal(&conn->key, &free_key))
+		return NULL;
+	return conn;
+}
+
+struct conn *
+conn_table_conns(const struct conn_table *table)
+{
+	return table->conns;
+}
+
+struct conn_tail *
+conn_table_tail(const struct conn_table *table, const struct conn *conn)
+{
+	return &table->tails[conn_table_slot(table, conn)];
+}
+
+uint32_t
+conn_table_count(const struct conn_table *table)
+{
+	return table->count;
+}
+
+uint32_t
+conn_table_capacity(const struct conn_table *table)
+{
+	return table->capacity;
+}
