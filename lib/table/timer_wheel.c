@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * The timer wheel: one list of connections per tick, the deadline itself in the connection.
+ *
+ * Two minutes of ticks fit: TIME-WAIT and the longest retransmission timeout are reached without a
+ * second look.  The wheel knows only the next tick it has to look at, as milliseconds; since its
+ * size and its tick are powers of two, ticks keep their slots when the clock wraps.
+ *
+ * Links are slots of the table plus two; 0 in timer_prev says that a connection is in no list,
+ * which a fresh connection is.  A list is not sorted and its order means nothing.
+ */
+
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+#include <rte_prefetch.h>
+
+#include "table/timer_wheel.h"
+
+#define WHEEL_SLOTS 16384
+#define SLOT_MASK   (WHEEL_SLOTS - 1)
+#define WHEEL_MS    (WHEEL_SLOTS * TIMER_WHEEL_TICK_MS)
+
+_Static_assert(RTE_IS_POWER_OF_2(WHEEL_SLOTS) && RTE_IS_POWER_OF_2(TIMER_WHEEL_TICK_MS),
+		"ticks keep their slots when the clock wraps");
+_Static_assert(WHEEL_SLOTS <= UINT16_MAX + 1, "conn.tcp.timer_tick names a slot");
+
+#define LINK_NONE  0 /* As timer_prev: in no list.  As timer_next and head: the list ends. */
+#define LINK_HEAD  1 /* As timer_prev: the first of its list. */
+#define LINK_SHIFT 2 /* Other links are slots plus this. */
+
+/* Connections looked at for each one that may be returned. */
+#define LOOKS_PER_EXPIRY 4
+
+struct timer_wheel {
+	struct conn *conns;
+	uint32_t next_ms; /* The tick not yet finished, as its first millisecond. */
+	uint32_t head[WHEEL_SLOTS];
+} __rte_aligned(64);
+
+size_t
+timer_wheel_footprint(void)
+{
+	return sizeof(struct timer_wheel);
+}
+
+struct timer_wheel *
+timer_wheel_init(void *memory, struct conn_table *table, uint32_t now_ms)
+{
+	struct timer_wheel *wheel = memory;
+
+	memset(wheel, 0, sizeof(*wheel));
+	wheel->conns = conn_table_conns(table);
+	wheel->next_ms = RTE_ALIGN_FLOOR(now_ms, TIMER_WHEEL_TICK_MS);
+	return wheel;
+}
+
+static inline struct conn *
+conn_of_link(const struct timer_wheel *wheel, uint32_t link)
+{
+	return &wheel->conns[link - LINK_SHIFT];
+}
+
+static inline uint32_t
+slot_of(uint32_t tick_ms)
+{
+	return tick_ms / TIMER_WHEEL_TICK_MS & SLOT_MASK;
+}
+
+/* Ticks from the next one to the first that begins at or after the deadline, within the wheel. */
+static inline uint32_t
+ticks_until(const struct timer_wheel *wheel, uint32_t deadline_ms)
+{
+	int32_t ahead_ms = (int32_t)(deadline_ms - wheel->next_ms);
+
+	if (ahead_ms <= 0)
+		return 0;
+	if (ahead_ms >= WHEEL_MS - TIMER_WHEEL_TICK_MS)
+		return WHEEL_SLOTS - 1;
+	return ((uint32_t)ahead_ms + TIMER_WHEEL_TICK_MS - 1) / TIMER_WHEEL_TICK_MS;
+}
+
+static inline void
+conn_link(struct timer_wheel *wheel, struct conn *conn, uint32_t ticks)
+{
+	uint32_t slot = (slot_of(wheel->next_ms) + ticks) & SLOT_MASK;
+	uint32_t link = (uint32_t)(conn - wheel->conns) + LINK_SHIFT;
+	uint32_t first = wheel->head[slot];
+
+	conn->tcp.timer_tick = (uint16_t)slot;
+	conn->timer_next = first;
+	conn->timer_prev = LINK_HEAD;
+	if (first != LINK_NONE)
+		conn_of_link(wheel, first)->timer_prev = link;
+	wheel->head[slot] = link;
+}
+
+static inline void
+conn_unlink(struct timer_wheel *wheel, struct conn *conn)
+{
+	if (conn->timer_prev == LINK_HEAD)
+		wheel->head[conn->tcp.timer_tick] = conn->timer_next;
+	else
+		conn_of_link(wheel, conn->timer_prev)->timer_next = conn->timer_next;
+	if (conn->timer_next != LINK_NONE)
+		conn_of_link(wheel, conn->timer_next)->timer_prev = conn->timer_prev;
+	conn->timer_prev = LINK_NONE;
+	conn->timer_next = LINK_NONE;
+}
+
+void
+timer_wheel_schedule(struct timer_wheel *wheel, struct conn *conn, uint32_t deadline_ms)
+{
+	uint32_t ticks = ticks_until(wheel, deadline_ms);
+
+	conn->timer_deadline_ms = deadline_ms;
+	if (conn->timer_prev != LINK_NONE) {
+		uint32_t slot = slot_of(wheel->next_ms);
+
+		if (likely(((conn->tcp.timer_tick - slot) & SLOT_MASK) <= ticks))
+			return;
+		conn_unlink(wheel, conn);
+	}
+	conn_link(wheel, conn, ticks);
+}
+
+void
+timer_wheel_cancel(struct timer_wheel *wheel, struct conn *conn)
+{
+	if (conn->timer_prev != LINK_NONE)
+		conn_unlink(wheel, conn);
+}
+
+/* A wheel that stood still for more than one turn looks at each slot once, not at each tick. */
+static inline void
+skip_turns(struct timer_wheel *wheel, uint32_t now_ms)
+{
+	if (unlikely(now_ms - wheel->next_ms >= WHEEL_MS))
+		wheel->next_ms = RTE_ALIGN_FLOOR(now_ms, TIMER_WHEEL_TICK_MS) -
+				 (WHEEL_MS - TIMER_WHEEL_TICK_MS);
+}
+
+unsigned int
+timer_wheel_expire(struct timer_wheel *wheel, uint32_t now_ms, struct conn *expired[],
+		unsigned int max)
+{
+	unsigned int looks = max * LOOKS_PER_EXPIRY;
+	unsigned int n = 0;
+
+	if ((int32_t)(now_ms - wheel->next_ms) < 0)
+		return 0;
+	skip_turns(wheel, now_ms);
+	while ((int32_t)(now_ms - wheel->next_ms) >= 0) {
+		uint32_t *head = &wheel->head[slot_of(wheel->next_ms)];
+
+		while (*head != LINK_NONE) {
+			struct conn *conn = conn_of_link(wheel, *head);
+
+			if (n == max || looks == 0)
+				return n;
+			looks--;
+			if (conn->timer_next != LINK_NONE)
+				rte_prefetch0(conn_of_link(wheel, conn->timer_next));
+			conn_unlink(wheel, conn);
+			if ((int32_t)(now_ms - conn->timer_deadline_ms) >= 0)
+				expired[n++] = conn;
+			else
+				conn_link(wheel, conn,
+						RTE_MAX(1U, ticks_until(wheel,
+									    conn->timer_deadline_ms)));
+		}
+		wheel->next_ms += TIMER_WHEEL_TICK_MS;
+	}
+	return n;
+}
+
+uint32_t
+timer_wheel_idle_ms(const struct timer_wheel *wheel, uint32_t now_ms, uint32_t limit_ms)
+{
+	uint32_t tick_ms = wheel->next_ms;
+
+	for (unsigned int i = 0; i < WHEEL_SLOTS; i++) {
+		int32_t ahead_ms = (int32_t)(tick_ms - now_ms);
+
+		if (ahead_ms > 0 && (uint32_t)ahead_ms >= limit_ms)
+			break;
+		if (wheel->head[slot_of(tick_ms)] != LINK_NONE)
+			return ahead_ms > 0 ? (uint32_t)ahead_ms : 0;
+		tick_ms += TIMER_WHEEL_TICK_MS;
+	}
+	return limit_ms;
+}
