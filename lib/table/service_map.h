@@ -7,9 +7,10 @@
  * @file
  * Our addresses, and which service listens where: built once, then read by every worker.
  *
- * Open addressing over a few hundred entries at most, half empty; one probe sequence answers both
- * "is this address ours" and "which service".  Keys come from our own settings, so the hash needs
- * no secret.
+ * Open addressing over a few hundred entries at most, more than half empty; an address is an entry
+ * with port 0, which nobody listens on.  So a listener is found by one probe, and "nobody listens
+ * there" and "not ours" are told apart by a second one.  Keys come from our own settings, so the
+ * hash needs no secret.
  */
 
 #include <stdbool.h>
@@ -23,10 +24,12 @@
 
 struct service_map;
 
-/** Bytes for @p entries addresses and listeners together. */
+/** Bytes for at least @p entries addresses and listeners together, each listener with an address
+ * of its own.
+ */
 size_t service_map_footprint(unsigned int entries);
 
-/** Lay an empty map out in @p memory, the caller's. */
+/** Lay an empty map out in @p memory, the caller's, aligned to 8 bytes. */
 struct service_map *service_map_init(void *memory, unsigned int entries);
 
 /**
@@ -39,7 +42,8 @@ int service_map_add_address(struct service_map *map, const uint8_t address[16]);
 /**
  * Say that @p service listens at @p address and @p port; the address becomes ours.
  *
- * @return 0, -EEXIST when another service has it, or -ENOSPC.
+ * @return 0, -EEXIST when another service has it, -EINVAL for port 0 or a service number that
+ * means something else, or -ENOSPC.
  */
 int service_map_add_listener(struct service_map *map, const uint8_t address[16], rte_be16_t port,
 		uint16_t service);
