@@ -61,7 +61,11 @@ enum settings_device_kind {
 
 struct settings_device {
 	enum settings_device_kind kind;
-	char argument[SETTINGS_TEXT_MAX]; /**< What follows the colon. */
+	/**
+	 * What follows the colon, checked: PCI addresses with their domain and in lower case; memif
+	 * and vdev as DPDK's arguments; pcap IN or IN,OUT, of which IN may be empty.
+	 */
+	char argument[SETTINGS_TEXT_MAX];
 };
 
 /** Worker cores; count 0 is auto. */
@@ -193,10 +197,16 @@ void settings_free(struct settings *settings);
 /** Write settings as a file that settings_load() reads back to the same values. */
 void settings_print(const struct settings *settings, FILE *out);
 
-/** Write every option with its default and help, as a commented example or a Markdown table. */
+/** Write every option with its default and help as Markdown tables, one for each section. */
 void settings_print_reference(FILE *out);
 
 /** Format an IPv4-mapped or IPv6 address; @p text has 46 bytes (INET6_ADDRSTRLEN). @return text */
 const char *settings_format_address(const uint8_t address[16], char text[46]);
+
+#define SETTINGS_DEVICE_TEXT_MAX (SETTINGS_TEXT_MAX + 8)
+
+/** Format a device as `kind:argument`, as in the file. @return text */
+const char *settings_format_device(
+		const struct settings_device *device, char text[SETTINGS_DEVICE_TEXT_MAX]);
 
 #endif /* SETTINGS_H */

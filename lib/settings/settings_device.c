@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * A port's device: `kind:argument`, checked as far as text goes.
+ *
+ * Whether the device exists is found out when it is opened.  What is checked here is what DPDK
+ * would refuse with a message about something else, or take in silence.
+ */
+
+#include "settings/settings_value.h"
+
+#include <string.h>
+
+#define INTERFACE_MAX   15  /* IFNAMSIZ - 1 */
+#define SOCKET_PATH_MAX 107 /* struct sockaddr_un */
+
+#define DIGITS          "0123456789"
+#define WORD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-." DIGITS
+
+static const char *const kind_words[] = {
+		[SETTINGS_DEVICE_PCI] = "pci",
+		[SETTINGS_DEVICE_TAP] = "tap",
+		[SETTINGS_DEVICE_VETH] = "veth",
+		[SETTINGS_DEVICE_MEMIF] = "memif",
+		[SETTINGS_DEVICE_VHOST] = "vhost",
+		[SETTINGS_DEVICE_PCAP] = "pcap",
+		[SETTINGS_DEVICE_NULL] = "null",
+		[SETTINGS_DEVICE_RING] = "ring",
+		[SETTINGS_DEVICE_VDEV] = "vdev",
+};
+
+static bool
+refuse(struct settings_value *value, const char *problem, const char *hint)
+{
+	settings_problem_add(
+			value->errors, value->place, "device: \"%s\" %s", value->text, problem);
+	settings_problem_hint(value->errors, "%s", hint);
+	return false;
+}
+
+/* `pattern` has x for a hexadecimal digit, 0 for an octal one and itself for the rest. */
+static bool
+matches(const char *text, const char *pattern)
+{
+	for (; *pattern != '\0'; text++, pattern++) {
+		const char *allowed = *pattern == 'x' ? DIGITS "abcdefABCDEF" : "01234567";
+		bool literal = *pattern != 'x' && *pattern != '0';
+
+		if (*text == '\0' || (literal ? *text != *pattern : strchr(allowed, *text) == NULL))
+			return false;
+	}
+	return *text == '\0';
+}
+
+static bool
+is_pci(const char *text)
+{
+	return matches(text, "xxxx:xx:xx.0") || matches(text, "xx:xx.0");
+}
+
+/* DPDK names the device with its domain and in lower case; so do we, to find it again. */
+static bool
+take_pci(struct settings_value *value, struct settings_device *device)
+{
+	char *at;
+
+	if (!is_pci(device->argument))
+		return refuse(value, "is no PCI address", "write it as pci:0000:3b:00.0");
+	if (strlen(device->argument) == strlen("3b:00.0")) {
+		memmove(device->argument + 5, device->argument, strlen(device->argument) + 1);
+		memcpy(device->argument, "0000:", 5);
+	}
+	for (at = device->argument; *at != '\0'; at++)
+		if (*at >= 'A' && *at <= 'F')
+			*at |= 0x20;
+	return true;
+}
+
+static bool
+take_interface(struct settings_value *value, struct settings_device *device)
+{
+	size_t length = strlen(device->argument);
+
+	if (length == 0 || length > INTERFACE_MAX)
+		return refuse(value, "needs an interface name of 1 to 15 characters",
+				"write it as tap:hf0 or veth:veth0");
+	if (strspn(device->argument, WORD_CHARACTERS) != length || device->argument[0] == '.')
+		return refuse(value, "is no interface name",
+				"a name has letters, digits, _, . and -");
+	return true;
+}
+
+static bool
+take_path(struct settings_value *value, struct settings_device *device)
+{
+	if (device->argument[0] != '/' || strlen(device->argument) > SOCKET_PATH_MAX ||
+			strpbrk(device->argument, ", ") != NULL)
+		return refuse(value, "needs the path of a socket",
+				"an absolute path of at most 107 bytes, without comma and space, "
+				"such as vhost:/run/handfast.sock");
+	return true;
+}
+
+static bool
+take_pcap(struct settings_value *value, struct settings_device *device)
+{
+	char *comma = strchr(device->argument, ',');
+	const char *out = comma == NULL ? "" : comma + 1;
+	size_t in_length = strcspn(device->argument, ",");
+
+	if (strchr(out, ',') != NULL || (in_length == 0 && out[0] == '\0'))
+		return refuse(value, "needs one or two files",
+				"write pcap:IN.pcap,OUT.pcap, pcap:IN.pcap or pcap:,OUT.pcap");
+	if (in_length == strlen(out) && strncmp(device->argument, out, in_length) == 0)
+		return refuse(value, "reads and writes the same file",
+				"the output would overwrite the input: name another file");
+	if (comma != NULL && out[0] == '\0')
+		*comma = '\0';
+	return true;
+}
+
+/* One key=value of a memif.  @return its row in keys, or -1 */
+static int
+memif_key(const char *item, size_t length, const char *const *keys)
+{
+	size_t key = strcspn(item, "=");
+	int i;
+
+	if (key + 1 >= length)
+		return -1;
+	for (i = 0; keys[i] != NULL; i++)
+		if (strlen(keys[i]) == key && strncmp(keys[i], item, key) == 0)
+			return i;
+	return -1;
+}
+
+static bool
+memif_item_good(const char *item, size_t length, int key)
+{
+	const char *text = strchr(item, '=') + 1;
+	size_t left = length - (size_t)(text - item);
+
+	switch (key) {
+	case 0:
+		return left <= SOCKET_PATH_MAX;
+	case 1:
+		return (left == 6) &&
+		       (strncmp(text, "server", 6) == 0 || strncmp(text, "client", 6) == 0);
+	case 2:
+		return left < 10 && strspn(text, DIGITS) >= left;
+	default:
+		return true;
+	}
+}
+
+static bool
+take_memif(struct settings_value *value, struct settings_device *device)
+{
+	static const char *const keys[] = {"socket", "role", "id", "bsize", "rsize", "secret",
+			"zero-copy", "socket-abstract", NULL};
+	const char *item = device->argument;
+	unsigned int seen = 0;
+
+	while (*item != '\0') {
+		size_t length = strcspn(item, ",");
+		int key = memif_key(item, length, keys);
+
+		if (key < 0 || !memif_item_good(item, length, key) || (seen & 1u << key) != 0) {
+			settings_problem_add(value->errors, value->place,
+					"device: \"%.*s\" is not understood", (int)length, item);
+			settings_problem_hint(value->errors,
+					"a memif takes socket=, role=server or "
+					"role=client, id=, bsize=, rsize=, "
+					"secret=, zero-copy=, socket-abstract=, "
+					"each once");
+			return false;
+		}
+		seen |= 1u << key;
+		item += length + (item[length] == ',');
+	}
+	if ((seen & 3) != 3)
+		return refuse(value, "needs socket= and role=",
+				"such as memif:socket=/run/handfast.sock,role=server,id=0");
+	return true;
+}
+
+static bool
+take_word(struct settings_value *value, struct settings_device *device)
+{
+	if (strspn(device->argument, WORD_CHARACTERS "=,") != strlen(device->argument))
+		return refuse(value, "has characters that do not belong there",
+				"write \"null:\" or \"ring:\"");
+	return true;
+}
+
+static bool
+take_vdev(struct settings_value *value, struct settings_device *device)
+{
+	size_t name = strcspn(device->argument, ",");
+
+	if (strncmp(device->argument, "net_", 4) != 0 || name == 4 ||
+			strspn(device->argument, WORD_CHARACTERS) < name ||
+			strpbrk(device->argument, " \t\r\n") != NULL)
+		return refuse(value, "does not begin with a driver's name",
+				"write what DPDK takes as --vdev, without spaces, such as "
+				"vdev:net_ring0");
+	return true;
+}
+
+static bool (*const takers[])(struct settings_value *value, struct settings_device *device) = {
+		[SETTINGS_DEVICE_PCI] = take_pci,
+		[SETTINGS_DEVICE_TAP] = take_interface,
+		[SETTINGS_DEVICE_VETH] = take_interface,
+		[SETTINGS_DEVICE_MEMIF] = take_memif,
+		[SETTINGS_DEVICE_VHOST] = take_path,
+		[SETTINGS_DEVICE_PCAP] = take_pcap,
+		[SETTINGS_DEVICE_NULL] = take_word,
+		[SETTINGS_DEVICE_RING] = take_word,
+		[SETTINGS_DEVICE_VDEV] = take_vdev,
+};
+
+static bool
+refuse_kind(struct settings_value *value, const char *word)
+{
+	struct settings_nearest nearest = {.word = word};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(kind_words); i++)
+		settings_nearest_offer(&nearest, kind_words[i]);
+	settings_problem_add(value->errors, value->place, "device: \"%s\" names no kind of device",
+			value->text);
+	if (is_pci(value->text))
+		settings_problem_hint(value->errors, "write pci:%s", value->text);
+	else if (nearest.best != NULL)
+		settings_problem_hint(value->errors, "did you mean %s:?", nearest.best);
+	else
+		settings_problem_hint(value->errors,
+				"a device is pci:, tap:, veth:, memif:, vhost:, "
+				"pcap:, null:, ring: or vdev: and its argument");
+	return false;
+}
+
+bool
+settings_device_read(struct settings_value *value)
+{
+	struct settings_device device = {.kind = 0};
+	size_t word_length = strcspn(value->text, ":");
+	const char *argument = value->text + word_length + (value->text[word_length] == ':');
+	char word[SETTINGS_NAME_MAX];
+	unsigned int kind;
+
+	snprintf(word, sizeof(word), "%.*s", (int)RTE_MIN(word_length, sizeof(word)), value->text);
+	for (kind = 0; kind < RTE_DIM(kind_words) && strcmp(word, kind_words[kind]) != 0; kind++)
+		;
+	if (kind == RTE_DIM(kind_words))
+		return refuse_kind(value, word);
+	/* Room for the PCI domain that may be added. */
+	if (strlen(argument) > sizeof(device.argument) - 1 - strlen("0000:"))
+		return refuse(value, "is too long", "at most 500 bytes");
+	device.kind = kind;
+	memcpy(device.argument, argument, strlen(argument));
+	if (!takers[kind](value, &device))
+		return false;
+	*(struct settings_device *)value->member = device;
+	return true;
+}
+
+const char *
+settings_format_device(const struct settings_device *device, char text[SETTINGS_DEVICE_TEXT_MAX])
+{
+	snprintf(text, SETTINGS_DEVICE_TEXT_MAX, "%s:%s", kind_words[device->kind],
+			device->argument);
+	return text;
+}
