@@ -58,14 +58,17 @@ struct respond_options {
 
 #define RESPOND_BODY_MAX (1u << 20)
 
+/** The largest window any service offers; a window scale of 2 says it exactly. */
+#define RESPOND_WINDOW_BYTES (65535u << 2)
+
 struct respond_service;
 
 /**
  * Prepare a service: format its replies, copy or generate its body.
  *
  * @return
- *   An immutable service for any number of workers, free it with respond_free(); NULL when out of
- *   memory.
+ *   An immutable service for any number of workers, free it with respond_free(); NULL with errno
+ *   ENOMEM, or EINVAL: a text too long, or a content type that is no field value.
  */
 struct respond_service *respond_create(const struct respond_options *options);
 

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+/**
+ * @file
+ * Reads HTTP/1 requests byte by byte and names the reply each deserves (RFC 9110, RFC 9112).
+ *
+ * All it remembers between two bytes is four bytes, so a million half-read requests cost four
+ * megabytes and a request may be split anywhere.  For that price it knows only what the reply
+ * depends on: method, version, Host, persistence and whether content follows.  It takes no
+ * content: requests that announce some are refused and the connection closed, as is everything
+ * malformed, because after a message of uncertain length nothing can be read for sure.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http_reply.h"
+
+/** Longest request line and header section, with what precedes it (RFC 9110 5.4). */
+#define HTTP_REQUEST_BYTES_MAX 16383
+
+/**
+ * Bytes of the shortest request that keeps the connection: "GET / HTTP/1.1\nHost:\n\n".  So many
+ * bytes of window never bring more than one reply to keep.
+ */
+#define HTTP_REQUEST_BYTES_MIN 22
+
+/** Where in a request we are; all zero is before the first. */
+struct http_request {
+	uint32_t place : 8;   /**< What the next byte is; private to http_request.c. */
+	uint32_t length : 14; /**< Bytes of this request so far. */
+	uint32_t method : 2;
+	uint32_t minor : 1;   /**< HTTP/1.1 (or later), not 1.0. */
+	uint32_t close : 1;   /**< Connection: close was seen, */
+	uint32_t keep : 1;    /**< or keep-alive. */
+	uint32_t host : 1;    /**< A Host field was seen. */
+	uint32_t content : 1; /**< Content is announced. */
+	uint32_t spare : 3;
+};
+
+_Static_assert(sizeof(struct http_request) == 4, "half of respond_conn.state");
+_Static_assert(HTTP_REQUEST_BYTES_MAX < 1 << 14, "fits http_request.length");
+
+/**
+ * Read on, to the end of the request or of @p data.
+ *
+ * @param reply
+ *   What the request deserves, HTTP_REPLY_NONE when it is not complete.  A closing reply may come
+ *   before the request ends; after one nothing more is read.
+ * @return
+ *   How many bytes were used: all, unless there is a reply.
+ */
+size_t http_request_read(struct http_request *request, const uint8_t *data, size_t length,
+		enum http_reply *reply);
+
+/** Read nothing any more: what comes is swallowed. */
+void http_request_stop(struct http_request *request);
+
+/** Whether nothing is read any more, for whatever reason. */
+bool http_request_stopped(const struct http_request *request);
+
+#endif /* HTTP_REQUEST_H */
