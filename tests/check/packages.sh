@@ -47,12 +47,13 @@ packages_to_test=(
 	"tshark                   judges the captures"
 	"tcpdump                  takes the captures"
 	"wrk                      load with keep-alive"
+	"iputils-ping            ARP, NDP and echo by the kernel"
 	"ethtool                  checksum offloads of veths"
 	"nginx-light              a server nobody here wrote"
 	"hping3                   odd TCP flags"
 	"nmap                     odd TCP flags"
 	"python3-scapy            hostile packets"
-	"dpdk                     dpdk-testpmd and dpdk-telemetry.py"
+	"dpdk-dev                 dpdk-testpmd and dpdk-telemetry.py"
 	"shellcheck               shell style"
 )
 

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Connections over a bad cable: lossy.c drops, reorders and duplicates on the way."""
+
+import hashlib
+import os
+import subprocess
+
+import lab
+from test_services import echo
+
+
+class BadSite:
+    """An engine on a TAP, a bad cable, and the client's kernel behind it."""
+
+    def __init__(self, here: lab.Lab, served: list, *faults: str, port: dict = None):
+        self.client, wire = here.namespace(), here.namespace()
+        near, far = here.name(), here.name()
+        self.engine = here.engine(
+            [{"name": "lan", "device": f"tap:{near}", "mac": lab.ENGINE_MAC,
+              "addresses": [f"{lab.ENGINE4}/24", f"{lab.ENGINE6}/64"], **(port or {})}], served)
+        lab.move(self.engine.namespace, near, wire)
+        wire.set(f"net.ipv6.conf.{near}.disable_ipv6", 1)
+        wire.address(near)
+        self.cable = wire.spawn(lab.tool("lossy"), "--near", near, "--far", far, "--namespace",
+                                self.client.name, *faults, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+        said = self.cable.stdout.readline()
+        lab.check(said == "ready\n", f"lossy: {said}")
+        self.client.address(far, f"{lab.CLIENT4}/24", f"{lab.CLIENT6}/64")
+        # At the engine's end, so that the judge sees every frame it sent.
+        self.capture = here.capture(wire, near)
+
+    def faults(self) -> str:
+        """End the cable and read what it did."""
+        self.cable.terminate()
+        said = self.cable.communicate(timeout=10)[0]
+        print(said)
+        return said
+
+
+def test_a_mebibyte_survives_loss_and_reordering():
+    """curl fetches 1 MiB intact over both families while 2 % are dropped and 2 % reordered."""
+    lab.need("curl")
+    with lab.Lab() as here:
+        body = os.urandom(1 << 20)
+        here.path("body").write_bytes(body)
+        site = BadSite(here, lab.services(web={"body_file": str(here.path("body"))}),
+                       "--drop", "2", "--reorder", "2", "--seed", "7")
+        for url in (f"http://{lab.ENGINE4}/", f"http://[{lab.ENGINE6}]/"):
+            got = here.path("got")
+            site.client.run("curl", "-sS", "--max-time", "60", "-o", str(got), url)
+            lab.check(hashlib.sha256(got.read_bytes()).digest() == hashlib.sha256(body).digest(),
+                      f"{url} differs")
+        now = site.engine.settled("lan")
+        lab.check(now["data_retransmits"] > 0, f"nothing was sent again: {now}")
+        said = site.faults()
+        lab.check("dropped 0 " not in said.splitlines()[0], f"the cable dropped nothing: {said}")
+
+
+def test_echo_survives_loss_in_both_directions():
+    """200 kB echo unchanged while 2 % are dropped, 2 % reordered and 2 % come twice."""
+    with lab.Lab() as here:
+        site = BadSite(here, None, "--drop", "2", "--reorder", "2", "--duplicate", "2",
+                       "--seed", "11")
+        sent = os.urandom(200_000)
+        with site.client.connect(lab.ENGINE4, 7, timeout=90) as client:
+            lab.check(echo(client, sent) == sent, "the echo differs")
+        site.faults()
+
+
+def test_a_hundred_handshakes_survive_loss():
+    """Of 100 pages over connections of their own, none fails while 5 % are dropped."""
+    lab.need("ab")
+    with lab.Lab() as here:
+        site = BadSite(here, None, "--drop", "5", "--seed", "3")
+        said = site.client.run("ab", "-q", "-s", "60", "-n", "100", "-c", "25",
+                               f"http://{lab.ENGINE4}/", timeout=150).stdout
+        lab.check("Complete requests:      100" in said, said)
+        lab.check("Failed requests:        0" in said, said)
+        site.faults()
+
+
+def test_duplicates_change_nothing():
+    """With every frame coming twice, 20 pages open and close 20 connections."""
+    lab.need("curl")
+    with lab.Lab() as here:
+        site = BadSite(here, None, "--duplicate", "100")
+        for _ in range(20):
+            done = site.client.run("curl", "-sS", "--max-time", "20", f"http://{lab.ENGINE4}/")
+            lab.check(len(done.stdout) == 1024, f"{len(done.stdout)} bytes")
+        now = site.engine.settled("lan")
+        lab.check((now["opened"], now["closed"]) == (20, 20), f"counters: {now}")
+
+
+if __name__ == "__main__":
+    lab.main(globals())

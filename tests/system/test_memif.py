@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Two processes on one machine over shared memory: memif, in both roles.
+
+The peer is dpdk-testpmd, which carries frames between its own memif and a TAP, so that a real
+kernel talks TCP through the shared memory to the engine.
+"""
+
+import subprocess
+
+import lab
+
+ENGINE_ROLE = {"server": "client", "client": "server"}
+
+
+def serve(role: str) -> None:
+    """The engine in one memif role, testpmd in the other, curl and ab behind it."""
+    lab.need("dpdk-testpmd", "curl", "ab")
+    with lab.Lab() as here:
+        client, inside = here.namespace(), here.namespace()
+        path, log = here.path("memif.sock"), here.path("testpmd.log")
+        tap, peer = here.name(), here.name()
+
+        def testpmd() -> subprocess.Popen:
+            return inside.spawn(
+                "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "128", "--no-pci",
+                "--file-prefix", peer, "--vdev", f"net_tap0,iface={tap}", "--vdev",
+                f"net_memif0,role={ENGINE_ROLE[role]},id=0,socket={path},socket-abstract=no",
+                "--", "--forward-mode=io", "--auto-start", "--disable-link-check",
+                "--total-num-mbufs=16384", "--stats-period=1",
+                stdout=open(log, "wb"), stderr=subprocess.STDOUT)
+
+        def engine() -> lab.Engine:
+            return here.engine(
+                [{"name": "lan", "mac": lab.ENGINE_MAC,
+                  "device": f"memif:role={role},id=0,socket={path},socket-abstract=no",
+                  "addresses": [f"{lab.ENGINE4}/24", f"{lab.ENGINE6}/64"]}], None, inside)
+
+        # Whichever is the server makes the socket, so it starts first.
+        if role == "server":
+            running = engine()
+            testpmd()
+        else:
+            testpmd()
+            lab.wait_for("testpmd's socket", path.exists, 20)
+            running = engine()
+        # A TAP may leave for another namespace once its driver has started it.
+        lab.wait_for("testpmd", lambda: "Port statistics" in log.read_text(), 20)
+        lab.move(inside, tap, client)
+        client.address(tap, f"{lab.CLIENT4}/24", f"{lab.CLIENT6}/64")
+        here.capture(client, tap)
+        lab.wait_for("the link", lambda: not client.run(
+            "ping", "-n", "-c", "1", "-W", "1", lab.ENGINE4, ok=False).returncode, 20)
+        for host in (lab.ENGINE4, f"[{lab.ENGINE6}]"):
+            done = client.run("curl", "-sS", "--max-time", "10", f"http://{host}/")
+            lab.check(len(done.stdout) == 1024, f"{len(done.stdout)} bytes from {host}")
+        said = client.run("ab", "-q", "-n", "500", "-c", "10", f"http://{lab.ENGINE4}/").stdout
+        lab.check("Complete requests:      500" in said, said)
+        lab.check("Failed requests:        0" in said, said)
+        lab.check(running.settled("lan")["requests"] == 502, running.counters("lan"))
+
+
+def test_engine_is_the_memif_server():
+    """The engine makes the socket and the memory's other user connects to it."""
+    serve("server")
+
+
+def test_engine_is_the_memif_client():
+    """The engine connects to another process's socket."""
+    serve("client")
+
+
+if __name__ == "__main__":
+    lab.main(globals())
