@@ -10,6 +10,15 @@
  * an echo request's payload.
  *
  * TTL and hop limit 64, DF set on IPv4 with ID 0 (RFC 6864 4.1), flow label 0, not ECN capable.
+ * An 802.1Q tag is repeated with its identifier only, priority 0.
+ *
+ * Room: an answer in place may be longer or shorter than the frame it answers, so the caller sets
+ * the packet's length to what is returned, and the buffer has room beforehand:
+ *  - TCP: build_tcp_headers_length() and the payload, at most BUILD_HEADERS_MAX and the payload;
+ *  - ARP reply and echo reply: never longer than the request;
+ *  - neighbour advertisement: 18 + 40 + 32 bytes, 8 more than a solicitation without an option.
+ * A frame shorter than Ethernet's 60 bytes is not padded here; who pads it does so with zeroes, not
+ * with what the request had there (CVE-2003-0001).
  */
 
 #include <stdbool.h>
@@ -35,7 +44,7 @@ struct build_path {
 	uint8_t family; /**< 4 or 6. */
 };
 
-/** The way back from where a frame came; TCP ports only for FRAME_TCP. */
+/** The way back from where an IP frame came; ports are 0 for anything but FRAME_TCP. */
 void build_path_reverse(struct build_path *path, const uint8_t *data, const struct frame *frame);
 
 /** A TCP header to write. */
@@ -76,7 +85,8 @@ unsigned int build_tcp(uint8_t *frame, const struct build_path *path, const stru
 		struct build_lengths *lengths);
 
 /**
- * Turn an ARP request (FRAME_ARP, already parsed) into the reply, in place.
+ * Turn an ARP request (FRAME_ARP, already parsed) into the reply, in place; it goes to the address
+ * in the packet, not in the frame (RFC 826).
  *
  * @return
  *   Length of the reply.
@@ -87,7 +97,10 @@ unsigned int build_arp_reply(uint8_t *data, const struct frame *frame, const uin
 unsigned int build_arp_request(uint8_t *data, const uint8_t local_mac[6], rte_be32_t source,
 		rte_be32_t target, bool tagged, uint16_t vlan);
 
-/** Turn an ICMP or ICMPv6 echo request into the reply, in place. @return its length. */
+/**
+ * Turn an ICMP or ICMPv6 echo request into the reply, in place; IP options and extension headers
+ * are left out.  @return its length.
+ */
 unsigned int build_echo_reply(uint8_t *data, const struct frame *frame, const uint8_t local_mac[6]);
 
 /**
@@ -100,7 +113,10 @@ unsigned int build_echo_reply(uint8_t *data, const struct frame *frame, const ui
 unsigned int build_neighbour_advertisement(
 		uint8_t *data, const struct frame *frame, const uint8_t local_mac[6]);
 
-/** Write a neighbour solicitation for @p target (16 bytes) from @p source. @return its length. */
+/**
+ * Write a neighbour solicitation for @p target (16 bytes) from @p source, to the target's
+ * solicited-node group; from the unspecified address it carries no option.  @return its length.
+ */
 unsigned int build_neighbour_solicitation(uint8_t *data, const uint8_t local_mac[6],
 		const uint8_t source[16], const uint8_t target[16], bool tagged, uint16_t vlan);
 

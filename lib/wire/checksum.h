@@ -9,7 +9,7 @@
  *
  * Sums are kept as native-order 64-bit accumulators of ones' complement words and folded at the
  * end, so a checksum over parts is the fold of the added sums (each part but the last of even
- * length).
+ * length).  A part adds less than its length times 2^30: no sum of packets overflows.
  */
 
 #include <stddef.h>
@@ -43,7 +43,13 @@ checksum_finish(uint64_t sum)
 	return (rte_be16_t)~checksum_fold(sum);
 }
 
-/** The new checksum after a 16-bit or 32-bit word changed (RFC 1624 eqn. 3). */
+/**
+ * The new checksum after a 16-bit or 32-bit word changed (RFC 1624 eqn. 3).
+ *
+ * Equal to recomputing it, unless all that is summed becomes zero: then this yields 0x0000 where
+ * 0xffff is right.  Headers and pseudo-headers hold something else than zero; an ICMP message need
+ * not.
+ */
 rte_be16_t checksum_update_16(rte_be16_t checksum, rte_be16_t from, rte_be16_t to);
 rte_be16_t checksum_update_32(rte_be16_t checksum, rte_be32_t from, rte_be32_t to);
 

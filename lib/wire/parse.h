@@ -11,6 +11,10 @@
  * and destination options skipped, at most 4 extension headers), TCP, ARP, ICMP, ICMPv6.  Fragments
  * are refused, also an IPv6 atomic one.  The result names offsets into the frame, which the caller
  * keeps contiguous.
+ *
+ * Whether addresses, VLAN and Ethernet destination are ours is for the caller to say, and so is
+ * that a TCP segment in a group's frame (FRAME_GROUP) gets no answer.  Bytes behind the IP packet
+ * are Ethernet padding and never payload.
  */
 
 #include <stdbool.h>
@@ -64,8 +68,10 @@ struct frame {
  *   Filled when the frame is TCP.
  * @return
  *   DROP_NONE, or the one reason why the frame is refused (then @p frame holds what was learnt).
- *   Addresses are not judged, except those that may never be a TCP source (bad_source): multicast,
- *   broadcast, loopback, unspecified, or equal to destination with equal ports (land).
+ *   Of the addresses only those of TCP segments and echo requests are judged.  No host has them:
+ *   multicast, limited broadcast, loopback, this network, unspecified, and IPv4-mapped inside IPv6
+ *   (which would alias an IPv4 peer's key).  As source they are bad_source, as is the destination
+ *   itself with equal TCP ports (land); as destination they are unknown_destination.
  */
 enum counter parse_frame(const uint8_t *data, uint32_t length, unsigned int flags,
 		struct frame *frame, struct tcp_segment *segment);
@@ -79,12 +85,16 @@ void parse_destination(const uint8_t *data, const struct frame *frame, uint8_t a
 /**
  * A hash that is the same for every packet of a TCP flow, for choosing its owner in software.
  *
- * Looks at lengths itself, and answers 0 for anything that is not TCP over IP or is cut off; it
- * does not verify checksums.  Not keyed: it steers, it does not place.
+ * Looks at lengths itself, and answers 0 for anything that is not TCP over IP, is a fragment or is
+ * cut off; it does not verify checksums.  Share it out by (hash * workers) >> 32: the upper bits
+ * are the good ones.  Not keyed: it steers, it does not place.
  */
 uint32_t parse_steering_hash(const uint8_t *data, uint32_t length);
 
-/** The same hash from a connection's two ends; addresses 16 bytes, IPv4-mapped. */
+/**
+ * The same hash from a connection's two ends; addresses 16 bytes, IPv4-mapped.  Remote is who sends
+ * the packets we receive, so (remote, local) and (local, remote) hash differently.
+ */
 uint32_t parse_steering_hash_of(const uint8_t remote[16], const uint8_t local[16],
 		rte_be16_t remote_port, rte_be16_t local_port);
 

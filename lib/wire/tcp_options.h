@@ -38,6 +38,23 @@ struct tcp_options {
 	uint8_t options; /**< enum tcp_option_bit: MSS, WINDOW_SCALE, SACK_PERMITTED, TIMESTAMPS. */
 };
 
+/** How many bytes tcp_options_build() will write. */
+static inline unsigned int
+tcp_options_length(const struct tcp_options *options)
+{
+	unsigned int length = 0;
+
+	if (options->options & TCP_OPTION_MSS)
+		length += 4;
+	if (options->options & TCP_OPTION_TIMESTAMPS)
+		length += 12; /* With SACK-permitted or two NOPs in front. */
+	else if (options->options & TCP_OPTION_SACK_PERMITTED)
+		length += 4;
+	if (options->options & TCP_OPTION_WINDOW_SCALE)
+		length += 4;
+	return length;
+}
+
 /**
  * Write options, padded with NOPs to a multiple of four so that timestamps are aligned.
  *
