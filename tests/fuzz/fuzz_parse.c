@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * Frames from anybody: parsing, reading neighbours, and answering in place.
+ *
+ * Every input is parsed as it is, and again with the checksums taken for granted, without which
+ * nothing would ever get past them.  The sanitizers watch the bytes, the checks what is said.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/build.h"
+#include "wire/neighbour.h"
+#include "wire/parse.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(condition)        \
+	do {                      \
+		if (!(condition)) \
+			abort();  \
+	} while (0)
+
+/** Room behind an answer in place, as build.h asks for. */
+#define ROOM (18 + 40 + 32)
+
+static const uint8_t local_mac[6] = {2, 0, 0, 0, 0, 2};
+
+/** What was built is a frame that parses without a reason to refuse it. */
+static void
+check_answer(const uint8_t *answer, unsigned int length, enum frame_kind kind)
+{
+	struct tcp_segment segment;
+	struct frame frame;
+
+	REQUIRE(parse_frame(answer, length, 0, &frame, &segment) == DROP_NONE);
+	REQUIRE(frame.kind == kind);
+}
+
+/** Answer a segment with an empty one. */
+static void
+answer_tcp(const uint8_t *data, const struct frame *frame, const struct tcp_segment *segment)
+{
+	const struct build_tcp tcp = {
+			.seq = segment->ack,
+			.ack = segment->seq,
+			.flags = TCP_ACK,
+			.options = {.tsecr = segment->tsval, .options = TCP_OPTION_TIMESTAMPS},
+	};
+	uint8_t answer[BUILD_HEADERS_MAX];
+	struct build_lengths lengths;
+	struct build_path path;
+	unsigned int length;
+	uint32_t hash;
+
+	REQUIRE(segment->payload_offset + segment->payload_length == frame->l4_length);
+	build_path_reverse(&path, data, frame);
+	hash = parse_steering_hash_of(path.remote, path.local, path.remote_port, path.local_port);
+	REQUIRE(hash == parse_steering_hash(data, frame->l4_offset + frame->l4_length));
+	length = build_tcp(answer, &path, &tcp, 0, BUILD_CHECKSUM_SOFTWARE, &lengths);
+	REQUIRE(length == build_tcp_headers_length(&path, &tcp.options));
+	check_answer(answer, length, FRAME_TCP);
+}
+
+/** Answer a neighbour's message in a buffer with just the room it may need. */
+static void
+answer_neighbour(const uint8_t *data, size_t size, const struct frame *frame)
+{
+	size_t room = size > ROOM ? size : ROOM;
+	struct neighbour_message message;
+	uint8_t *answer;
+
+	if (neighbour_read(data, frame, &message) != DROP_NONE)
+		return;
+	answer = malloc(room);
+	memcpy(answer, data, size);
+	if (message.kind == NEIGHBOUR_ECHO)
+		check_answer(answer, build_echo_reply(answer, frame, local_mac), frame->kind);
+	else if (message.kind == NEIGHBOUR_REQUEST && frame->kind == FRAME_ARP)
+		check_answer(answer, build_arp_reply(answer, frame, local_mac), FRAME_ARP);
+	else if (message.kind == NEIGHBOUR_REQUEST)
+		check_answer(answer, build_neighbour_advertisement(answer, frame, local_mac),
+				FRAME_ICMP6);
+	free(answer);
+}
+
+static void
+parse_and_answer(const uint8_t *data, size_t size, unsigned int flags)
+{
+	struct tcp_segment segment;
+	struct frame frame;
+
+	if (parse_frame(data, (uint32_t)size, flags, &frame, &segment) != DROP_NONE)
+		return;
+	REQUIRE(frame.l4_offset + (size_t)frame.l4_length <= size);
+	if (frame.kind == FRAME_TCP)
+		answer_tcp(data, &frame, &segment);
+	else
+		answer_neighbour(data, size, &frame);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	parse_steering_hash(data, (uint32_t)size);
+	parse_and_answer(data, size, 0);
+	parse_and_answer(data, size, PARSE_PARTIAL_ALLOWED);
+	parse_and_answer(data, size, PARSE_IP_CHECKSUM_GOOD | PARSE_TCP_CHECKSUM_GOOD);
+	return 0;
+}
