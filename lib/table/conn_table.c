@@ -195,15 +195,14 @@ ways_of_hash(const struct conn_table *table, uint64_t hash)
 	       ways_with_tag(second_bucket(table, hash), tag) << SECOND_SHIFT;
 }
 
-/* The connection that the lowest way of a mask names. */
+/* The connection that the lowest way of a mask names.  Which bucket is a coin's toss: no branch. */
 static inline struct conn *
 conn_of_ways(const struct conn_table *table, uint64_t hash, uint32_t ways)
 {
+	const struct bucket *buckets[2] = {first_bucket(table, hash), second_bucket(table, hash)};
 	unsigned int way = rte_bsf32(ways);
-	const struct bucket *bucket =
-			way < SECOND_SHIFT ? first_bucket(table, hash) : second_bucket(table, hash);
 
-	return &table->conns[bucket->slot[way % SECOND_SHIFT]];
+	return &table->conns[buckets[way / SECOND_SHIFT]->slot[way % SECOND_SHIFT]];
 }
 
 static inline struct conn *
@@ -237,12 +236,16 @@ conn_table_lookup_bulk(const struct conn_table *table, const struct flow_key key
 
 	for (unsigned int i = 0; i < n; i++) {
 		ways[i] = ways_of_hash(table, hashes[i]);
-		if (ways[i] != 0)
-			rte_prefetch0(conn_of_ways(table, hashes[i], ways[i]));
+		conns[i] = ways[i] != 0 ? conn_of_ways(table, hashes[i], ways[i]) : NULL;
+		rte_prefetch0(conns[i]);
 	}
 
 	for (unsigned int i = 0; i < n; i++) {
-		conns[i] = first_with_key(table, &keys[i], hashes[i], ways[i]);
+		if (conns[i] == NULL)
+			continue;
+		if (unlikely(!flow_key_equal(&conns[i]->key, &keys[i])))
+			conns[i] = first_with_key(
+					table, &keys[i], hashes[i], ways[i] & (ways[i] - 1));
 		hits |= (uint64_t)(conns[i] != NULL) << i;
 	}
 	return hits;
