@@ -77,12 +77,13 @@ check_characters(struct settings_problems *errors)
 
 	for (at = 0; at < errors->length; at += length) {
 		length = utf8_length(text + at, errors->length - at, &character);
+		errors->doubtful = length == 0 || is_refused(character);
 		if (length == 0) {
 			settings_problem_add(errors, &place, "byte 0x%02x is not UTF-8", text[at]);
 			settings_problem_hint(errors, "save the file as UTF-8 or plain ASCII");
 			return false;
 		}
-		if (is_refused(character)) {
+		if (errors->doubtful) {
 			settings_problem_add(errors, &place, "control character 0x%02x", character);
 			settings_problem_hint(errors,
 					"in double quotes it can be written as \\u%04x", character);
@@ -276,11 +277,10 @@ report_syntax(struct reader *reader, const yaml_parser_t *parser)
 		return;
 	if (parser->error == YAML_READER_ERROR)
 		place = place_of(&parser->mark);
-	settings_problem_add(errors, &place, "this is not YAML: %s",
-			parser->problem != NULL ? parser->problem : "unknown problem");
+	settings_problem_add(errors, &place, "this is not YAML: %s", parser->problem);
 	if (character_at(errors, place.index) == '\t')
 		settings_problem_hint(errors, "indent with spaces, not with tabs");
-	else if (parser->problem != NULL && strncmp(parser->problem, "mapping values", 14) == 0)
+	else if (strncmp(parser->problem, "mapping values", 14) == 0)
 		settings_problem_hint(errors,
 				"quote a value that holds \": \" or ends in a colon, and "
 				"check the indentation");

@@ -100,7 +100,7 @@ settings_network_prefix(struct settings_value *value)
 	struct settings_prefix prefix = {.length = 0};
 	char address[ADDRESS_TEXT_MAX];
 	const char *slash = strchr(value->text, '/');
-	const char *rest = slash + 1;
+	const char *rest;
 	unsigned int longest;
 	uint64_t length;
 
@@ -114,6 +114,7 @@ settings_network_prefix(struct settings_value *value)
 	if (!read_ip(value, address, prefix.address))
 		return false;
 	longest = settings_address_is_ipv4(prefix.address) ? 32 : 128;
+	rest = slash + 1;
 	if (!settings_value_digits(&rest, &length) || *rest != '\0' || length > longest) {
 		settings_problem_add(value->errors, value->place,
 				"%s: \"%s\" is no prefix length of this address",

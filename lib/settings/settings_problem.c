@@ -32,22 +32,48 @@ is_control(char byte)
 	return (unsigned char)byte < 0x20 || byte == 0x7f;
 }
 
+/* Copy a message; of one that is too long, because it quotes the file, the ends are what helps. */
+static void
+copy_ends(char *text, const char *whole, size_t length)
+{
+	static const char gap[] = " ... ";
+	const char *tail = whole + length - (SETTINGS_PROBLEM_TEXT_MAX / 3);
+	size_t head = SETTINGS_PROBLEM_TEXT_MAX - SETTINGS_PROBLEM_TEXT_MAX / 3 - sizeof(gap);
+
+	if (length < SETTINGS_PROBLEM_TEXT_MAX) {
+		memcpy(text, whole, length + 1);
+		return;
+	}
+	while (head > 0 && is_continuation(whole[head]))
+		head--;
+	while (is_continuation(*tail))
+		tail++;
+	snprintf(text, SETTINGS_PROBLEM_TEXT_MAX, "%.*s%s%s", (int)head, whole, gap, tail);
+}
+
 static void
 format_text(char *text, const char *format, va_list arguments)
 {
+	char *whole;
+	int length = vasprintf(&whole, format, arguments);
 	size_t i;
-	int length = vsnprintf(text, SETTINGS_PROBLEM_TEXT_MAX, format, arguments);
 
-	if (length >= SETTINGS_PROBLEM_TEXT_MAX) {
-		/* Cut between characters: drop what may be half of one. */
-		i = SETTINGS_PROBLEM_TEXT_MAX - 1 - strlen("...");
-		while (i > 0 && is_continuation(text[i]))
-			i--;
-		memcpy(text + i, "...", sizeof("..."));
+	/* Out of memory: the place alone has to do. */
+	if (length < 0) {
+		text[0] = '\0';
+		return;
 	}
-	for (i = 0; text[i] != '\0'; i++)
-		if (is_control(text[i]))
+	copy_ends(text, whole, (size_t)length);
+	free(whole);
+	for (i = 0; text[i] != '\0'; i++) {
+		/* U+0080 to U+009F are controls, too: an escape in double quotes can make them. */
+		bool second = i > 0 && text[i - 1] == '\xc2' && (unsigned char)text[i] < 0xa0;
+
+		if (is_control(text[i]) || second)
 			text[i] = '?';
+		if (second)
+			text[i - 1] = '?';
+	}
 }
 
 void
@@ -148,11 +174,16 @@ write_source(const struct settings_problems *errors, const struct settings_place
 
 	fputs("  ", out);
 	for (at = from; !is_line_end(errors, at); at++) {
-		if (!is_continuation(errors->text[at]) && shown++ == SHOWN_MAX)
+		char byte = errors->text[at];
+
+		if (is_continuation(byte) && errors->doubtful)
+			continue;
+		if (!is_continuation(byte) && shown++ == SHOWN_MAX)
 			break;
-		fputc(is_control(errors->text[at]) && errors->text[at] != '\t' ? '?'
-									       : errors->text[at],
-				out);
+		if ((is_control(byte) && byte != '\t') ||
+				((unsigned char)byte >= 0x80 && errors->doubtful))
+			byte = '?';
+		fputc(byte, out);
 	}
 	fputc('\n', out);
 	write_caret(errors, from, to, out);

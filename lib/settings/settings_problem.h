@@ -9,7 +9,7 @@
  * end in the order of the file.
  *
  * Each message is a literal at the line of code that finds the error: grep for what you saw.
- * tests/settings/coverage.py holds every literal against the golden messages.
+ * tests/settings/run.py holds every literal against the golden messages.
  */
 
 #include <stdbool.h>
@@ -42,7 +42,8 @@ struct settings_problems {
 	const char *text;
 	size_t length;
 	unsigned int count;
-	unsigned int omitted;          /**< Found when the list was full. */
+	bool doubtful;        /**< The text is not UTF-8 without controls: show ASCII only. */
+	unsigned int omitted; /**< Found when the list was full. */
 	struct settings_problem *last; /**< What a hint belongs to; NULL when that was omitted. */
 	struct settings_problem item[SETTINGS_PROBLEMS_MAX];
 };

@@ -67,6 +67,7 @@ report_unknown(struct settings_problems *errors, const struct settings_node *key
 		settings_problem_hint(errors, "did you mean %s?", nearest.best);
 		return;
 	}
+	settings_problem_hint(errors, "handfast check --options lists them all");
 	for (i = 0; i < SETTINGS_OPTION_COUNT; i++)
 		if (strcmp(settings_options[i].name, key->text) == 0)
 			settings_problem_hint(errors, "%s is an option of %s", key->text,
@@ -82,10 +83,17 @@ read_item(struct settings_value *value, struct settings_node *node)
 	if (node->refused)
 		return false;
 	node->refused = true;
+	if (node->kind != SETTINGS_NODE_SCALAR && value->in_list) {
+		settings_problem_add(value->errors, &node->place,
+				"an entry of %s must be a single value, not %s", option->name,
+				kind_text(node));
+		return false;
+	}
 	if (node->kind != SETTINGS_NODE_SCALAR) {
 		settings_problem_add(value->errors, &node->place, "%s takes %s, not %s",
 				option->name,
-				value->in_list ? "a list of single values" : "a single value",
+				settings_value_is_list(option->kind) ? "a value or a list of them"
+								     : "a single value",
 				kind_text(node));
 		return false;
 	}
@@ -149,7 +157,7 @@ read_section(struct settings_problems *errors, enum settings_section section,
 		const struct settings_node *key = node->key;
 		unsigned int option;
 
-		if (key->refused || key->kind != SETTINGS_NODE_SCALAR)
+		if (key->refused)
 			continue;
 		option = find(section, key->text);
 		if (option == SETTINGS_OPTION_COUNT) {
@@ -286,18 +294,20 @@ settings_schema_read(struct settings_problems *errors, struct settings_node *roo
 		settings_problem_add(errors, &root->place, "the file must be a map, not %s",
 				kind_text(root));
 		settings_problem_hint(errors, "it begins with engine:, tcp:, ports: or services:");
-		root->refused = true;
+		source->doubtful = true;
 	}
-	for (node = root->child; node != NULL && !settings_problem_full(errors) && !root->refused;
+	for (node = root->child; node != NULL && !settings_problem_full(errors);
 			node = node->next) {
 		enum settings_node_kind wanted;
 		enum settings_section section;
 
-		if (node->key->refused || node->key->kind != SETTINGS_NODE_SCALAR)
+		section = SETTINGS_SECTION_COUNT;
+		if (root->kind == SETTINGS_NODE_MAP && !node->key->refused)
+			section = find_section(errors, node->key, source);
+		if (section == SETTINGS_SECTION_COUNT) {
+			source->doubtful = true;
 			continue;
-		section = find_section(errors, node->key, source);
-		if (section == SETTINGS_SECTION_COUNT)
-			continue;
+		}
 		source->list[section] = node;
 		wanted = section_limit[section] > 0 ? SETTINGS_NODE_LIST : SETTINGS_NODE_MAP;
 		if (node->refused || (node->text != NULL && node->text[0] == '\0'))

@@ -19,6 +19,7 @@ struct settings_marks {
 
 /** The same shape as struct settings. */
 struct settings_source {
+	bool doubtful; /**< The file has parts of which it is not clear what they are. */
 	struct settings_marks engine;
 	struct settings_marks tcp;
 	struct settings_marks port[SETTINGS_PORTS_MAX];

@@ -23,7 +23,10 @@ struct unit {
 	uint64_t factor;
 };
 
-/* Largest first, for settings_value_number(); the first COUNT of them are for printing. */
+/*
+ * settings_value_number() takes the first unit that divides a number, and none behind a factor of
+ * 1: so those that print are in front, the largest first.
+ */
 static const struct unit count_units[] = {
 		{"", 1}, {"k", KB}, {"M", KB *KB}, {"G", KB *KB *KB}, {NULL, 0}};
 static const struct unit rate_units[] = {{"", 1}, {"k", KB}, {"M", KB *KB}, {"/s", 1}, {"k/s", KB},

@@ -45,10 +45,10 @@ require_entries(const struct settings_verify *verify, enum settings_section sect
 	static const struct settings_place start = {0, 1, 1};
 	const struct settings_node *list = verify->source->list[section];
 
-	if (count > 0 || (list != NULL && list->refused))
+	if (count > 0 || (list == NULL && verify->source->doubtful))
 		return;
-	/* Entries that are no maps were reported one by one. */
-	if (list != NULL && list->child != NULL)
+	/* What is no list, or has entries that are no maps, was reported. */
+	if (list != NULL && (list->refused || list->child != NULL))
 		return;
 	settings_problem_add(verify->errors, list != NULL ? &list->key->place : &start,
 			"there are no %s", settings_option_section[section]);
