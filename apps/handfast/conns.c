@@ -22,10 +22,10 @@
 #include "verbs.h"
 
 /* The largest page that surely fits DPDK's 16 KiB, a line being at most 127 bytes. */
-#define PAGE_CONNS        100
-#define SERVICE_NAME_SENT 20 /**< The engine cuts the name, so that a line stays below 128 bytes. \
-			      */
-#define DEFAULT_LIMIT 1000
+#define PAGE_CONNS 100
+/* The engine cuts the service's name to this, so that a line stays below DPDK's 128 bytes. */
+#define SERVICE_NAME_SENT 20
+#define DEFAULT_LIMIT     1000
 
 const char conns_help[] =
 		"usage: handfast conns [--limit N] [--service NAME] [--json] [--instance NAME]\n"
