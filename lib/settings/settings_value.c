@@ -15,8 +15,12 @@
 
 #include "respond/respond.h"
 
-#define KIB 1024ull
-#define KB  1000ull
+#define KIB (UINT64_C(1) << 10)
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+#define KB  UINT64_C(1000)
+#define MB  UINT64_C(1000000)
+#define GB  UINT64_C(1000000000)
 
 struct unit {
 	const char *suffix;
@@ -27,12 +31,11 @@ struct unit {
  * settings_value_number() takes the first unit that divides a number, and none behind a factor of
  * 1: so those that print are in front, the largest first.
  */
-static const struct unit count_units[] = {
-		{"", 1}, {"k", KB}, {"M", KB *KB}, {"G", KB *KB *KB}, {NULL, 0}};
-static const struct unit rate_units[] = {{"", 1}, {"k", KB}, {"M", KB *KB}, {"/s", 1}, {"k/s", KB},
-		{"M/s", KB *KB}, {NULL, 0}};
-static const struct unit bytes_units[] = {{"GiB", KIB *KIB *KIB}, {"MiB", KIB *KIB}, {"KiB", KIB},
-		{"", 1}, {"KB", KB}, {"MB", KB *KB}, {"GB", KB *KB *KB}, {NULL, 0}};
+static const struct unit count_units[] = {{"", 1}, {"k", KB}, {"M", MB}, {"G", GB}, {NULL, 0}};
+static const struct unit rate_units[] = {
+		{"", 1}, {"k", KB}, {"M", MB}, {"/s", 1}, {"k/s", KB}, {"M/s", MB}, {NULL, 0}};
+static const struct unit bytes_units[] = {{"GiB", GIB}, {"MiB", MIB}, {"KiB", KIB}, {"", 1},
+		{"KB", KB}, {"MB", MB}, {"GB", GB}, {NULL, 0}};
 static const struct unit time_units[] = {
 		{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 0}};
 
