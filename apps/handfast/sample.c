@@ -2,8 +2,10 @@
 
 /**
  * @file
- * DPDK cuts a telemetry answer at 16 KiB, silently and at the end of an element.  Lists are
- * therefore read from an offset until as many elements came as /handfast/info announced.
+ * A list comes as an object of objects, {"0": {...}, "1": {...}}: DPDK 22.11 cannot put objects
+ * into an array.  DPDK also cuts an answer at 16 KiB, at the end of an element and silently, and an
+ * object at 256 elements.  Lists are therefore read from an offset until as many elements came as
+ * /handfast/info announced.
  */
 
 #include <string.h>
@@ -27,6 +29,17 @@ ask_object(struct telemetry_client *client, const char *command, json_t **object
 	return *object == NULL ? -1 : 0;
 }
 
+/** Append the elements of one answer to a list. @return how many */
+static size_t
+append_page(json_t *list, json_t *page)
+{
+	const char *key;
+	json_t *element;
+
+	json_object_foreach(page, key, element) json_array_append(list, element);
+	return json_object_size(page);
+}
+
 /** Read the @p count elements of a list, in as many answers as it takes. */
 static int
 ask_list(struct telemetry_client *client, const char *command, uint64_t count, json_t **list)
@@ -35,11 +48,11 @@ ask_list(struct telemetry_client *client, const char *command, uint64_t count, j
 	while (json_array_size(*list) < count) {
 		json_t *page = telemetry_client_ask(
 				client, "%s,%zu", command, json_array_size(*list));
-		size_t size = json_array_size(page);
+		size_t size;
 
 		if (page == NULL)
 			return -1;
-		json_array_extend(*list, page);
+		size = append_page(*list, page);
 		json_decref(page);
 		if (size == 0)
 			break;

@@ -208,11 +208,11 @@ print_latency(FILE *out, const struct sample *now)
 			{"max", "handshake_us_max"},
 	};
 
-	fprintf(out, "%-18s", "handshake");
+	fprintf(out, "%-17s", "handshake");
 	for (unsigned int i = 0; i < RTE_DIM(names); i++)
-		fprintf(out, " %s %s ", names[i][0],
+		fprintf(out, "  %s %s", names[i][0],
 				microseconds_figure(sample_number(now->latency, names[i][1])).text);
-	fprintf(out, " of %s\n", count_figure(sample_number(now->latency, "count")).text);
+	fprintf(out, "  of %s\n", count_figure(sample_number(now->latency, "count")).text);
 }
 
 static void
@@ -222,7 +222,7 @@ print_drops(FILE *out, const struct sample *now, const struct sample *before)
 	json_t *value;
 	bool any = false;
 
-	fprintf(out, "%-18s", "drops");
+	fprintf(out, "%-17s", "drops");
 	json_object_foreach(now->counters, name, value)
 	{
 		uint64_t count = (uint64_t)json_integer_value(value);
@@ -231,12 +231,12 @@ print_drops(FILE *out, const struct sample *now, const struct sample *before)
 		if (strncmp(name, "drop_", 5) != 0 || count == 0)
 			continue;
 		rate = sample_rate(now, before, count, sample_number(before->counters, name));
-		fprintf(out, " %s %s ", name + 5, count_figure(count).text);
+		fprintf(out, "  %s %s", name + 5, count_figure(count).text);
 		if (rate > 0)
-			fprintf(out, "(%s/s) ", rate_figure(rate).text);
+			fprintf(out, " (%s/s)", rate_figure(rate).text);
 		any = true;
 	}
-	fputs(any ? "\n" : " none\n", out);
+	fputs(any ? "\n" : "  none\n", out);
 }
 
 void
