@@ -85,7 +85,6 @@ settings_problem_add(struct settings_problems *errors, const struct settings_pla
 
 	if (settings_problem_full(errors)) {
 		errors->last = NULL;
-		errors->omitted++;
 		return;
 	}
 	error = &errors->item[errors->count];
@@ -209,8 +208,9 @@ settings_problem_write(struct settings_problems *errors, FILE *out)
 		if (error->hint[0] != '\0')
 			fprintf(out, "  hint: %s\n", error->hint);
 	}
-	if (errors->omitted > 0)
-		fprintf(out, "%s: %u more errors are not shown\n", errors->name, errors->omitted);
+	if (settings_problem_full(errors))
+		fprintf(out, "%s: there may be more than these %u errors\n", errors->name,
+				SETTINGS_PROBLEMS_MAX);
 }
 
 /* Levenshtein's distance: insertions, deletions and replacements from one word to the other. */

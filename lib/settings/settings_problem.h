@@ -42,9 +42,8 @@ struct settings_problems {
 	const char *text;
 	size_t length;
 	unsigned int count;
-	bool doubtful;        /**< The text is not UTF-8 without controls: show ASCII only. */
-	unsigned int omitted; /**< Found when the list was full. */
-	struct settings_problem *last; /**< What a hint belongs to; NULL when that was omitted. */
+	bool doubtful; /**< The text is not UTF-8 without controls: show ASCII only. */
+	struct settings_problem *last; /**< What a hint belongs to; NULL when the list was full. */
 	struct settings_problem item[SETTINGS_PROBLEMS_MAX];
 };
 
@@ -55,7 +54,7 @@ void settings_problem_add(struct settings_problems *errors, const struct setting
 void settings_problem_hint(struct settings_problems *errors, const char *format, ...)
 		__rte_format_printf(2, 3);
 
-/** @return whether further errors would only be counted: time to stop looking for them. */
+/** @return whether further errors would not be kept: time to stop looking for them. */
 bool settings_problem_full(const struct settings_problems *errors);
 
 void settings_problem_write(struct settings_problems *errors, FILE *out);

@@ -46,7 +46,7 @@ bool settings_value_digits(const char **text, uint64_t *number);
 /** Report a list with more than @p limit values.  @return false */
 bool settings_value_refuse_more(struct settings_value *value, unsigned int limit);
 
-/** The words of an option that takes one of a few, in the order of their enum; else NULL. */
+/** The words of an option that takes one of a few, in the order of their enum; else NULL and 0. */
 const char *const *settings_value_words(enum settings_kind kind, unsigned int *count);
 
 /** An enum member's value. */
