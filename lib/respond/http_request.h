@@ -39,7 +39,7 @@ struct http_request {
 	uint32_t keep : 1;    /**< or keep-alive. */
 	uint32_t host : 1;    /**< A Host field was seen. */
 	uint32_t content : 1; /**< Content is announced. */
-	uint32_t spare : 3;
+	uint32_t spare : 3;   /**< Always 0. */
 };
 
 _Static_assert(sizeof(struct http_request) == 4, "half of respond_conn.state");
