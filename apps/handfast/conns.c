@@ -25,7 +25,6 @@
 #define PAGE_CONNS 100
 /* The engine cuts the service's name to this, so that a line stays below DPDK's 128 bytes. */
 #define SERVICE_NAME_SENT 20
-#define DEFAULT_LIMIT     1000
 
 const char conns_help[] =
 		"usage: handfast conns [--limit N] [--service NAME] [--json] [--instance NAME]\n"
@@ -34,14 +33,14 @@ const char conns_help[] =
 		"connections\n"
 		"that open or close meanwhile may be missing.\n"
 		"\n"
-		"  --limit N        stop after N connections, default 1000; 0 is all\n"
+		"  --limit N        stop after N connections\n"
 		"  --service NAME   those of one service only\n"
 		"  --json           one JSON object per line\n"
 		"  --instance NAME  engine.instance of the configuration, default handfast\n"
 		"\n"
 		"examples:\n"
 		"  handfast conns --service web --limit 20\n"
-		"  handfast conns --limit 0 --json > conns.jsonl\n";
+		"  handfast conns --json > conns.jsonl\n";
 
 struct conns_request {
 	const char *instance;
@@ -158,9 +157,7 @@ print_all(struct telemetry_client *client, struct conns_request *request)
 	for (uint64_t i = 0; i < workers && result == 0; i++)
 		result = print_worker(client, i, request);
 	if (result == 0 && request->printed == request->limit)
-		fprintf(stderr,
-				"handfast: stopped after %" PRIu64 " connections; --limit 0 "
-				"lists all\n",
+		fprintf(stderr, "handfast: stopped after %" PRIu64 " connections, as asked for\n",
 				request->limit);
 	return result;
 }
@@ -173,11 +170,9 @@ parse_limit(const char *program, const char *text, uint64_t *limit)
 	errno = 0;
 	*limit = strtoull(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || text[0] == '-') {
-		fprintf(stderr, "%s: --limit %s: a number, 0 for all\n", program, text);
+		fprintf(stderr, "%s: --limit %s: a number of connections\n", program, text);
 		return -1;
 	}
-	if (*limit == 0)
-		*limit = UINT64_MAX;
 	return 0;
 }
 
@@ -209,7 +204,7 @@ parse_arguments(int argc, char **argv, struct conns_request *request)
 int
 conns_verb(int argc, char **argv)
 {
-	struct conns_request request = {.instance = "handfast", .limit = DEFAULT_LIMIT};
+	struct conns_request request = {.instance = "handfast", .limit = UINT64_MAX};
 	struct telemetry_client *client;
 	int code;
 	int result;

@@ -18,9 +18,9 @@
 #include "exit_code.h"
 #include "verbs.h"
 
-const char demo_help[] = "usage: handfast demo [OPTIONS OF THE DEMO]\n"
+const char demo_help[] = "usage: handfast demo [--requests N] [--connections N]\n"
 			 "\n"
-			 "Makes a network namespace and a TAP device, starts the engine as a "
+			 "Makes two network namespaces and a TAP device, starts the engine as a "
 			 "responder, sends it\n"
 			 "curl, ab and thousands of parallel connects, prints a table and removes "
 			 "everything.\n"

@@ -58,7 +58,7 @@ static void
 print_text(const struct findings *findings, bool quiet)
 {
 	findings_print(findings, quiet ? FINDING_WARNING : FINDING_OK, stdout);
-	printf("%s%u ok, %u to know, %u warnings, %u blocking\n", quiet ? "" : "\n",
+	printf("%sok %u, info %u, warning %u, blocking %u\n", quiet ? "" : "\n",
 			findings->by_severity[FINDING_OK], findings->by_severity[FINDING_INFO],
 			findings->by_severity[FINDING_WARNING],
 			findings->by_severity[FINDING_BLOCKING]);

@@ -76,30 +76,29 @@ check_rights(const struct machine *machine, struct findings *findings)
 	static const struct {
 		enum machine_capability capability;
 		const char *name;
-		const char *use;
 	} rights[] = {
-			{MACHINE_CAP_NET_ADMIN, "CAP_NET_ADMIN", "tap: and veth: ports"},
-			{MACHINE_CAP_NET_RAW, "CAP_NET_RAW", "veth: ports"},
-			{MACHINE_CAP_IPC_LOCK, "CAP_IPC_LOCK", "hugepages and pci: ports"},
-			{MACHINE_CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
-					"AF_XDP, and pci: ports without an IOMMU"},
+			{MACHINE_CAP_NET_ADMIN, " CAP_NET_ADMIN"},
+			{MACHINE_CAP_NET_RAW, " CAP_NET_RAW"},
+			{MACHINE_CAP_IPC_LOCK, " CAP_IPC_LOCK"},
+			{MACHINE_CAP_SYS_ADMIN, " CAP_SYS_ADMIN"},
 	};
 	struct finding *finding;
-	unsigned int missing = 0;
+	char missing[128] = "";
 
-	for (unsigned int i = 0; i < RTE_DIM(rights); i++) {
-		if (machine_capable(machine, rights[i].capability))
-			continue;
-		finding = findings_add(findings, FINDING_WARNING, "system.rights", "%s is missing",
-				rights[i].name);
-		finding_why(finding, "needed for %s; pcap:, null:, ring: and memif: do without",
-				rights[i].use);
-		finding_fix(finding, "sudo handfast ...");
-		missing++;
-	}
-	if (missing == 0)
+	for (unsigned int i = 0; i < RTE_DIM(rights); i++)
+		if (!machine_capable(machine, rights[i].capability))
+			strcat(missing, rights[i].name);
+	if (missing[0] == '\0') {
 		findings_add(findings, FINDING_OK, "system.rights",
 				"has the capabilities for every kind of port");
+		return;
+	}
+	finding = findings_add(findings, FINDING_WARNING, "system.rights",
+			"missing capabilities:%s", missing);
+	finding_why(finding, "tap: ports need NET_ADMIN; veth: NET_ADMIN, NET_RAW and for AF_XDP "
+			     "SYS_ADMIN; pci: and hugepages IPC_LOCK, without an IOMMU SYS_ADMIN; "
+			     "pcap:, null:, ring: and memif: none");
+	finding_fix(finding, "sudo handfast run -c FILE");
 }
 
 void

@@ -53,7 +53,6 @@ enum machine_capability {
 	MACHINE_CAP_NET_RAW = 13,
 	MACHINE_CAP_IPC_LOCK = 14,
 	MACHINE_CAP_SYS_ADMIN = 21,
-	MACHINE_CAP_BPF = 39,
 };
 
 /** Look at the machine under @p root, which "" means the real one. */

@@ -57,7 +57,7 @@ need_capability(const struct examination *examination, enum machine_capability c
 		return;
 	finding = blocking(examination, "port.rights");
 	SAY(finding, "%s is missing", name);
-	finding_fix(finding, "sudo handfast ...");
+	finding_fix(finding, "sudo handfast run -c FILE");
 }
 
 static void
