@@ -365,6 +365,21 @@ solicitation_is_that_of_scapy(void **state)
 }
 
 static void
+solicitation_goes_to_the_group_of_the_last_three_bytes(void **state)
+{
+	const uint8_t target[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+	const uint8_t group[16] = {0xff, 2, [11] = 1, 0xff, 14, 15, 16};
+	const uint8_t mac[6] = {0x33, 0x33, 0xff, 14, 15, 16};
+	uint8_t data[14 + 40 + 32];
+
+	(void)state;
+	build_neighbour_solicitation(data, server_mac, golden_syn_v6 + 14 + 24, target, false, 0);
+	assert_memory_equal(data, mac, sizeof(mac));
+	assert_memory_equal(data + 14 + 24, group, sizeof(group));
+	assert_memory_equal(data + 54 + 8, target, sizeof(target));
+}
+
+static void
 address_probe_names_no_link_layer_address(void **state)
 {
 	const uint8_t unspecified[16] = {0}, *target = golden_syn_v6 + 14 + 8;
@@ -396,6 +411,7 @@ main(void)
 			cmocka_unit_test(solicitations_are_answered_in_place),
 			cmocka_unit_test(arp_request_is_that_of_scapy),
 			cmocka_unit_test(solicitation_is_that_of_scapy),
+			cmocka_unit_test(solicitation_goes_to_the_group_of_the_last_three_bytes),
 			cmocka_unit_test(address_probe_names_no_link_layer_address),
 	};
 

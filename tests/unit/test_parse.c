@@ -349,6 +349,36 @@ ipv4_options_are_skipped_but_not_source_routes(void **state)
 }
 
 static void
+ipv4_options_are_walked_one_by_one(void **state)
+{
+	static const struct {
+		uint8_t options[4];
+		enum counter reason;
+	} cases[] = {
+			{{1, 1, 1, 1}, DROP_NONE},
+			{{30, 2, 30, 2}, DROP_NONE},
+			{{30, 2, 131, 2}, DROP_ip_options},
+			{{1, 30, 3, 137}, DROP_NONE},
+			{{30, 3, 0, 137}, DROP_ip_options},
+			{{30, 4, 131, 131}, DROP_NONE},
+			{{0, 131, 137, 99}, DROP_NONE},
+			{{30, 5, 0, 0}, DROP_ip_options},
+			{{30, 1, 0, 0}, DROP_ip_options},
+			{{1, 1, 1, 30}, DROP_ip_options},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		COPY(syn_router_alert);
+
+		memcpy(syn_router_alert + 34, cases[i].options, 4);
+		assert_int_equal(parse(syn_router_alert, sizeof(syn_router_alert),
+						 PARSE_IP_CHECKSUM_GOOD),
+				cases[i].reason);
+	}
+}
+
+static void
 ipv6_extension_headers_are_skipped_but_not_routing(void **state)
 {
 	(void)state;
@@ -371,6 +401,39 @@ ipv6_options_that_want_it_discard_the_packet(void **state)
 	syn_extensions[14 + 40 + 2] = 0x05;
 	syn_extensions[14 + 40 + 3] = 0x07; /* Over the end of the header. */
 	assert_int_equal(parse(syn_extensions, sizeof(syn_extensions), 0), DROP_ip_options);
+}
+
+/** An IPv6 packet of one destination options header and nothing behind it. */
+static enum counter
+parse_ipv6_options(const uint8_t options[14])
+{
+	uint8_t bytes[14 + 40 + 16];
+
+	memcpy(bytes, golden_syn_v6, 14 + 40);
+	bytes[14 + 5] = 16;
+	bytes[14 + 6] = 60;
+	bytes[54] = 59;
+	bytes[55] = 1;
+	memcpy(bytes + 56, options, 14);
+	return parse(bytes, sizeof(bytes), 0);
+}
+
+static void
+ipv6_options_are_walked_one_by_one(void **state)
+{
+	/* Pad1, PadN of two sizes, unknown ones to skip, and such that stop us at the very end. */
+	static const uint8_t good[14] = {0, 1, 0, 1, 2, 0, 0, 0x1e, 3, 0xff, 0xff, 0xff, 0x3f, 0};
+	static const uint8_t last_discards[14] = {0, 1, 0, 1, 2, 0, 0, 0x1e, 3, 0, 0, 0, 0x40, 0};
+	static const uint8_t last_too_long[14] = {0, 1, 0, 1, 2, 0, 0, 0x1e, 3, 0, 0, 0, 1, 1};
+	static const uint8_t no_length[14] = {1, 11, [13] = 1};
+	static const uint8_t to_the_end[14] = {1, 12};
+
+	(void)state;
+	assert_int_equal(parse_ipv6_options(good), DROP_unknown_protocol);
+	assert_int_equal(parse_ipv6_options(to_the_end), DROP_unknown_protocol);
+	assert_int_equal(parse_ipv6_options(last_discards), DROP_ip_options);
+	assert_int_equal(parse_ipv6_options(last_too_long), DROP_ip_options);
+	assert_int_equal(parse_ipv6_options(no_length), DROP_ip_options);
 }
 
 /** An IPv6 packet of @p n destination options headers and nothing behind them. */
@@ -763,6 +826,28 @@ frames_cut_at_every_length_are_refused(void **state)
 	}
 }
 
+/** A cut frame is too short up to the end of its fixed IP header, truncated from there on. */
+static void
+check_cuts(const uint8_t *bytes, size_t length, size_t l3_end)
+{
+	for (size_t cut = 0; cut < length; cut++)
+		assert_int_equal(parse(bytes, cut, 0),
+				cut < l3_end ? DROP_too_short : DROP_truncated);
+}
+
+static void
+cut_frames_are_called_by_what_was_cut(void **state)
+{
+	(void)state;
+	check_cuts(golden_syn_v4, sizeof(golden_syn_v4), 14 + 20);
+	check_cuts(golden_syn_v4_vlan, sizeof(golden_syn_v4_vlan), 18 + 20);
+	check_cuts(golden_syn_v6, sizeof(golden_syn_v6), 14 + 40);
+	check_cuts(golden_syn_v6_vlan, sizeof(golden_syn_v6_vlan), 18 + 40);
+	check_cuts(golden_syn_router_alert, sizeof(golden_syn_router_alert), 14 + 24);
+	check_cuts(golden_arp_request, sizeof(golden_arp_request), 14 + 28);
+	check_cuts(golden_arp_request_vlan, sizeof(golden_arp_request_vlan), 18 + 28);
+}
+
 static void
 mutated_frames_do_no_harm(void **state)
 {
@@ -832,8 +917,10 @@ main(void)
 			cmocka_unit_test(packets_longer_than_their_frame_are_truncated),
 			cmocka_unit_test(fragments_are_refused),
 			cmocka_unit_test(ipv4_options_are_skipped_but_not_source_routes),
+			cmocka_unit_test(ipv4_options_are_walked_one_by_one),
 			cmocka_unit_test(ipv6_extension_headers_are_skipped_but_not_routing),
 			cmocka_unit_test(ipv6_options_that_want_it_discard_the_packet),
+			cmocka_unit_test(ipv6_options_are_walked_one_by_one),
 			cmocka_unit_test(at_most_four_extension_headers_are_skipped),
 			cmocka_unit_test(hop_by_hop_options_come_first_or_not_at_all),
 			cmocka_unit_test(sources_that_cannot_be_are_refused),
@@ -850,6 +937,7 @@ main(void)
 			cmocka_unit_test(steering_hash_shares_flows_evenly),
 			cmocka_unit_test(one_changed_bit_changes_the_steering_hash),
 			cmocka_unit_test(frames_cut_at_every_length_are_refused),
+			cmocka_unit_test(cut_frames_are_called_by_what_was_cut),
 			cmocka_unit_test(mutated_frames_do_no_harm),
 			cmocka_unit_test(random_frames_do_no_harm),
 	};
