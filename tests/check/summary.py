@@ -27,7 +27,7 @@ def read(label: str, path: Path) -> tuple:
     if not tests:
         failed.append(f"{label}: no test ran: see {path.with_suffix('.txt')}")
     for test in tests:
-        name = f"{label}: {test['name']}"
+        name = f"{label}: {test['name'].rpartition(' / ')[2]}"
         if test["result"] in PASSED:
             passed += 1
         elif test["result"] == "SKIP":
