@@ -236,7 +236,7 @@ class Engine:
                   f"the engine ended with code {self.process.returncode}:\n{self.said()}")
             try:
                 self.telemetry = Telemetry(self.instance)
-                return "error" not in str(self.ask("/handfast/info")).lower()[:20]
+                return isinstance(self.ask("/handfast/info"), dict)
             except (OSError, ValueError):
                 return False
         try:
