@@ -496,6 +496,7 @@ def stopped(number, _frame):
 
 def perform(requests: int, connections: int) -> int:
     """Build, show, remove; the exit code."""
+    sys.stdout.reconfigure(line_buffering=True)
     try:
         look_first()
     except Trouble as trouble:
