@@ -13,6 +13,7 @@
 #include "doctor.h"
 
 #define MEMLOCK_ENOUGH (64ull << 20)
+#define OWNERS_MAX     32
 
 /** Report one size of hugepages on one node. @return how many are free */
 static unsigned long long
@@ -97,10 +98,29 @@ is_locked(const struct machine *machine, const struct stat *status)
 	return found;
 }
 
-/** Count the hugepage files of DPDK in a mount that nobody uses, and their bytes. */
+/** The files of one DPDK program in a mount; it names them PREFIXmap_NUMBER. */
+struct owner {
+	char prefix[MACHINE_NAME_MAX];
+	unsigned int files;
+	unsigned long long bytes;
+	bool running;
+};
+
+static struct owner *
+find_owner(struct owner owners[], unsigned int *count, const char *prefix, size_t length)
+{
+	for (unsigned int i = 0; i < *count; i++)
+		if (strlen(owners[i].prefix) == length &&
+				strncmp(owners[i].prefix, prefix, length) == 0)
+			return &owners[i];
+	if (*count == OWNERS_MAX || length >= MACHINE_NAME_MAX)
+		return NULL;
+	memcpy(owners[*count].prefix, prefix, length);
+	return &owners[(*count)++];
+}
+
 static unsigned int
-count_stale(const struct machine *machine, const char *mount, unsigned long long *bytes,
-		char example[MACHINE_NAME_MAX])
+list_owners(const struct machine *machine, const char *mount, struct owner owners[])
 {
 	DIR *directory = machine_open_directory(machine, "%s", mount);
 	unsigned int count = 0;
@@ -110,56 +130,68 @@ count_stale(const struct machine *machine, const char *mount, unsigned long long
 		return 0;
 	while ((entry = readdir(directory)) != NULL) {
 		const char *mark = strstr(entry->d_name, "map_");
+		struct owner *owner;
 		struct stat status;
 
-		/* DPDK names them PREFIXmap_NUMBER. */
 		if (mark == NULL || mark[4 + strspn(mark + 4, "0123456789")] != '\0' ||
-				fstatat(dirfd(directory), entry->d_name, &status, 0) != 0 ||
-				is_locked(machine, &status))
+				fstatat(dirfd(directory), entry->d_name, &status, 0) != 0)
 			continue;
-		*bytes += (unsigned long long)status.st_size;
-		snprintf(example, MACHINE_NAME_MAX, "%.*s", (int)(mark - entry->d_name),
-				entry->d_name);
-		count++;
+		owner = find_owner(owners, &count, entry->d_name, (size_t)(mark - entry->d_name));
+		if (owner == NULL)
+			continue;
+		owner->files++;
+		owner->bytes += (unsigned long long)status.st_size;
+		owner->running |= is_locked(machine, &status);
 	}
 	closedir(directory);
 	return count;
+}
+
+/** Report a mount's files that were left behind. @return of how many programs */
+static unsigned int
+check_mount(const struct machine *machine, struct findings *findings, const char *mount)
+{
+	struct owner owners[OWNERS_MAX] = {0};
+	unsigned int count = list_owners(machine, mount, owners);
+	unsigned int stale = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		const struct owner *owner = &owners[i];
+		struct finding *finding;
+
+		if (owner->running)
+			continue;
+		stale++;
+		finding = findings_add(findings, FINDING_WARNING, "memory.stale",
+				"%u files %s/%smap_* hold %llu MiB of hugepages that no running "
+				"program uses",
+				owner->files, mount, owner->prefix, owner->bytes >> 20);
+		finding_why(finding, "a DPDK program leaves them behind when it ends; they stay "
+				     "taken until removed");
+		finding_fix(finding, "sudo rm %s/%smap_*", mount, owner->prefix);
+	}
+	return stale;
 }
 
 static void
 check_stale(const struct machine *machine, struct findings *findings)
 {
 	FILE *mounts = machine_open(machine, "/proc/mounts");
-	unsigned int total = 0;
+	unsigned int stale = 0;
 	char line[1024];
 
 	if (mounts == NULL)
 		return;
 	while (fgets(line, sizeof(line), mounts) != NULL) {
-		char prefix[MACHINE_NAME_MAX] = "";
-		unsigned long long bytes = 0;
-		struct finding *finding;
-		unsigned int count;
 		char where[512];
 		char type[32];
 
-		if (sscanf(line, "%*s %511s %31s", where, type) != 2 ||
-				strcmp(type, "hugetlbfs") != 0)
-			continue;
-		count = count_stale(machine, where, &bytes, prefix);
-		if (count == 0)
-			continue;
-		total += count;
-		finding = findings_add(findings, FINDING_WARNING, "memory.stale",
-				"%u files in %s hold %llu MiB of hugepages that no running program "
-				"uses",
-				count, where, bytes >> 20);
-		finding_why(finding, "a DPDK program leaves them behind when it ends; they stay "
-				     "taken until removed");
-		finding_fix(finding, "sudo rm %s/%smap_*", where, prefix);
+		if (sscanf(line, "%*s %511s %31s", where, type) == 2 &&
+				strcmp(type, "hugetlbfs") == 0)
+			stale += check_mount(machine, findings, where);
 	}
 	fclose(mounts);
-	if (total == 0)
+	if (stale == 0)
 		findings_add(findings, FINDING_OK, "memory.stale", "no hugepages left behind");
 }
 

@@ -79,7 +79,12 @@ check_tap(const struct examination *examination)
 		finding = blocking(examination, "port.name");
 		SAY(finding, "an interface %s is there already", name);
 		finding_why(finding, "handfast makes the TAP itself");
-		finding_fix(finding, "sudo ip link delete %s    # or use another name", name);
+		/* Only a TAP's deletion may be proposed: the name can be that of a NIC in use. */
+		if (machine_exists(machine, "/sys/class/net/%s/tun_flags", name))
+			finding_fix(finding, "sudo ip link delete %s    # if nobody needs that TAP",
+					name);
+		else
+			finding_fix(finding, "use another name in device: tap:NAME");
 	}
 }
 

@@ -88,11 +88,19 @@ class Doctor(unittest.TestCase):
         self.machine.stale_file("rtemap_0", locked=False)
         self.machine.stale_file("rtemap_1", locked=False)
         found = self.one("memory.stale", "warning")
-        self.assertIn("2 files", found["what"])
+        self.assertTrue(found["what"].startswith("2 files /dev/hugepages/rtemap_* hold"))
         self.assertEqual(found["fix"], "sudo rm /dev/hugepages/rtemap_*")
 
-    def test_hugepage_file_in_use_is_not_stale(self):
+    def test_each_dead_program_has_its_own_command(self):
+        self.machine.stale_file("rtemap_0", locked=False)
+        self.machine.stale_file("otherprogrammap_0", locked=False)
+        self.assertEqual(sorted(each["fix"] for each in self.findings("memory.stale", "warning")),
+                         ["sudo rm /dev/hugepages/otherprogrammap_*",
+                          "sudo rm /dev/hugepages/rtemap_*"])
+
+    def test_files_of_a_running_program_are_never_to_be_removed(self):
         self.machine.stale_file("rtemap_0", locked=True)
+        self.machine.stale_file("rtemap_1", locked=False)
         self.one("memory.stale", "ok")
 
     def test_missing_mempool_plugin_blocks_and_names_the_package(self):
@@ -125,8 +133,14 @@ class Doctor(unittest.TestCase):
 
     def test_tap_name_in_use_blocks(self):
         self.machine.write("/sys/class/net/hf0/mtu", "1500\n")
+        self.machine.write("/sys/class/net/hf0/tun_flags", "0x1002\n")
         self.assertIn("ip link delete hf0",
                       self.one("port.name", "blocking", device="tap:hf0")["fix"])
+
+    def test_deleting_a_nic_is_never_proposed(self):
+        self.machine.nic("0000:3b:00.0", "i40e", "eth0")
+        found = self.one("port.name", "blocking", device="tap:eth0")
+        self.assertNotIn("delete", found["fix"])
 
     def test_core_out_of_range_blocks(self):
         found = self.one("run.cores", "blocking", device="null:", workers="1, 9")
