@@ -16,7 +16,6 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
-#include <rte_prefetch.h>
 
 #include "table/timer_wheel.h"
 
@@ -143,6 +142,18 @@ skip_turns(struct timer_wheel *wheel, uint32_t now_ms)
 				 (WHEEL_MS - TIMER_WHEEL_TICK_MS);
 }
 
+/*
+ * Link a connection that came up and is not due.  Always to a later slot: from a wheel that is late
+ * the farthest deadlines seem to lie in the past, and must not hold up this one.
+ */
+static inline void
+conn_move_on(struct timer_wheel *wheel, struct conn *conn)
+{
+	uint32_t ticks = ticks_until(wheel, conn->timer_deadline_ms);
+
+	conn_link(wheel, conn, ticks != 0 ? ticks : 1);
+}
+
 unsigned int
 timer_wheel_expire(struct timer_wheel *wheel, uint32_t now_ms, struct conn *expired[],
 		unsigned int max)
@@ -162,15 +173,11 @@ timer_wheel_expire(struct timer_wheel *wheel, uint32_t now_ms, struct conn *expi
 			if (n == max || looks == 0)
 				return n;
 			looks--;
-			if (conn->timer_next != LINK_NONE)
-				rte_prefetch0(conn_of_link(wheel, conn->timer_next));
 			conn_unlink(wheel, conn);
 			if ((int32_t)(now_ms - conn->timer_deadline_ms) >= 0)
 				expired[n++] = conn;
 			else
-				conn_link(wheel, conn,
-						RTE_MAX(1U, ticks_until(wheel,
-									    conn->timer_deadline_ms)));
+				conn_move_on(wheel, conn);
 		}
 		wheel->next_ms += TIMER_WHEEL_TICK_MS;
 	}

@@ -201,7 +201,7 @@ full_table_refuses_and_recovers(void **state)
 
 /* Equal hashes mean equal buckets and equal tags: only the keys differ. */
 static void
-equal_hashes_are_told_apart_by_key(void **state)
+check_equal_hashes(uint64_t hash)
 {
 	struct conn_table *table = table_new(64);
 	uint64_t hashes[20];
@@ -209,9 +209,8 @@ equal_hashes_are_told_apart_by_key(void **state)
 	struct conn *conns[20];
 	struct conn *found[20];
 
-	(void)state;
 	for (uint32_t i = 0; i < 20; i++) {
-		hashes[i] = UINT64_C(0x123456789abc);
+		hashes[i] = hash;
 		keys[i] = key_of(i);
 		conns[i] = conn_table_insert(table, &keys[i], hashes[i]);
 		assert_non_null(conns[i]);
@@ -227,12 +226,21 @@ equal_hashes_are_told_apart_by_key(void **state)
 }
 
 static void
+equal_hashes_are_told_apart_by_key(void **state)
+{
+	(void)state;
+	check_equal_hashes(UINT64_C(0x123456789abc));
+	check_equal_hashes(UINT64_MAX);
+	check_equal_hashes(0); /* whose tag would mean "empty" */
+}
+
+static void
 upper_sixteen_bits_have_no_part_in_placement(void **state)
 {
-	struct conn_table *table = table_new(1000);
+	struct conn_table *table = table_new(100000);
 
 	(void)state;
-	for (uint32_t i = 0; i < 500; i++) {
+	for (uint32_t i = 0; i < 100000; i++) {
 		struct flow_key key = key_of(i);
 		uint64_t hash = conn_table_hash(table, &key);
 		struct conn *conn = conn_table_insert(table, &key, hash);

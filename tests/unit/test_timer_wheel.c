@@ -132,6 +132,8 @@ postponing_is_one_store(void **state)
 	timer_wheel_schedule(fixture.wheel, fixture.conn[0], 100);
 	timer_wheel_schedule(fixture.wheel, fixture.conn[1], 100);
 	before = *fixture.conn[0];
+	timer_wheel_schedule(fixture.wheel, fixture.conn[0], 100);
+	assert_memory_equal(fixture.conn[0], &before, sizeof(before));
 	before.timer_deadline_ms = 500;
 	timer_wheel_schedule(fixture.wheel, fixture.conn[0], 500);
 	assert_memory_equal(fixture.conn[0], &before, sizeof(before));
@@ -267,6 +269,22 @@ clock_that_stands_or_goes_back_does_nothing(void **state)
 	fixture_stop(&fixture);
 }
 
+/* Seen from a wheel that is late, such a deadline seems to lie in the past. */
+static void
+farthest_deadline_does_not_hold_up_a_late_wheel(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	fixture_start(&fixture, 0);
+	timer_wheel_schedule(fixture.wheel, fixture.conn[0], 500);
+	timer_wheel_schedule(fixture.wheel, fixture.conn[1], 1000 + (uint32_t)INT32_MAX);
+	assert_int_equal(timer_wheel_expire(fixture.wheel, 1000, fixture.expired, NO_MAX), 1);
+	assert_ptr_equal(fixture.expired[0], fixture.conn[0]);
+	assert_int_equal(timer_wheel_idle_ms(fixture.wheel, 1000, 1000), 1000);
+	fixture_stop(&fixture);
+}
+
 /* The plainest wheel: deadlines and whether they count. */
 struct model {
 	uint32_t deadline_ms[CONNS];
@@ -389,6 +407,7 @@ main(void)
 			cmocka_unit_test(budget_limits_looks_too),
 			cmocka_unit_test(idle_time_ends_when_the_next_slot_is_due),
 			cmocka_unit_test(clock_that_stands_or_goes_back_does_nothing),
+			cmocka_unit_test(farthest_deadline_does_not_hold_up_a_late_wheel),
 			cmocka_unit_test(wheel_agrees_with_a_plain_list),
 	};
 
