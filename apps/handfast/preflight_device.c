@@ -22,6 +22,12 @@ struct examination {
 	struct findings *findings;
 };
 
+/** The machine's NICs. */
+struct nics {
+	unsigned int count;
+	struct machine_nic item[NICS_MAX];
+};
+
 static struct finding *
 blocking(const struct examination *examination, const char *id)
 {
@@ -210,14 +216,29 @@ check_binding(const struct examination *examination, const struct machine_nic *n
 	finding = blocking(examination, "port.binding");
 	SAY(finding, "%s is bound to %s", nic->address,
 			nic->driver[0] == '\0' ? "no driver" : nic->driver);
-	finding_why(finding, "DPDK drives a NIC through vfio-pci");
+	finding_why(finding, "DPDK drives a NIC through vfio-pci; the kernel then loses it%s%s",
+			nic->name[0] == '\0' ? "" : " and its interface ", nic->name);
 	finding_fix(finding, "sudo modprobe vfio-pci && sudo driverctl set-override %s vfio-pci",
 			nic->address);
 }
 
+/**
+ * The interface of a PCI device that carries the default route, NULL if none does.  A device can
+ * have several interfaces: ConnectX-3 has both of its ports in one.
+ */
+static const char *
+default_route_of(const struct nics *nics, const char *address)
+{
+	for (unsigned int i = 0; i < nics->count; i++)
+		if (nics->item[i].default_route && strcmp(nics->item[i].address, address) == 0)
+			return nics->item[i].name;
+	return NULL;
+}
+
 /** All devices of an IOMMU group belong to one owner; name those that are still the kernel's. */
 static void
-check_group(const struct examination *examination, const struct machine_nic *nic)
+check_group(const struct examination *examination, const struct machine_nic *nic,
+		const struct nics *nics)
 {
 	const struct machine *machine = examination->machine;
 	DIR *directory = machine_open_directory(
@@ -244,10 +265,12 @@ check_group(const struct examination *examination, const struct machine_nic *nic
 		SAY(finding, "%s shares its IOMMU group with %s, which is bound to %s",
 				nic->address, entry->d_name, driver);
 		finding_why(finding, "a group is given to a program whole or not at all");
-		finding_fix(finding,
-				"sudo driverctl set-override %s vfio-pci    # or use another "
-				"slot",
-				entry->d_name);
+		if (default_route_of(nics, entry->d_name) != NULL)
+			finding_fix(finding, "use a NIC in another slot: that one carries the "
+					     "default route");
+		else
+			finding_fix(finding, "sudo driverctl set-override %s vfio-pci",
+					entry->d_name);
 	}
 	closedir(directory);
 }
@@ -272,27 +295,31 @@ static void
 check_pci(const struct examination *examination)
 {
 	const char *address = examination->port->device.argument;
-	struct machine_nic nics[NICS_MAX];
-	unsigned int count = machine_nics(examination->machine, nics, NICS_MAX);
+	const struct machine_nic *nic = NULL;
+	const char *interface;
 	struct finding *finding;
+	struct nics nics;
 
 	need_driver(examination, "bus_pci");
-	for (unsigned int i = 0; i < count; i++) {
-		if (strcmp(nics[i].address, address) != 0)
-			continue;
-		/* Bifurcated NICs can keep a default route, yet nobody should want that. */
-		if (nics[i].default_route)
-			refuse_default_route(examination, nics[i].name);
-		else
-			check_binding(examination, &nics[i]);
-		check_group(examination, &nics[i]);
-		check_pci_driver(examination, &nics[i]);
-		check_node(examination, &nics[i]);
+	nics.count = machine_nics(examination->machine, nics.item, NICS_MAX);
+	for (unsigned int i = 0; i < nics.count && nic == NULL; i++)
+		if (strcmp(nics.item[i].address, address) == 0)
+			nic = &nics.item[i];
+	if (nic == NULL) {
+		finding = blocking(examination, "port.device");
+		SAY(finding, "there is no NIC at PCI address %s", address);
+		finding_fix(finding, "handfast doctor    # lists the NICs with their addresses");
 		return;
 	}
-	finding = blocking(examination, "port.device");
-	SAY(finding, "there is no NIC at PCI address %s", address);
-	finding_fix(finding, "handfast doctor    # lists the NICs with their addresses");
+	/* Before any advice to take the NIC from the kernel. */
+	interface = default_route_of(&nics, address);
+	if (interface != NULL)
+		refuse_default_route(examination, interface);
+	else
+		check_binding(examination, nic);
+	check_group(examination, nic, &nics);
+	check_pci_driver(examination, nic);
+	check_node(examination, nic);
 }
 
 static void

@@ -197,6 +197,24 @@ class Doctor(unittest.TestCase):
         self.assertIn("0000:3b:00.1", self.one("port.iommu_group", "blocking",
                                                device="pci:0000:3b:00.0")["what"])
 
+    def test_binding_the_default_route_is_never_proposed(self):
+        self.machine.nic("0000:3b:00.0", "vfio-pci")
+        self.machine.nic("0000:3b:00.1", "i40e", "eth1")
+        self.machine.iommu_group(["0000:3b:00.0", "0000:3b:00.1"])
+        self.machine.default_route("eth1")
+        for address, identity in (("0000:3b:00.0", "port.iommu_group"),
+                                  ("0000:3b:00.1", "port.default_route")):
+            found = self.one(identity, "blocking", device="pci:" + address)
+            self.assertNotIn("driverctl", found["fix"])
+
+    def test_second_interface_of_a_device_counts(self):
+        self.machine.nic("0000:3b:00.0", "mlx4_core", "eno1")
+        self.machine.link("/sys/class/net/eno1d1/device",
+                          "../../../devices/pci0000:00/0000:3b:00.0")
+        for interface in ("eno1", "eno1d1"):
+            self.machine.default_route(interface)
+            self.one("port.default_route", "blocking", device="pci:0000:3b:00.0")
+
     def test_worker_on_another_node_is_a_warning_with_the_distance(self):
         self.machine.node(0, "0-1", "10 21")
         self.machine.node(1, "2-3", "21 10")
