@@ -6,9 +6,9 @@
  *
  * A round is a chain of dependent additions, rotations and exclusive ors, so one message leaves
  * most of a core idle.  The bulk versions put one key in each 64-bit lane and run two vectors side
- * by side, which hides the chain's latency; what is left over is hashed one by one.  They are
- * compiled for their instruction set by attribute and chosen at run time, so that one binary
- * serves every CPU.
+ * by side, which hides the chain's latency; the last ones are hashed together with some before
+ * them, again, rather than one by one.  They are compiled for their instruction set by attribute
+ * and chosen at run time, so that one binary serves every CPU.
  *
  * Not constant in time over lengths; keys are never used as addresses or branch conditions.
  */
@@ -215,11 +215,15 @@ bulk_avx2(const struct siphash_key *key, const struct flow_key flows[], unsigned
 {
 	const struct sip start = sip_start(key);
 	const __m256i finish = _mm256_set1_epi64x(0xff);
-	unsigned int i;
 
-	for (i = 0; i + 8 <= n; i += 8) {
-		const struct flow_key *a = &flows[i];
-		const struct flow_key *b = &flows[i + 4];
+	if (n < 8) {
+		bulk_scalar(key, flows, n, hashes);
+		return;
+	}
+	for (unsigned int i = 0; i < n; i += 8) {
+		unsigned int first = RTE_MIN(i, n - 8);
+		const struct flow_key *a = &flows[first];
+		const struct flow_key *b = &flows[first + 4];
 		struct sip_4 s[2];
 
 		s[0].v0 = _mm256_set1_epi64x((long long)start.v0);
@@ -236,10 +240,9 @@ bulk_avx2(const struct siphash_key *key, const struct flow_key flows[], unsigned
 			sip_round_4(&s[0]);
 			sip_round_4(&s[1]);
 		}
-		_mm256_storeu_si256((__m256i *)&hashes[i], sip_sum_4(&s[0]));
-		_mm256_storeu_si256((__m256i *)&hashes[i + 4], sip_sum_4(&s[1]));
+		_mm256_storeu_si256((__m256i *)&hashes[first], sip_sum_4(&s[0]));
+		_mm256_storeu_si256((__m256i *)&hashes[first + 4], sip_sum_4(&s[1]));
 	}
-	bulk_scalar(key, flows + i, n - i, hashes + i);
 }
 
 struct sip_8 {
@@ -302,11 +305,15 @@ bulk_avx512(const struct siphash_key *key, const struct flow_key flows[], unsign
 {
 	const struct sip start = sip_start(key);
 	const __m512i finish = _mm512_set1_epi64(0xff);
-	unsigned int i;
 
-	for (i = 0; i + 16 <= n; i += 16) {
-		const struct flow_key *a = &flows[i];
-		const struct flow_key *b = &flows[i + 8];
+	if (n < 16) {
+		bulk_avx2(key, flows, n, hashes);
+		return;
+	}
+	for (unsigned int i = 0; i < n; i += 16) {
+		unsigned int first = RTE_MIN(i, n - 16);
+		const struct flow_key *a = &flows[first];
+		const struct flow_key *b = &flows[first + 8];
 		struct sip_8 s[2];
 
 		s[0].v0 = _mm512_set1_epi64((long long)start.v0);
@@ -323,10 +330,9 @@ bulk_avx512(const struct siphash_key *key, const struct flow_key flows[], unsign
 			sip_round_8(&s[0]);
 			sip_round_8(&s[1]);
 		}
-		_mm512_storeu_si512(&hashes[i], sip_sum_8(&s[0]));
-		_mm512_storeu_si512(&hashes[i + 8], sip_sum_8(&s[1]));
+		_mm512_storeu_si512(&hashes[first], sip_sum_8(&s[0]));
+		_mm512_storeu_si512(&hashes[first + 8], sip_sum_8(&s[1]));
 	}
-	bulk_avx2(key, flows + i, n - i, hashes + i);
 }
 
 bool
