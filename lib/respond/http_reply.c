@@ -237,8 +237,10 @@ copy(const struct http_reply_texts *texts, const struct http_reply_text *text, u
 			of_head = RTE_MIN(part, (size_t)(text->head_length - offset));
 			memcpy(to, text->head + offset, of_head);
 		}
-		memcpy(to + of_head, texts->body + (offset + of_head - text->head_length),
-				part - of_head);
+		/* A part that ends inside the head has no place in the body to point to. */
+		if (part > of_head)
+			memcpy(to + of_head, texts->body + (offset + of_head - text->head_length),
+					part - of_head);
 		to += part;
 		length -= part;
 		offset = 0;
