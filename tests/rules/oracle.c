@@ -2,48 +2,13 @@
 
 /**
  * @file
- * The RFCs as nested switches, in the RFC's order; see oracle.h.  Segments are here, user calls and
- * timeouts in oracle_calls.c.  Quotations are of RFC 9293 unless they name another.
+ * RFC 9293 3.10.7.4 as nested switches, in the RFC's order; see oracle.h.  Segments with SYN and
+ * those for CLOSED, LISTEN and SYN-SENT are in oracle_syn.c, user calls and timeouts in
+ * oracle_calls.c.  Quotations are of RFC 9293 unless they name another.
  */
-
-#include <string.h>
 
 #include "oracle.h"
 #include "oracle_internal.h"
-
-#define NOTHING   ORACLE_BIT(TCP_SEND_NOTHING)
-#define ACK       ORACLE_BIT(TCP_SEND_ACK)
-#define CHALLENGE ORACLE_BIT(TCP_SEND_CHALLENGE_ACK)
-#define SYN_ACK   ORACLE_BIT(TCP_SEND_SYN_ACK)
-#define RST       ORACLE_BIT(TCP_SEND_RST)
-
-/* The wire does not show which of the two it was; the difference is the rate limit. */
-#define ANY_ACK (ACK | CHALLENGE)
-
-static bool
-before(uint32_t a, uint32_t b)
-{
-	return a - b >= 0x80000000u;
-}
-
-static bool
-has(const struct oracle_case *c, uint8_t flag)
-{
-	return (c->segment.flags & flag) != 0;
-}
-
-static bool
-is_passive(const struct oracle_case *c)
-{
-	return (c->before.flags & TCP_CONN_ACTIVE) == 0;
-}
-
-static uint32_t
-segment_length(const struct oracle_case *c)
-{
-	return (uint32_t)c->segment.payload_length + (has(c, TCP_SYN) ? 1 : 0) +
-	       (has(c, TCP_FIN) ? 1 : 0);
-}
 
 struct oracle_choice *
 oracle_add(struct oracle_verdict *verdict, const struct oracle_case *c, uint32_t sends,
@@ -75,196 +40,9 @@ oracle_end(struct oracle_choice *choice, uint8_t endings)
 	choice->endings = endings;
 }
 
-/* 3.10.7.1: "all data in the incoming segment is discarded." */
-static void
-arrives_in_closed(const struct oracle_case *c, struct oracle_verdict *verdict)
-{
-	if (has(c, TCP_RST))
-		oracle_add(verdict, c, NOTHING,
-				"3.10.7.1 \"An incoming segment containing a RST is discarded.\"");
-	else if (!has(c, TCP_ACK))
-		oracle_add(verdict, c, ORACLE_BIT(TCP_SEND_RST_ACK),
-				"3.10.7.1 \"If the ACK bit is off, sequence number zero is used, "
-				"<SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>\"");
-	else
-		oracle_add(verdict, c, RST,
-				"3.10.7.1 \"If the ACK bit is on, <SEQ=SEG.ACK><CTL=RST>\"");
-}
-
-/* RFC 7323 3.2, RFC 2018 2, RFC 7323 2.2: an option is on when both sides send it. */
-static void
-negotiates(const struct oracle_case *c, struct oracle_choice *choice)
-{
-	const struct tcp_config *config = c->env.config;
-	uint8_t options = c->segment.options;
-
-	choice->flags_mask |= TCP_CONN_TIMESTAMPS | TCP_CONN_WINDOW_SCALE | TCP_CONN_SACK;
-	if (config->timestamps && (options & TCP_OPTION_TIMESTAMPS))
-		choice->flags |= TCP_CONN_TIMESTAMPS;
-	if (config->window_scaling && (options & TCP_OPTION_WINDOW_SCALE))
-		choice->flags |= TCP_CONN_WINDOW_SCALE;
-	if (config->sack && (options & TCP_OPTION_SACK_PERMITTED))
-		choice->flags |= TCP_CONN_SACK;
-
-	/* RFC 7323 4.3: TS.Recent starts with the SYN's value. */
-	choice->ts_recent = c->segment.tsval;
-	if (!(choice->flags & TCP_CONN_TIMESTAMPS))
-		choice->determined &= ~ORACLE_TS_RECENT;
-	/* RFC 7323 2.2: "The window field in a segment where the SYN bit is set [...] MUST NOT
-	 * be scaled."  The field is kept as it came. */
-	choice->snd_wnd = c->segment.window;
-}
-
-/* "Set RCV.NXT to SEG.SEQ+1 [...] SND.NXT is set to ISS+1 and SND.UNA to ISS." */
-static struct oracle_choice *
-opens_passively(const struct oracle_case *c, struct oracle_verdict *verdict, const char *because)
-{
-	struct oracle_choice *choice = oracle_add(verdict, c, SYN_ACK, because);
-
-	choice->states = ORACLE_BIT(TCP_SYN_RCVD);
-	choice->rcv_nxt = c->segment.seq + 1;
-	choice->snd_una = c->env.isn;
-	choice->snd_nxt = c->env.isn + 1;
-	choice->flags_mask = TCP_CONN_ACTIVE | TCP_CONN_FIN_SENT | TCP_CONN_SYN_RETRANSMITTED;
-	negotiates(c, choice);
-	/* RFC 6298 2.1: "the sender SHOULD set RTO <- 1 second". */
-	choice->determined |= ORACLE_DELAY;
-	choice->delay_ms = 1000;
-	return choice;
-}
-
-/* 3.10.7.2 */
-static void
-arrives_in_listen(const struct oracle_case *c, struct oracle_verdict *verdict)
-{
-	if (has(c, TCP_RST)) {
-		oracle_add(verdict, c, NOTHING,
-				"3.10.7.2 first \"An incoming RST should be ignored. Return.\"");
-		return;
-	}
-	if (has(c, TCP_ACK)) {
-		oracle_add(verdict, c, RST,
-				"3.10.7.2 second \"An acceptable reset segment should be formed "
-				"for any arriving ACK-bearing segment. <SEQ=SEG.ACK><CTL=RST>\"");
-		return;
-	}
-	if (has(c, TCP_SYN) && has(c, TCP_FIN)) {
-		oracle_add(verdict, c, NOTHING,
-				"project: SYN with FIN in LISTEN is dropped (conformance B9)");
-		return;
-	}
-	if (has(c, TCP_SYN)) {
-		/* Project: data on the SYN is left for the client to send again, so RCV.NXT is
-		 * SEG.SEQ+1 whatever the payload (3.4 permits it; conformance B12). */
-		opens_passively(c, verdict,
-				"3.10.7.2 third \"a SYN segment sent of the form "
-				"<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>\"");
-		return;
-	}
-	oracle_add(verdict, c, NOTHING,
-			"3.10.7.2 fourth \"This should not be reached. Drop the segment and "
-			"return.\"");
-}
-
-/* A SYN,ACK that is right may bring data and FIN: they may be taken, or left to be sent again. */
-static void
-established_from_syn_sent(const struct oracle_case *c, struct oracle_verdict *verdict, bool all)
-{
-	struct oracle_choice *choice = oracle_add(verdict, c, ACK,
-			"3.10.7.3 fourth \"If SND.UNA > ISS (our SYN has been ACKed), change the "
-			"connection state to ESTABLISHED, form an ACK segment\"");
-	uint32_t room = c->env.rcv_wnd;
-	uint32_t payload = c->segment.payload_length;
-
-	choice->states = ORACLE_BIT(TCP_ESTABLISHED);
-	choice->outcome = TCP_OUTCOME_OPENED;
-	choice->outcome_mask &= ~TCP_OUTCOME_ACKED; /* Only the SYN was. */
-	choice->rcv_nxt = c->segment.seq + 1;
-	choice->snd_una = c->segment.ack;
-	negotiates(c, choice);
-	if (!all)
-		return;
-	choice->because = "3.10.7.3 fourth \"If there are other controls or text in the segment, "
-			  "then continue processing at the sixth step under Section 3.10.7.4\"";
-	choice->take = payload < room ? payload : room;
-	choice->rcv_nxt += choice->take;
-	if (choice->take > 0)
-		choice->outcome |= TCP_OUTCOME_DATA;
-	if (has(c, TCP_FIN) && payload < room) {
-		choice->rcv_nxt++;
-		choice->states = ORACLE_BIT(TCP_CLOSE_WAIT);
-		choice->outcome |= TCP_OUTCOME_PEER_FIN;
-	}
-}
-
-static void
-simultaneous_open(const struct oracle_case *c, struct oracle_verdict *verdict)
-{
-	struct oracle_choice *choice = oracle_add(verdict, c, SYN_ACK,
-			"3.10.7.3 fourth \"Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment "
-			"<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>\"");
-
-	choice->states = ORACLE_BIT(TCP_SYN_RCVD);
-	choice->rcv_nxt = c->segment.seq + 1;
-	/* 3.5 MUST-11: "keep track of whether a connection has reached SYN-RECEIVED as the result
-	 * of a passive OPEN or an active OPEN". */
-	choice->flags = TCP_CONN_ACTIVE;
-	choice->flags_mask = TCP_CONN_ACTIVE;
-	negotiates(c, choice);
-	if (has(c, TCP_FIN)) /* "queue them", or refuse the combination as in LISTEN */
-		oracle_add(verdict, c, NOTHING, "project: SYN with FIN opens nothing");
-}
-
-/* 3.10.7.3; SND.UNA is ISS. */
-static void
-arrives_in_syn_sent(const struct oracle_case *c, struct oracle_verdict *verdict)
-{
-	uint32_t ack = c->segment.ack;
-	uint32_t iss = c->before.snd_una;
-
-	if (has(c, TCP_ACK) && (!before(iss, ack) || before(c->before.snd_nxt, ack))) {
-		oracle_add(verdict, c, has(c, TCP_RST) ? NOTHING : RST,
-				"3.10.7.3 first \"If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a "
-				"reset (unless the RST bit is set, if so drop the segment and "
-				"return)\"");
-		return;
-	}
-	if (has(c, TCP_RST) && has(c, TCP_ACK)) {
-		oracle_end(oracle_add(verdict, c, NOTHING,
-					   "3.10.7.3 second \"If the ACK was acceptable, then "
-					   "signal to the user 'error: connection reset', drop the "
-					   "segment, enter CLOSED state\""),
-				TCP_OUTCOME_RESET);
-		if (c->segment.seq != c->before.rcv_nxt)
-			oracle_add(verdict, c, NOTHING,
-					"3.10.7.3 second \"SHOULD first check that the sequence "
-					"number exactly matches RCV.NXT\"");
-		return;
-	}
-	if (has(c, TCP_RST)) {
-		oracle_add(verdict, c, NOTHING,
-				"3.10.7.3 second \"Otherwise (no ACK), drop the segment and "
-				"return.\"");
-		return;
-	}
-	if (has(c, TCP_SYN) && has(c, TCP_ACK)) {
-		established_from_syn_sent(c, verdict, false);
-		if (segment_length(c) > 1)
-			established_from_syn_sent(c, verdict, true);
-		return;
-	}
-	if (has(c, TCP_SYN)) {
-		simultaneous_open(c, verdict);
-		return;
-	}
-	oracle_add(verdict, c, NOTHING,
-			"3.10.7.3 fifth \"if neither of the SYN or RST bits is set, then drop the "
-			"segment and return.\"");
-}
-
 /* What the segment's timestamp makes of it (RFC 7323 3.2, 5.3). */
-static enum oracle_timestamp
-timestamp_of(const struct oracle_case *c)
+enum oracle_timestamp
+oracle_timestamp_of(const struct oracle_case *c)
 {
 	if (!(c->before.flags & TCP_CONN_TIMESTAMPS))
 		return ORACLE_TIMESTAMP_UNUSED;
@@ -277,8 +55,8 @@ timestamp_of(const struct oracle_case *c)
 }
 
 /* Table 6: Segment Acceptability Tests. */
-static bool
-is_acceptable(const struct oracle_case *c)
+bool
+oracle_is_acceptable(const struct oracle_case *c)
 {
 	uint32_t window = c->env.rcv_wnd;
 	uint32_t length = segment_length(c);
@@ -296,8 +74,8 @@ is_acceptable(const struct oracle_case *c)
 
 /* R3 is after R2 in RFC 7323 5.3 but before it in its appendix D; and where the segment is refused
  * by a later check, whether TS.Recent moved before cannot be said. */
-static void
-leaves_timestamp_open(const struct oracle_case *c, struct oracle_choice *choice)
+void
+oracle_leaves_timestamp_open(const struct oracle_case *c, struct oracle_choice *choice)
 {
 	if (!before(c->before.rcv_nxt, c->segment.seq))
 		choice->determined &= ~ORACLE_TS_RECENT;
@@ -332,147 +110,13 @@ reset_arrives(const struct oracle_case *c, struct oracle_verdict *verdict)
 	if (immune)
 		return;
 	choice = oracle_add(verdict, c, NOTHING,
-			"3.10.7.4 second 2) \"exactly matches the next expected sequence number "
-			"(RCV.NXT), then TCP endpoints MUST reset the connection\"");
+			"3.10.7.4 second 2) \"exactly matches the next expected sequence "
+			"number (RCV.NXT), then TCP endpoints MUST reset the connection\"");
 	oracle_end(choice, TCP_OUTCOME_RESET);
 	if (c->before.state == TCP_SYN_RCVD && is_passive(c))
 		choice->states |= ORACLE_BIT(TCP_LISTEN); /* "return this connection to LISTEN" */
 	if (c->before.state == TCP_TIME_WAIT)
 		choice->endings |= TCP_OUTCOME_CLOSED; /* Both sides had closed it already. */
-}
-
-/* RFC 6191 2, with 3.6.1 MAY-2 and SHLD-4: a SYN that finds the connection in TIME-WAIT. */
-static void
-syn_in_time_wait(const struct oracle_case *c, struct oracle_verdict *verdict)
-{
-	bool used = (c->before.flags & TCP_CONN_TIMESTAMPS) != 0;
-	bool will_use = c->env.config->timestamps && (c->segment.options & TCP_OPTION_TIMESTAMPS);
-	enum oracle_timestamp timestamp = timestamp_of(c);
-	/* The last sequence number seen is the FIN's, RCV.NXT-1. */
-	bool larger = !before(c->segment.seq, c->before.rcv_nxt);
-	bool honour;
-	bool either;
-	const char *because;
-
-	if (used && will_use && timestamp == ORACLE_TIMESTAMP_NEWER) {
-		honour = true;
-		because = "RFC 6191 2 \"the timestamp contained in the incoming SYN segment is "
-			  "greater than the last timestamp seen on the previous incarnation [...], "
-			  "honor the connection request\"";
-	} else if (used && will_use) {
-		honour = timestamp == ORACLE_TIMESTAMP_EQUAL && larger;
-		because = "RFC 6191 2 \"the timestamp [...] is equal to the last timestamp seen "
-			  "[...], and the Sequence Number of the incoming SYN segment is larger "
-			  "than the last sequence number seen [...], then honor\"";
-	} else if (will_use) {
-		honour = true;
-		because = "RFC 6191 2 \"If the previous incarnation of the connection did not use "
-			  "TCP Timestamps: If TCP Timestamps would be enabled for the new "
-			  "incarnation of the connection, honor the incoming connection request\"";
-	} else {
-		honour = larger;
-		because = "RFC 6191 2 \"If TCP Timestamps would not be enabled for the new "
-			  "incarnation [...], but the Sequence Number of the incoming SYN segment "
-			  "is larger than the last sequence number seen [...], honor\"";
-	}
-	/* Others take RCV.NXT for the last sequence number seen; nobody listens behind an active
-	 * open; and SYN with FIN need not open anything (conformance B9). */
-	either = honour &&
-		 ((c->segment.seq == c->before.rcv_nxt && timestamp != ORACLE_TIMESTAMP_NEWER &&
-				  !(will_use && !used)) ||
-				 !is_passive(c) || has(c, TCP_FIN));
-	if (honour) {
-		struct oracle_choice *choice = opens_passively(c, verdict, because);
-
-		/* 3.6.1 (1) "assigns its initial sequence number for the new connection to be
-		 * larger than the largest sequence number it used on the previous". */
-		choice->determined &= ~(ORACLE_SND_UNA | ORACLE_SND_NXT);
-		choice->determined |= ORACLE_NEW_ISS;
-	}
-	if (!honour || either)
-		oracle_add(verdict, c, NOTHING | ANY_ACK,
-				"RFC 6191 2 \"Otherwise, silently drop the incoming SYN segment\"; "
-				"3.10.7.4 first and fourth acknowledge it");
-}
-
-/* The peer's SYN,ACK in a simultaneous open (3.5 figure 7, MUST-10): it repeats IRS, so the first
- * step refuses and acknowledges it, which also completes the handshake, one segment later. */
-static void
-syn_ack_of_simultaneous_open(const struct oracle_case *c, struct oracle_verdict *verdict)
-{
-	struct oracle_choice *choice = oracle_add(verdict, c, NOTHING | ANY_ACK,
-			"3.5 figure 7, MUST-10 \"A TCP implementation MUST support simultaneous "
-			"open "
-			"attempts\"");
-
-	choice->states = ORACLE_BIT(TCP_ESTABLISHED);
-	choice->outcome = TCP_OUTCOME_OPENED;
-	choice->outcome_mask &= ~TCP_OUTCOME_ACKED;
-	choice->snd_una = c->segment.ack;
-	choice->determined &= ~(ORACLE_TS_RECENT | ORACLE_SND_WND);
-}
-
-/* 3.10.7.4 fourth, and what the first step does to a SYN. */
-static void
-syn_arrives_in_syn_rcvd(const struct oracle_case *c, struct oracle_verdict *verdict)
-{
-	bool repeated = c->segment.seq == c->before.rcv_nxt - 1;
-	bool good_ack = before(c->before.snd_una, c->segment.ack) &&
-			!before(c->before.snd_nxt, c->segment.ack);
-	enum oracle_timestamp timestamp = timestamp_of(c);
-	struct oracle_choice *choice;
-	uint32_t sends = ANY_ACK;
-
-	if (timestamp == ORACLE_TIMESTAMP_MISSING)
-		sends |= NOTHING; /* RFC 7323 3.2 */
-	if (has(c, TCP_FIN))
-		sends |= NOTHING; /* The combination is refused in LISTEN too. */
-	if (has(c, TCP_ACK) && !good_ack)
-		sends |= RST; /* 3.5.2 group 2: unacceptable ACK in a non-synchronized state */
-	if (repeated && !has(c, TCP_ACK)) {
-		/* 3.8.1: the peer sends again because our SYN,ACK did not come: the same once
-		 * more is what helps it. */
-		if (is_passive(c) && sends == ANY_ACK && timestamp != ORACLE_TIMESTAMP_OLDER)
-			sends = SYN_ACK;
-		else
-			sends |= SYN_ACK;
-	}
-	choice = oracle_add(verdict, c, sends,
-			repeated ? "project: a repeated SYN is answered by the same SYN,ACK "
-				   "(conformance E10)"
-				 : "project: RFC 5961 4.2 in place of 3.10.7.4 fourth \"return "
-				   "this connection to the LISTEN state\": challenge ACK and stay");
-	leaves_timestamp_open(c, choice);
-	choice->determined &= ~ORACLE_SND_WND; /* A repeated SYN's window is as good as before. */
-
-	if (repeated && has(c, TCP_ACK) && good_ack && !is_passive(c) &&
-			timestamp != ORACLE_TIMESTAMP_OLDER)
-		syn_ack_of_simultaneous_open(c, verdict);
-}
-
-static void
-syn_arrives(const struct oracle_case *c, struct oracle_verdict *verdict)
-{
-	enum oracle_timestamp timestamp = timestamp_of(c);
-	struct oracle_choice *choice;
-	uint32_t sends = CHALLENGE;
-
-	if (c->before.state == TCP_SYN_RCVD) {
-		syn_arrives_in_syn_rcvd(c, verdict);
-		return;
-	}
-	if (c->before.state == TCP_TIME_WAIT && !has(c, TCP_ACK)) {
-		syn_in_time_wait(c, verdict);
-		return;
-	}
-	if (!is_acceptable(c) || timestamp == ORACLE_TIMESTAMP_OLDER)
-		sends |= ACK; /* Refused in the first step already. */
-	if (timestamp == ORACLE_TIMESTAMP_MISSING)
-		sends |= NOTHING; /* RFC 7323 3.2: "a TCP SHOULD silently drop the segment" */
-	choice = oracle_add(verdict, c, sends,
-			"3.10.7.4 fourth \"if the SYN bit is set, irrespective of the sequence "
-			"number, TCP endpoints MUST send a 'challenge ACK'\"");
-	leaves_timestamp_open(c, choice);
 }
 
 /* RFC 5961 5.2; MAX.SND.WND is kept as its logarithm, so the answer between one and two times its
@@ -594,7 +238,8 @@ may_refuse_text(const struct oracle_case *c, struct oracle_verdict *verdict, uin
 		return;
 	oracle_end(oracle_add(verdict, c, ORACLE_BIT(TCP_SEND_ABORT) | RST,
 				   "3.6.1 SHLD-3 \"if new data is received after CLOSE is called, "
-				   "its TCP implementation SHOULD send a RST\""),
+				   "its "
+				   "TCP implementation SHOULD send a RST\""),
 			TCP_OUTCOME_RESET);
 }
 
@@ -647,8 +292,9 @@ arrives_out_of_order(const struct oracle_case *c, struct oracle_verdict *verdict
 	struct oracle_choice *choice;
 
 	oracle_add(verdict, c, sends,
-			"3.10.7.4 seventh MAY-13, RFC 5681 4.2 \"A TCP receiver SHOULD send an "
-			"immediate duplicate ACK when an out-of-order segment arrives\"");
+			"3.10.7.4 seventh MAY-13, RFC 5681 4.2 \"A TCP receiver SHOULD "
+			"send an immediate duplicate ACK when an out-of-order segment "
+			"arrives\"");
 	if (!good_ack)
 		return;
 	choice = oracle_add(verdict, c, sends,
@@ -669,16 +315,16 @@ acknowledgment_arrives(const struct oracle_case *c, struct oracle_verdict *verdi
 	enum ack_range range = ack_range_of(c);
 
 	if (c->before.state == TCP_SYN_RCVD) {
-		bool good = before(c->before.snd_una, c->segment.ack) &&
-			    !before(c->before.snd_nxt, c->segment.ack);
+		bool good = acks_something_new(c);
 
 		if (!good)
-			leaves_timestamp_open(c, oracle_add(verdict, c, RST,
-								 "3.10.7.4 fifth \"If the segment "
-								 "acknowledgment is not "
-								 "acceptable, form a reset segment "
-								 "<SEQ=SEG.ACK><CTL=RST> and send "
-								 "it\"; the state stays"));
+			oracle_leaves_timestamp_open(c,
+					oracle_add(verdict, c, RST,
+							"3.10.7.4 fifth \"If the segment "
+							"acknowledgment is not acceptable, "
+							"form a reset segment "
+							"<SEQ=SEG.ACK><CTL=RST> and send it\"; the "
+							"state stays"));
 		else if (in_order)
 			accepts_in_order(c, verdict);
 		if (!in_order)
@@ -689,9 +335,8 @@ acknowledgment_arrives(const struct oracle_case *c, struct oracle_verdict *verdi
 		choice = oracle_add(verdict, c, ANY_ACK,
 				"3.10.7.4 fifth \"acceptable only if it is in the range of "
 				"((SND.UNA - MAX.SND.WND) =< SEG.ACK =< SND.NXT). All [others] "
-				"MUST "
-				"be discarded and an ACK sent back\"");
-		leaves_timestamp_open(c, choice);
+				"MUST be discarded and an ACK sent back\"");
+		oracle_leaves_timestamp_open(c, choice);
 	}
 	if (range == ACK_OUT_OF_RANGE)
 		return;
@@ -701,37 +346,55 @@ acknowledgment_arrives(const struct oracle_case *c, struct oracle_verdict *verdi
 		arrives_out_of_order(c, verdict, true);
 }
 
-/* "If the RCV.WND is zero, no segments will be acceptable, but special allowance should be made to
- * accept valid ACKs, URGs, and RSTs." */
+/* The ACK field of a segment that is not acceptable, where it may count all the same. */
 static void
-zero_window_allowance(const struct oracle_case *c, struct oracle_verdict *verdict)
+ack_may_count(const struct oracle_case *c, struct oracle_verdict *verdict, const char *because)
 {
 	struct oracle_choice *choice;
 
-	if (c->env.rcv_wnd != 0 || segment_length(c) == 0 || !has(c, TCP_ACK) ||
-			before(c->before.rcv_nxt, c->segment.seq) ||
-			before(c->segment.seq + segment_length(c), c->before.rcv_nxt + 1))
-		return;
-	if (c->before.state == TCP_SYN_RCVD &&
-			(!before(c->before.snd_una, c->segment.ack) ||
-					before(c->before.snd_nxt, c->segment.ack))) {
+	if (c->before.state == TCP_SYN_RCVD && !acks_something_new(c)) {
 		choice = oracle_add(verdict, c, RST, "3.5.2 group 2, in spite of the zero window");
 		choice->determined &= ~ORACLE_TS_RECENT;
 		return;
 	}
 	if (ack_range_of(c) == ACK_OUT_OF_RANGE)
 		return;
-	choice = oracle_add(verdict, c, ANY_ACK,
-			"3.10.7.4 first \"If the RCV.WND is zero, [...] special allowance should "
-			"be "
-			"made to accept valid ACKs\"");
-	choice->determined &= ~ORACLE_TS_RECENT;
+	choice = oracle_add(verdict, c, ANY_ACK, because);
 	takes_window(c, choice);
-	choice->determined &= ~ORACLE_SND_WND;
+	choice->determined &= ~(ORACLE_TS_RECENT | ORACLE_SND_WND);
 	takes_ack(c, choice);
 	may_restart_time_wait(c, choice);
 	if (choice->states == ORACLE_BIT(TCP_CLOSED))
 		choice->sends |= NOTHING;
+}
+
+/* The exceptions to "drop the unacceptable segment and return". */
+static void
+unacceptable_but(const struct oracle_case *c, struct oracle_verdict *verdict)
+{
+	uint32_t length = segment_length(c);
+	uint32_t end = c->segment.seq + length;
+	bool begins_before = before(c->segment.seq, c->before.rcv_nxt);
+	bool reaches_beyond = before(c->before.rcv_nxt, end);
+
+	if (!has(c, TCP_ACK))
+		return;
+	if (c->env.rcv_wnd == 0 && reaches_beyond &&
+			(begins_before || c->segment.seq == c->before.rcv_nxt))
+		ack_may_count(c, verdict,
+				"3.10.7.4 first \"If the RCV.WND is zero, [...] special allowance "
+				"should be made to accept valid ACKs\"");
+	/* A FIN or a probe once more; in a simultaneous close it may bring the ACK of our FIN. */
+	if (c->before.state > TCP_SYN_RCVD &&
+			(length > 0 ? end == c->before.rcv_nxt : end + 1 == c->before.rcv_nxt))
+		ack_may_count(c, verdict,
+				"A.2 \"TCP sequence number validation rules can prevent ACK fields "
+				"from being processed [...] implementers should consider\"");
+	/* Table 6 forgets the segment that covers the whole window and more; 4 "receive window":
+	 * "segments overlapping the range RCV.NXT to RCV.NXT + RCV.WND - 1 carry acceptable data or
+	 * control". */
+	if (c->env.rcv_wnd > 0 && begins_before && reaches_beyond)
+		acknowledgment_arrives(c, verdict);
 }
 
 /* "If an incoming segment is not acceptable, an acknowledgment should be sent in reply" */
@@ -742,11 +405,10 @@ unacceptable_arrives(const struct oracle_case *c, struct oracle_verdict *verdict
 	bool repeated = segment_length(c) > 0 && !before(c->before.rcv_nxt, end);
 	struct oracle_choice *choice = oracle_add(verdict, c, ANY_ACK,
 			"3.10.7.4 first \"If an incoming segment is not acceptable, an "
-			"acknowledgment should be sent in reply [...] drop the unacceptable "
-			"segment "
-			"and return\"");
+			"acknowledgment should be sent in reply [...] drop the "
+			"unacceptable segment and return\"");
 
-	leaves_timestamp_open(c, choice);
+	oracle_leaves_timestamp_open(c, choice);
 	if (!has(c, TCP_ACK))
 		choice->sends |= NOTHING; /* The fifth step would drop it. */
 	else if (repeated && c->before.state > TCP_SYN_RCVD && c->before.state != TCP_TIME_WAIT)
@@ -759,35 +421,35 @@ unacceptable_arrives(const struct oracle_case *c, struct oracle_verdict *verdict
 		choice->determined |= ORACLE_DELAY;
 		choice->delay_ms = c->env.config->time_wait_ms;
 	}
-	zero_window_allowance(c, verdict);
+	unacceptable_but(c, verdict);
 }
 
 /* 3.10.7.4 */
 static void
 arrives_in_other_states(const struct oracle_case *c, struct oracle_verdict *verdict)
 {
-	enum oracle_timestamp timestamp = timestamp_of(c);
+	enum oracle_timestamp timestamp = oracle_timestamp_of(c);
 
 	if (has(c, TCP_RST)) {
 		reset_arrives(c, verdict);
 	} else if (has(c, TCP_SYN)) {
-		syn_arrives(c, verdict);
+		oracle_syn_arrives(c, verdict);
 	} else if (timestamp == ORACLE_TIMESTAMP_MISSING) {
 		oracle_add(verdict, c, NOTHING,
 				"RFC 7323 3.2 \"If a non-<RST> segment is received without a "
-				"TSopt, "
-				"a TCP SHOULD silently drop the segment.\"");
+				"TSopt, a TCP SHOULD silently drop the segment.\"");
 	} else if (timestamp == ORACLE_TIMESTAMP_OLDER) {
 		oracle_add(verdict, c, has(c, TCP_ACK) ? ANY_ACK : ANY_ACK | NOTHING,
 				"RFC 7323 5.3 R1 \"SEG.TSval < TS.Recent, [...] treat the arriving "
 				"segment as not acceptable: Send an acknowledgment in reply [...] "
 				"and drop the segment.\"");
-	} else if (!is_acceptable(c)) {
+	} else if (!oracle_is_acceptable(c)) {
 		unacceptable_arrives(c, verdict);
 	} else if (!has(c, TCP_ACK)) {
-		leaves_timestamp_open(c, oracle_add(verdict, c, NOTHING,
-							 "3.10.7.4 fifth \"if the ACK bit is off, "
-							 "drop the segment and return\""));
+		oracle_leaves_timestamp_open(c, oracle_add(verdict, c, NOTHING,
+								"3.10.7.4 fifth \"if the ACK bit "
+								"is off, drop the segment and "
+								"return\""));
 	} else {
 		acknowledgment_arrives(c, verdict);
 	}
@@ -798,13 +460,13 @@ segment_arrives(const struct oracle_case *c, struct oracle_verdict *verdict)
 {
 	switch (c->before.state) {
 	case TCP_CLOSED:
-		arrives_in_closed(c, verdict);
+		oracle_arrives_in_closed(c, verdict);
 		break;
 	case TCP_LISTEN:
-		arrives_in_listen(c, verdict);
+		oracle_arrives_in_listen(c, verdict);
 		break;
 	case TCP_SYN_SENT:
-		arrives_in_syn_sent(c, verdict);
+		oracle_arrives_in_syn_sent(c, verdict);
 		break;
 	default:
 		arrives_in_other_states(c, verdict);

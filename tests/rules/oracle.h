@@ -71,7 +71,7 @@ struct oracle_choice {
 /** The outcomes that end a connection. */
 #define ORACLE_ENDINGS (TCP_OUTCOME_CLOSED | TCP_OUTCOME_RESET | TCP_OUTCOME_TIMED_OUT)
 
-#define ORACLE_CHOICES 6
+#define ORACLE_CHOICES 8
 
 /** Every answer that the RFCs permit; at least one. */
 struct oracle_verdict {

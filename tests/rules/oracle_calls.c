@@ -8,10 +8,6 @@
 #include "oracle.h"
 #include "oracle_internal.h"
 
-#define NOTHING ORACLE_BIT(TCP_SEND_NOTHING)
-#define ABORT   ORACLE_BIT(TCP_SEND_ABORT)
-#define FIN     ORACLE_BIT(TCP_SEND_FIN)
-
 /* RFC 6298 5.5: "The host MUST set RTO <- RTO * 2 ('back off the timer')", from 1 s (2.1), up to
  * a maximum (2.5), for the timer that is started now. */
 static void
@@ -34,8 +30,8 @@ gives_up(const struct oracle_case *c, struct oracle_verdict *verdict, uint32_t s
 {
 	oracle_end(oracle_add(verdict, c, sends,
 				   "3.8.3 MUST-20 (c) \"When the number of transmissions of the "
-				   "same segment reaches a threshold R2 [...], close the "
-				   "connection.\""),
+				   "same "
+				   "segment reaches a threshold R2 [...], close the connection.\""),
 			TCP_OUTCOME_TIMED_OUT);
 }
 
@@ -79,8 +75,8 @@ static void
 retransmits(const struct oracle_case *c, struct oracle_verdict *verdict)
 {
 	struct oracle_choice *choice = oracle_add(verdict, c, NOTHING,
-			"3.10.8 \"send the segment at the front of the retransmission queue "
-			"again\"; RFC 6298 5.4");
+			"3.10.8 \"send the segment at the front of the retransmission "
+			"queue again\"; RFC 6298 5.4");
 
 	choice->outcome = TCP_OUTCOME_OUTPUT;
 	choice->outcome_mask |= TCP_OUTCOME_OUTPUT;
@@ -143,9 +139,8 @@ oracle_timeout(const struct oracle_case *c, struct oracle_verdict *verdict)
 			break;
 		oracle_end(oracle_add(verdict, c, ABORT,
 					   "project: an idle connection is aborted with RST; "
-					   "3.10.8 "
-					   "USER TIMEOUT \"delete the TCB, enter the CLOSED "
-					   "state\""),
+					   "3.10.8 USER "
+					   "TIMEOUT \"delete the TCB, enter the CLOSED state\""),
 				TCP_OUTCOME_TIMED_OUT | TCP_OUTCOME_RESET);
 		break;
 	case TCP_FIN_WAIT_1:
@@ -156,13 +151,15 @@ oracle_timeout(const struct oracle_case *c, struct oracle_verdict *verdict)
 	case TCP_FIN_WAIT_2:
 		oracle_end(oracle_add(verdict, c, NOTHING | ABORT,
 					   "practice (conformance G18): FIN-WAIT-2 of a closed "
-					   "application times out"),
+					   "application "
+					   "times out"),
 				TCP_OUTCOME_TIMED_OUT | TCP_OUTCOME_CLOSED);
 		break;
 	case TCP_TIME_WAIT:
 		oracle_end(oracle_add(verdict, c, NOTHING,
 					   "3.10.8 TIME-WAIT TIMEOUT \"delete the TCB, enter the "
-					   "CLOSED state, and return.\""),
+					   "CLOSED "
+					   "state, and return.\""),
 				TCP_OUTCOME_CLOSED);
 		break;
 	default:
@@ -182,9 +179,8 @@ oracle_open(const struct oracle_case *c, struct oracle_verdict *verdict)
 	if (c->before.state > TCP_LISTEN)
 		return;
 	choice = oracle_add(verdict, c, ORACLE_BIT(TCP_SEND_SYN),
-			"3.10.1 \"A SYN segment of the form <SEQ=ISS><CTL=SYN> is sent. Set "
-			"SND.UNA "
-			"to ISS, SND.NXT to ISS+1, enter SYN-SENT state\"");
+			"3.10.1 \"A SYN segment of the form <SEQ=ISS><CTL=SYN> is sent. "
+			"Set SND.UNA to ISS, SND.NXT to ISS+1, enter SYN-SENT state\"");
 	choice->states = ORACLE_BIT(TCP_SYN_SENT);
 	choice->determined = ORACLE_SND_UNA | ORACLE_SND_NXT | ORACLE_DELAY;
 	choice->snd_una = c->env.isn;
@@ -226,10 +222,8 @@ oracle_close(const struct oracle_case *c, struct oracle_verdict *verdict)
 	case TCP_SYN_RCVD:
 		sends_fin(c, verdict, TCP_FIN_WAIT_1,
 				"3.10.4 \"If no SENDs have been issued and there is no pending "
-				"data "
-				"to send, then form a FIN segment and send it, and enter "
-				"FIN-WAIT-1 "
-				"state\"");
+				"data to send, then form a FIN segment and send it, and enter "
+				"FIN-WAIT-1 state\"");
 		oracle_add(verdict, c, NOTHING,
 				"3.10.4 \"otherwise, queue for processing after entering "
 				"ESTABLISHED state.\"");
@@ -271,13 +265,15 @@ oracle_abort(const struct oracle_case *c, struct oracle_verdict *verdict)
 	case TCP_TIME_WAIT:
 		oracle_end(oracle_add(verdict, c, NOTHING,
 					   "3.10.5 \"Respond with 'ok' and delete the TCB, enter "
-					   "CLOSED state, and return.\""),
+					   "CLOSED "
+					   "state, and return.\""),
 				TCP_OUTCOME_CLOSED | TCP_OUTCOME_RESET);
 		break;
 	default:
 		oracle_end(oracle_add(verdict, c, ABORT,
 					   "3.10.5 \"Send a reset segment: <SEQ=SND.NXT><CTL=RST> "
-					   "[...] enter CLOSED state, and return.\""),
+					   "[...] enter "
+					   "CLOSED state, and return.\""),
 				TCP_OUTCOME_RESET);
 		break;
 	}

@@ -338,7 +338,7 @@ make_answer(const struct row *row, const struct oracle_case *question,
 {
 	const struct oracle_choice *choice = &verdict->choice[0];
 
-	for (unsigned int i = 0; i < verdict->count; i++)
+	for (unsigned int i = verdict->count; i-- > 0;)
 		if (verdict->choice[i].states & ORACLE_BIT(row->next))
 			choice = &verdict->choice[i];
 	*after = question->before;
