@@ -47,7 +47,7 @@ packages_to_test=(
 	"tshark                   judges the captures"
 	"tcpdump                  takes the captures"
 	"wrk                      load with keep-alive"
-	"iputils-ping            ARP, NDP and echo by the kernel"
+	"iputils-ping             ARP, NDP and echo by the kernel"
 	"ethtool                  checksum offloads of veths"
 	"nginx-light              a server nobody here wrote"
 	"hping3                   odd TCP flags"
