@@ -221,14 +221,17 @@ solicited_advertisement_to_a_group_is_refused(void **state)
 }
 
 static void
-cut_solicitation_is_refused(void **state)
+solicitation_cut_anywhere_is_refused(void **state)
 {
-	COPY(solicitation_dad);
-
 	(void)state;
-	solicitation_dad[14 + 5] -= 4;
-	assert_int_equal(read_repaired(solicitation_dad, sizeof(solicitation_dad) - 4),
-			DROP_bad_ndp);
+	for (uint8_t length = 8; length <= 32; length++) {
+		COPY(solicitation);
+
+		solicitation[14 + 5] = length;
+		assert_int_equal(read_repaired(solicitation, 54u + length),
+				length == 24 || length == 32 ? DROP_NONE : DROP_bad_ndp);
+		assert_int_equal(message.has_mac, length == 32);
+	}
 }
 
 static void
@@ -275,7 +278,7 @@ main(void)
 			cmocka_unit_test(address_detection_with_a_link_layer_address_is_refused),
 			cmocka_unit_test(address_detection_to_a_unicast_address_is_refused),
 			cmocka_unit_test(solicited_advertisement_to_a_group_is_refused),
-			cmocka_unit_test(cut_solicitation_is_refused),
+			cmocka_unit_test(solicitation_cut_anywhere_is_refused),
 			cmocka_unit_test(unusable_link_layer_address_is_as_if_absent),
 			cmocka_unit_test(echo_requests_are_told_from_the_rest),
 	};

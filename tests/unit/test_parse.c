@@ -131,6 +131,20 @@ group_frames_are_reported(void **state)
 }
 
 static void
+only_the_first_bit_on_the_wire_makes_a_group(void **state)
+{
+	COPY(syn_v4);
+
+	(void)state;
+	memcpy(syn_v4, "\x01\x00\x5e\x00\x00\x00", 6);
+	assert_int_equal(parse(syn_v4, sizeof(syn_v4), 0), DROP_NONE);
+	assert_int_equal(frame.flags, FRAME_GROUP);
+	memcpy(syn_v4, "\xfe\xff\xff\xff\xff\xff", 6);
+	assert_int_equal(parse(syn_v4, sizeof(syn_v4), 0), DROP_NONE);
+	assert_int_equal(frame.flags, 0);
+}
+
+static void
 ethernet_padding_is_not_payload(void **state)
 {
 	(void)state;
@@ -224,6 +238,20 @@ bad_ipv4_headers_are_refused(void **state)
 	syn_v4[14] = 0x45;
 	syn_v4[17] = 19;
 	assert_int_equal(parse(syn_v4, sizeof(syn_v4), 0), DROP_bad_ip_header);
+}
+
+static void
+bad_ipv6_versions_are_refused(void **state)
+{
+	(void)state;
+	for (uint8_t version = 0; version < 16; version++) {
+		COPY(syn_v6);
+
+		syn_v6[14] = (uint8_t)(version << 4);
+		assert_int_equal(parse(syn_v6, sizeof(syn_v6), 0),
+				version == 6 ? DROP_NONE : DROP_bad_ip_header);
+		assert_int_equal(parse_steering_hash(syn_v6, sizeof(syn_v6)) != 0, version == 6);
+	}
 }
 
 static void
@@ -461,6 +489,19 @@ at_most_four_extension_headers_are_skipped(void **state)
 }
 
 static void
+extension_header_over_the_end_is_refused(void **state)
+{
+	COPY(syn_extensions);
+
+	(void)state;
+	syn_extensions[14 + 40 + 1] = 200;
+	assert_int_equal(parse(syn_extensions, sizeof(syn_extensions), 0), DROP_ip_options);
+	syn_extensions[14 + 40 + 1] = 0;
+	syn_extensions[14 + 5] = 7; /* The packet ends within the first one. */
+	assert_int_equal(parse(syn_extensions, sizeof(syn_extensions), 0), DROP_ip_options);
+}
+
+static void
 hop_by_hop_options_come_first_or_not_at_all(void **state)
 {
 	COPY(syn_extensions);
@@ -609,6 +650,10 @@ echo_requests_are_verified(void **state)
 	assert_int_equal(parse(echo_v6, sizeof(echo_v6), 0), DROP_bad_icmp);
 	echo_v4[14 + 12] = 127;
 	assert_int_equal(parse(echo_v4, sizeof(echo_v4), PARSE_IP_CHECKSUM_GOOD), DROP_bad_source);
+	memcpy(echo_v4, golden_echo_v4, sizeof(echo_v4));
+	echo_v4[17] = 20 + 8; /* No data at all. */
+	memcpy(echo_v4 + 34, "\x08\x00\xf7\xff\x00\x00\x00\x00", 8);
+	assert_int_equal(parse(echo_v4, sizeof(echo_v4), PARSE_IP_CHECKSUM_GOOD), DROP_NONE);
 	echo_v4[17] = 20 + 7;
 	assert_int_equal(parse(echo_v4, sizeof(echo_v4), PARSE_IP_CHECKSUM_GOOD), DROP_bad_icmp);
 }
@@ -901,6 +946,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(syn_is_read_from_ipv4_and_ipv6_with_and_without_a_tag),
 			cmocka_unit_test(group_frames_are_reported),
+			cmocka_unit_test(only_the_first_bit_on_the_wire_makes_a_group),
 			cmocka_unit_test(ethernet_padding_is_not_payload),
 			cmocka_unit_test(data_is_located),
 			cmocka_unit_test(acknowledgement_without_ack_bit_is_zero),
@@ -908,6 +954,7 @@ main(void)
 			cmocka_unit_test(vlan_stacks_and_reserved_identifiers_are_refused),
 			cmocka_unit_test(other_ether_types_are_refused),
 			cmocka_unit_test(bad_ipv4_headers_are_refused),
+			cmocka_unit_test(bad_ipv6_versions_are_refused),
 			cmocka_unit_test(every_flipped_bit_of_an_ipv4_header_is_noticed),
 			cmocka_unit_test(every_flipped_bit_of_a_segment_is_noticed),
 			cmocka_unit_test(checksums_the_nic_verified_are_not_verified_again),
@@ -922,6 +969,7 @@ main(void)
 			cmocka_unit_test(ipv6_options_that_want_it_discard_the_packet),
 			cmocka_unit_test(ipv6_options_are_walked_one_by_one),
 			cmocka_unit_test(at_most_four_extension_headers_are_skipped),
+			cmocka_unit_test(extension_header_over_the_end_is_refused),
 			cmocka_unit_test(hop_by_hop_options_come_first_or_not_at_all),
 			cmocka_unit_test(sources_that_cannot_be_are_refused),
 			cmocka_unit_test(neighbouring_sources_are_not_refused),
