@@ -45,6 +45,7 @@ enum tcp_conn_flag {
 	TCP_CONN_PERSIST = 0x0400,      /**< The timer probes a closed window (RFC 9293 3.8.6.1). */
 	TCP_CONN_ORPHAN = 0x0800,       /**< The application is done; nobody takes data any more. */
 	TCP_CONN_DUP_ACKS = 0x3000,     /**< Two bits: duplicate ACKs in a row, 0 to 3. */
+	TCP_CONN_TIMER_DUE = 0x4000,    /**< Output began what the timer has to wait for. */
 };
 
 #define TCP_CONN_DUP_ACKS_SHIFT 12
@@ -56,14 +57,26 @@ struct tcp_conn {
 	uint32_t ts_recent; /**< TS.Recent (RFC 7323 4.3), with TCP_CONN_TIMESTAMPS. */
 	uint16_t snd_wnd;   /**< SND.WND as it came, to be shifted by the low nibble of scales. */
 	uint16_t mss;       /**< Largest payload we send, options already subtracted. */
-	uint16_t srtt_8ms;  /**< Smoothed RTT, in eighths of a millisecond, saturating. */
-	uint16_t rttvar_4ms; /**< RTT variance, in quarters of a millisecond, saturating. */
+	/**
+	 * Smoothed RTT, in eighths of a millisecond, saturating.  Until TCP_CONN_RTT_MEASURED: when
+	 * our SYN or SYN,ACK was sent, the low bits of tcp_env.ts_clock.
+	 */
+	uint16_t srtt_8ms;
+	/**
+	 * RTT variance, in quarters of a millisecond, saturating.  Until TCP_CONN_RTT_MEASURED:
+	 * whether srtt_8ms may be used, for our SYN was sent only once (Karn).
+	 */
+	uint16_t rttvar_4ms;
 	uint16_t flags;      /**< enum tcp_conn_flag */
 	uint16_t timer_tick; /**< The timer wheel's, parked here to fill the line. */
 	uint8_t state;       /**< enum tcp_state */
-	uint8_t scales;      /**< Low nibble: Snd.Wind.Shift.  High: log2 of the largest SND.WND. */
-	uint8_t retries;     /**< Timeouts in a row; the RTO doubles with each. */
-	uint8_t cwnd;        /**< Congestion window, in segments. */
+	/**
+	 * Low nibble: Snd.Wind.Shift.  High: log2, rounded down, of the largest snd_wnd there was;
+	 * 2 to the power of one more, shifted, bounds MAX.SND.WND (RFC 5961 5.2).
+	 */
+	uint8_t scales;
+	uint8_t retries; /**< Timeouts in a row; the RTO doubles with each. */
+	uint8_t cwnd;    /**< Congestion window, in segments. */
 };
 
 _Static_assert(sizeof(struct tcp_conn) == 32, "half a cache line");
