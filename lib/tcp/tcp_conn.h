@@ -46,6 +46,7 @@ enum tcp_conn_flag {
 	TCP_CONN_ORPHAN = 0x0800,       /**< The application is done; nobody takes data any more. */
 	TCP_CONN_DUP_ACKS = 0x3000,     /**< Two bits: duplicate ACKs in a row, 0 to 3. */
 	TCP_CONN_TIMER_DUE = 0x4000,    /**< Output began what the timer has to wait for. */
+	TCP_CONN_ACK_DUE = 0x8000,      /**< Something was taken and not acknowledged yet. */
 };
 
 #define TCP_CONN_DUP_ACKS_SHIFT 12

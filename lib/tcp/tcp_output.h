@@ -61,16 +61,14 @@ void tcp_output_react(struct tcp_conn *conn, struct tcp_sender *sender,
  * @return
  *   Whether @p chunk was filled and must be sent.
  */
-bool tcp_output_next(struct tcp_conn *conn, struct tcp_sender *sender,
-		const struct tcp_stream *stream, const struct tcp_env *env,
-		struct tcp_chunk *chunk);
+bool tcp_output_next(struct tcp_conn *conn, const struct tcp_stream *stream,
+		const struct tcp_env *env, struct tcp_chunk *chunk);
 
 /**
  * The delay until the connection's next timeout, in milliseconds, after output is done: the RTO
  * while something is in flight, the persist timer while a closed window holds data back, the
  * state's own timeout otherwise.
  */
-uint32_t tcp_output_timer(struct tcp_conn *conn, const struct tcp_stream *stream,
-		const struct tcp_config *config);
+uint32_t tcp_output_timer(const struct tcp_conn *conn, const struct tcp_config *config);
 
 #endif /* TCP_OUTPUT_H */
