@@ -91,6 +91,24 @@ take_interface(struct settings_value *value, struct settings_device *device)
 	return true;
 }
 
+/* NAME[,af_packet|,af_xdp] */
+static bool
+take_veth(struct settings_value *value, struct settings_device *device)
+{
+	char *comma = strchr(device->argument, ',');
+	bool taken;
+
+	if (comma != NULL && strcmp(comma, ",af_packet") != 0 && strcmp(comma, ",af_xdp") != 0)
+		return refuse(value, "knows no such driver",
+				"write veth:veth0,af_packet or veth:veth0,af_xdp");
+	if (comma != NULL)
+		*comma = '\0';
+	taken = take_interface(value, device);
+	if (comma != NULL)
+		*comma = ',';
+	return taken;
+}
+
 static bool
 take_path(struct settings_value *value, struct settings_device *device)
 {
@@ -211,7 +229,7 @@ take_vdev(struct settings_value *value, struct settings_device *device)
 static bool (*const takers[])(struct settings_value *value, struct settings_device *device) = {
 		[SETTINGS_DEVICE_PCI] = take_pci,
 		[SETTINGS_DEVICE_TAP] = take_interface,
-		[SETTINGS_DEVICE_VETH] = take_interface,
+		[SETTINGS_DEVICE_VETH] = take_veth,
 		[SETTINGS_DEVICE_MEMIF] = take_memif,
 		[SETTINGS_DEVICE_VHOST] = take_path,
 		[SETTINGS_DEVICE_PCAP] = take_pcap,

@@ -54,6 +54,10 @@ print_workers(const struct settings_workers *workers, FILE *out)
 
 	if (workers->count == 0)
 		fputs("auto", out);
+	if (workers->count > 0 && workers->cores[0] == SETTINGS_ANY_CORE) {
+		fprintf(out, "%u", workers->count);
+		return;
+	}
 	for (i = 0; i < workers->count; i++)
 		fprintf(out, "%s%u", i == 0 ? "[" : ", ", workers->cores[i]);
 	if (workers->count > 0)

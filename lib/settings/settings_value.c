@@ -273,6 +273,22 @@ settings_value_refuse_more(struct settings_value *value, unsigned int limit)
 	return false;
 }
 
+/* A number alone is how many workers: handfast chooses their cores. */
+static bool
+read_worker_count(struct settings_value *value, struct settings_workers *workers, uint64_t count)
+{
+	if (count == 0 || count > SETTINGS_WORKERS_MAX) {
+		settings_problem_add(value->errors, value->place,
+				"workers: %s is not between 1 and %u", value->text,
+				SETTINGS_WORKERS_MAX);
+		settings_problem_hint(value->errors, "a list such as [1, 2] names cores");
+		return false;
+	}
+	while (workers->count < count)
+		workers->cores[workers->count++] = SETTINGS_ANY_CORE;
+	return true;
+}
+
 static bool
 read_worker(struct settings_value *value)
 {
@@ -288,6 +304,8 @@ read_worker(struct settings_value *value)
 	}
 	if (!read_number(value, &number))
 		return false;
+	if (!value->in_list)
+		return read_worker_count(value, workers, number);
 	if (workers->count == SETTINGS_WORKERS_MAX)
 		return settings_value_refuse_more(value, SETTINGS_WORKERS_MAX);
 	workers->cores[workers->count++] = (uint16_t)number;

@@ -74,7 +74,7 @@ verify_workers(const struct settings_verify *verify)
 	const struct settings_workers *workers = &engine->workers;
 	unsigned int i, j;
 
-	for (i = 0; i < workers->count; i++) {
+	for (i = 0; i < workers->count && workers->cores[i] != SETTINGS_ANY_CORE; i++) {
 		const struct settings_place *place =
 				settings_schema_item_place(marks, OPTION_OF(engine, workers), i);
 
