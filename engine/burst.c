@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <string.h>
+
+#include <rte_ethdev.h>
+#include <rte_prefetch.h>
+
+#include "engine/burst.h"
+#include "engine/local.h"
+#include "engine/steering.h"
+#include "engine/transmit.h"
+#include "engine/worker.h"
+
+/* How many packets ahead the first line of a frame is fetched. */
+#define BURST_PREFETCH 4
+
+/* A VLAN tag that the kernel took off (AF_PACKET) goes back where parse_frame() looks for it. */
+static void
+burst_restore_vlan(struct rte_mbuf **packet)
+{
+	if (((*packet)->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0)
+		rte_vlan_insert(packet);
+}
+
+static void
+burst_receive_queue(struct worker *worker, struct burst *burst, const struct worker_queue *queue)
+{
+	const struct port *port = &worker->engine->port[queue->port];
+	struct rte_mbuf **packets = &burst->packet[burst->n];
+	unsigned int n = rte_eth_rx_burst(
+			port->id, queue->queue, packets, (uint16_t)(BURST_MAX - burst->n));
+	uint64_t bytes = 0;
+
+	if (n == 0)
+		return;
+	for (unsigned int i = 0; i < n; i++) {
+		bytes += packets[i]->pkt_len;
+		burst_restore_vlan(&packets[i]);
+		packets[i]->port = port->index;
+	}
+	worker->turn_packets += n;
+	worker_count(worker, port->index, COUNTER_rx, n);
+	worker_count(worker, port->index, COUNTER_rx_bytes, bytes);
+	if (port->software_steering)
+		n = steering_keep_own(worker, packets, n);
+	burst->n += n;
+}
+
+void
+burst_receive(struct worker *worker, struct burst *burst)
+{
+	burst->n = steering_take(worker, burst->packet, BURST_MAX / 2);
+	worker->turn_packets = burst->n;
+	for (unsigned int i = 0; i < burst->n; i++)
+		worker_count(worker, (uint8_t)burst->packet[i]->port, COUNTER_steered_in, 1);
+
+	/* Begin with another queue each turn, so that a full one cannot starve the rest. */
+	for (unsigned int i = 0; i < worker->queue_count && burst->n < BURST_MAX; i++) {
+		burst_receive_queue(worker, burst, &worker->queue[worker->queue_next]);
+		if (++worker->queue_next == worker->queue_count)
+			worker->queue_next = 0;
+	}
+}
+
+static unsigned int
+burst_parse_flags(const struct port *port, const struct rte_mbuf *packet)
+{
+	unsigned int flags = port->parse_flags;
+
+	if (!port->receive_offload)
+		return flags;
+	if ((packet->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+		flags |= PARSE_IP_CHECKSUM_GOOD;
+	if ((packet->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+		flags |= PARSE_TCP_CHECKSUM_GOOD;
+	return flags;
+}
+
+void
+burst_parse(struct worker *worker, struct burst *burst)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < RTE_MIN(burst->n, (unsigned int)BURST_PREFETCH); i++)
+		rte_prefetch0(rte_pktmbuf_mtod(burst->packet[i], void *));
+
+	for (unsigned int i = 0; i < burst->n; i++) {
+		struct rte_mbuf *packet = burst->packet[i];
+		enum counter reason;
+
+		if (i + BURST_PREFETCH < burst->n)
+			rte_prefetch0(rte_pktmbuf_mtod(burst->packet[i + BURST_PREFETCH], void *));
+		reason = parse_frame(rte_pktmbuf_mtod(packet, const uint8_t *), packet->data_len,
+				burst_parse_flags(&worker->engine->port[packet->port], packet),
+				&burst->frame[kept], &burst->segment[kept]);
+		if (reason != DROP_NONE) {
+			worker_drop(worker, packet, reason);
+			continue;
+		}
+		if ((burst->frame[kept].flags & FRAME_PARTIAL) != 0)
+			worker_count(worker, (uint8_t)packet->port, COUNTER_partial_checksums, 1);
+		burst->packet[kept++] = packet;
+	}
+	burst->n = kept;
+}
+
+/* The reason why a frame is not for this port at all, by its Ethernet and VLAN headers. */
+static enum counter
+burst_refuse_link(const struct port *port, const struct rte_mbuf *packet, const struct frame *frame)
+{
+	const struct rte_ether_hdr *ethernet =
+			rte_pktmbuf_mtod(packet, const struct rte_ether_hdr *);
+
+	if (!port_takes_vlan(port, (frame->flags & FRAME_TAGGED) != 0, frame->vlan))
+		return DROP_bad_vlan;
+	if ((frame->flags & FRAME_GROUP) != 0)
+		/* RFC 1122 3.3.6: TCP is never said to a group. */
+		return frame->kind == FRAME_TCP ? DROP_not_for_us : DROP_NONE;
+	if (!rte_is_same_ether_addr(&ethernet->dst_addr, &port->mac))
+		return DROP_not_for_us;
+	return DROP_NONE;
+}
+
+/* The key of a TCP segment; its endpoint is SERVICE_MAP_NONE where nobody listens. */
+static enum counter
+burst_find_key(const struct port *port, const struct rte_mbuf *packet, const struct frame *frame,
+		struct flow_key *key)
+{
+	const uint8_t *data = rte_pktmbuf_mtod(packet, const uint8_t *);
+	const uint8_t *ports = data + frame->l4_offset;
+	uint8_t local[16];
+	rte_be16_t local_port;
+
+	parse_destination(data, frame, local);
+	memcpy(&key->port, ports, sizeof(key->port));
+	memcpy(&local_port, ports + 2, sizeof(local_port));
+	key->endpoint = service_map_lookup(port->services, local, local_port);
+	if (key->endpoint == SERVICE_MAP_FOREIGN)
+		return DROP_unknown_destination;
+	parse_source(data, frame, key->address);
+	return DROP_NONE;
+}
+
+void
+burst_classify(struct worker *worker, struct burst *burst)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < burst->n; i++) {
+		struct rte_mbuf *packet = burst->packet[i];
+		const struct port *port = &worker->engine->port[packet->port];
+		enum counter reason = burst_refuse_link(port, packet, &burst->frame[i]);
+
+		if (reason == DROP_NONE && burst->frame[i].kind != FRAME_TCP) {
+			local_input(worker, packet, &burst->frame[i]);
+			continue;
+		}
+		if (reason == DROP_NONE)
+			reason = burst_find_key(port, packet, &burst->frame[i], &burst->key[kept]);
+		if (reason != DROP_NONE) {
+			worker_drop(worker, packet, reason);
+			continue;
+		}
+		if (kept != i) {
+			burst->packet[kept] = packet;
+			burst->frame[kept] = burst->frame[i];
+			burst->segment[kept] = burst->segment[i];
+		}
+		burst->event[kept] = (uint8_t)tcp_step_event(burst->segment[kept].flags);
+		kept++;
+	}
+	burst->n = kept;
+}
+
+void
+burst_lookup(struct worker *worker, struct burst *burst)
+{
+	conn_table_hash_bulk(worker->table, burst->key, burst->n, burst->hash);
+	conn_table_lookup_bulk(worker->table, burst->key, burst->hash, burst->n, burst->conn);
+	for (unsigned int i = 0; i < burst->n; i++) {
+		if (burst->conn[i] != NULL)
+			rte_prefetch0(conn_table_tail(worker->table, burst->conn[i]));
+	}
+}
+
+/*
+ * A connection that ended in this burst may have been opened again by a later packet of the same
+ * burst; then it stays.
+ */
+static void
+burst_free_closed(struct worker *worker)
+{
+	for (unsigned int i = 0; i < worker->closing_count; i++) {
+		struct conn *conn = worker->closing[i];
+
+		if (conn->tcp.state != TCP_CLOSED)
+			continue;
+		timer_wheel_cancel(worker->wheel, conn);
+		conn_table_remove(worker->table, conn, worker->closing_hash[i]);
+	}
+	worker->closing_count = 0;
+	worker->inserted = false;
+}
+
+void
+burst_transmit(struct worker *worker, struct burst *burst)
+{
+	burst->n = 0;
+	transmit_flush(worker);
+	burst_free_closed(worker);
+}
+
+/* Make a burst of one event out of the burst->n connections in burst->conn. */
+static void
+burst_of_event(struct worker *worker, struct burst *burst, enum tcp_event event)
+{
+	for (unsigned int i = 0; i < burst->n; i++) {
+		burst->packet[i] = NULL;
+		burst->event[i] = (uint8_t)event;
+		burst->key[i] = burst->conn[i]->key;
+	}
+	conn_table_hash_bulk(worker->table, burst->key, burst->n, burst->hash);
+}
+
+void
+burst_expire(struct worker *worker, struct burst *burst)
+{
+	burst->n = timer_wheel_expire(worker->wheel, worker->now_ms, burst->conn, BURST_MAX);
+	burst_of_event(worker, burst, TCP_EVENT_TIMEOUT);
+}
+
+uint32_t
+burst_abort(struct worker *worker, struct burst *burst, uint32_t slot)
+{
+	const uint32_t capacity = conn_table_capacity(worker->table);
+
+	burst->n = 0;
+	for (; slot < capacity && burst->n < BURST_MAX; slot++) {
+		struct conn *conn = conn_table_at(worker->table, slot);
+
+		if (conn != NULL)
+			burst->conn[burst->n++] = conn;
+	}
+	burst_of_event(worker, burst, TCP_EVENT_ABORT);
+	return slot;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef BURST_H
+#define BURST_H
+
+/**
+ * @file
+ * One burst in flight: one array per question, so that each stage of the pipeline streams through
+ * what it needs and takes two arguments.
+ *
+ * Index i is the same packet in every array.  A stage that drops or answers a packet takes it out
+ * and moves the later ones up; none adds.  Timeouts travel as bursts too: then packet[i] is NULL
+ * and conn[i] is whom it happens to.
+ */
+
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "table/conn_table.h"
+#include "tcp/tcp_segment.h"
+#include "tcp/tcp_step.h"
+#include "wire/parse.h"
+
+#define BURST_MAX CONN_TABLE_BURST_MAX
+
+struct burst {
+	unsigned int n;
+	struct rte_mbuf *packet[BURST_MAX];    /**< burst_receive: the frame; NULL for a timeout. */
+	struct frame frame[BURST_MAX];         /**< burst_parse: where its headers are. */
+	struct tcp_segment segment[BURST_MAX]; /**< burst_parse: what it says. */
+	struct flow_key key[BURST_MAX];        /**< burst_classify: whose it is. */
+	uint8_t event[BURST_MAX];              /**< burst_classify: enum tcp_event. */
+	uint64_t hash[BURST_MAX];              /**< burst_lookup: of the key. */
+	struct conn *conn[BURST_MAX];          /**< burst_lookup: the connection, or NULL. */
+	struct tcp_action action[BURST_MAX];   /**< burst_step: what to do about it. */
+};
+
+struct worker;
+
+/*
+ * The stages, in the order in which a packet meets them; worker.c calls them one after the other.
+ */
+
+/** NIC queues, and the rings from other workers, to packets. */
+void burst_receive(struct worker *worker, struct burst *burst);
+
+/** Bytes to segments; every length and checksum is checked here, once. */
+void burst_parse(struct worker *worker, struct burst *burst);
+
+/** Ours or not: TCP goes on with its key and event, ARP and ICMP are dealt with here. */
+void burst_classify(struct worker *worker, struct burst *burst);
+
+/** Keys to connections, all cache misses at once. */
+void burst_lookup(struct worker *worker, struct burst *burst);
+
+/** Segment and connection to action: the TCP machine, and the application behind it. */
+void burst_step(struct worker *worker, struct burst *burst);
+
+/** Action to bytes, in the same packet where there is one. */
+void burst_reply(struct worker *worker, struct burst *burst);
+
+/** Packets to NIC queues; then connections that ended are freed. */
+void burst_transmit(struct worker *worker, struct burst *burst);
+
+/** Instead of the first four stages: connections whose timeout is due. */
+void burst_expire(struct worker *worker, struct burst *burst);
+
+/** Instead of the first four stages: up to a burst of live connections to abort, from a table slot
+ * on. @return the slot to go on from. */
+uint32_t burst_abort(struct worker *worker, struct burst *burst, uint32_t slot);
+
+#endif /* BURST_H */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "engine/burst_env.h"
+#include "engine/worker.h"
+
+/* What we take before the service has been asked: an echo ring's size, so that all can keep it. */
+#define BURST_ENV_FIRST_WINDOW ECHO_BUFFER_BYTES
+
+/* Where nobody listens there are no settings either. */
+static const struct tcp_config burst_env_closed_port;
+
+static uint32_t
+burst_env_window(
+		const struct worker *worker, const struct service *service, const struct conn *conn)
+{
+	if (conn == NULL || conn->tcp.state < TCP_ESTABLISHED)
+		return BURST_ENV_FIRST_WINDOW;
+	return respond_window(service->respond, &conn_table_tail(worker->table, conn)->respond,
+			worker->echo_buffers);
+}
+
+void
+burst_env(const struct worker *worker, const struct burst *burst, unsigned int i,
+		const struct conn *conn, struct tcp_env *env)
+{
+	const struct flow_key *key = &burst->key[i];
+	const bool ipv4 = flow_key_is_ipv4(key->address);
+	const uint8_t port = burst->packet[i] != NULL ? (uint8_t)burst->packet[i]->port
+						      : conn_table_tail(worker->table, conn)->port;
+	const uint16_t mtu = worker->engine->port[port].mtu;
+
+	*env = (struct tcp_env){
+			.config = &burst_env_closed_port,
+			.now_ms = worker->now_ms,
+			/* The table does not place by these bits: they may be seen on the wire. */
+			.ts_clock = worker->now_ms + ((uint32_t)(burst->hash[i] >> 48) << 16),
+			.rcv_wnd = BURST_ENV_FIRST_WINDOW,
+			.path_mss = (uint16_t)(mtu - (ipv4 ? 40 : 60)),
+			.default_mss = ipv4 ? 536 : 1220,
+	};
+	if (key->endpoint != SERVICE_MAP_NONE) {
+		const struct services *services = &worker->engine->services;
+		const struct service *service =
+				&services->service[services->listener[key->endpoint].service];
+
+		env->config = &service->tcp;
+		env->rcv_wnd = burst_env_window(worker, service, conn);
+	}
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * The fifth stage: events happen to connections, and the services behind them hear of it.
+ *
+ * Two packets of one flow can share a burst, and the lookup answered for both before either had
+ * acted.  Two rules follow.  Insertion looks again: a packet that found nothing asks once more when
+ * this burst has opened connections.  Removal waits: a connection that ends is only marked, and
+ * freed when the burst has been sent; a SYN behind it may open it anew in place.
+ */
+
+#include <string.h>
+
+#include "cookie/isn.h"
+#include "engine/burst.h"
+#include "engine/burst_env.h"
+#include "engine/worker.h"
+#include "tcp/tcp_output.h"
+
+static struct service *
+burst_step_service(const struct worker *worker, uint16_t endpoint)
+{
+	const struct services *services = &worker->engine->services;
+
+	return &services->service[services->listener[endpoint].service];
+}
+
+static struct service_share *
+burst_step_share(struct worker *worker, uint16_t endpoint)
+{
+	return &worker->services[worker->engine->services.listener[endpoint].service];
+}
+
+/* Only a SYN can need an initial sequence number. */
+static void
+burst_step_isn(const struct worker *worker, const struct burst *burst, unsigned int i,
+		struct tcp_env *env)
+{
+	if (burst->event[i] == TCP_EVENT_SYN)
+		env->isn = isn_make(&worker->engine->isn_key, &burst->key[i], worker->now_us);
+}
+
+/* A packet ends in this stage. */
+static void
+burst_step_drop(struct worker *worker, struct burst *burst, unsigned int i, enum counter reason)
+{
+	worker_drop(worker, burst->packet[i], reason);
+	burst->packet[i] = NULL;
+	burst->conn[i] = NULL;
+	burst->action[i] = (struct tcp_action){.send = TCP_SEND_NOTHING};
+}
+
+/* The connection is over: tell its service, and mark it for burst_transmit(). */
+static void
+burst_step_closed(struct worker *worker, struct burst *burst, unsigned int i, bool had_credit)
+{
+	struct conn *conn = burst->conn[i];
+	const uint16_t endpoint = conn->key.endpoint;
+	struct service *service = burst_step_service(worker, endpoint);
+	struct service_share *share = burst_step_share(worker, endpoint);
+	struct conn_tail *tail = conn_table_tail(worker->table, conn);
+	const uint8_t outcome = burst->action[i].outcome;
+
+	respond_closed(service->respond, &tail->respond, worker->echo_buffers);
+	if (had_credit)
+		services_release(service, share);
+	if ((outcome & TCP_OUTCOME_RESET) != 0) {
+		worker_count(worker, tail->port, COUNTER_reset, 1);
+		share->reset++;
+	} else if ((outcome & TCP_OUTCOME_TIMED_OUT) != 0) {
+		worker_count(worker, tail->port, COUNTER_timed_out, 1);
+		share->timed_out++;
+	} else if (had_credit) {
+		worker_count(worker, tail->port, COUNTER_closed, 1);
+		share->closed++;
+	}
+	worker->closing_hash[worker->closing_count] = burst->hash[i];
+	worker->closing[worker->closing_count++] = conn;
+}
+
+/* TIME_WAIT only keeps the ports quiet: it is no longer a connection of the service. */
+static void
+burst_step_entered_time_wait(struct worker *worker, struct conn *conn)
+{
+	struct conn_tail *tail = conn_table_tail(worker->table, conn);
+	struct service *service = burst_step_service(worker, conn->key.endpoint);
+	struct service_share *share = burst_step_share(worker, conn->key.endpoint);
+
+	respond_closed(service->respond, &tail->respond, worker->echo_buffers);
+	services_release(service, share);
+	worker_count(worker, tail->port, COUNTER_closed, 1);
+	share->closed++;
+}
+
+/* @return false when the service has no room for the connection. */
+static bool
+burst_step_opened(struct worker *worker, struct conn *conn)
+{
+	struct conn_tail *tail = conn_table_tail(worker->table, conn);
+	struct service *service = burst_step_service(worker, conn->key.endpoint);
+	struct tcp_sender sender;
+
+	histogram_record(&worker->handshake_us, (uint32_t)worker->now_us - tail->recover, 1);
+	worker_count(worker, tail->port, COUNTER_opened, 1);
+	burst_step_share(worker, conn->key.endpoint)->opened++;
+	tcp_output_open(&conn->tcp, &sender, &service->tcp);
+	tail->recover = sender.recover;
+	tail->ssthresh = sender.ssthresh;
+	return respond_open(
+			service->respond, &tail->respond, conn->tcp.snd_una, worker->echo_buffers);
+}
+
+static void
+burst_step_data(struct worker *worker, const struct burst *burst, unsigned int i)
+{
+	const struct tcp_action *action = &burst->action[i];
+	struct conn *conn = burst->conn[i];
+	struct conn_tail *tail = conn_table_tail(worker->table, conn);
+	const struct service *service = burst_step_service(worker, conn->key.endpoint);
+	const struct rte_ether_hdr *ethernet =
+			rte_pktmbuf_mtod(burst->packet[i], const struct rte_ether_hdr *);
+	const uint8_t *payload = rte_pktmbuf_mtod_offset(burst->packet[i], const uint8_t *,
+			burst->frame[i].l4_offset + burst->segment[i].payload_offset);
+	const unsigned int requests = respond_input(service->respond, &tail->respond,
+			worker->echo_buffers, payload + action->skip, action->take);
+
+	/* What a timer may have to send goes where the latest data came from. */
+	memcpy(tail->peer_mac, ethernet->src_addr.addr_bytes, sizeof(tail->peer_mac));
+	worker_count(worker, tail->port, COUNTER_data_bytes_received, action->take);
+	worker_count(worker, tail->port, COUNTER_requests, requests);
+	burst_step_share(worker, conn->key.endpoint)->requests += requests;
+}
+
+/*
+ * What the peer has need not be kept: that may open a window that was too small for a segment, and
+ * then the peer must hear of it (RFC 9293 3.8.6.2.2).
+ */
+static void
+burst_step_acked(struct worker *worker, struct burst *burst, unsigned int i)
+{
+	struct conn *conn = burst->conn[i];
+	struct conn_tail *tail = conn_table_tail(worker->table, conn);
+	const struct service *service = burst_step_service(worker, conn->key.endpoint);
+	const uint32_t before =
+			respond_window(service->respond, &tail->respond, worker->echo_buffers);
+
+	respond_acked(service->respond, &tail->respond, worker->echo_buffers, conn->tcp.snd_una);
+	if (before < conn->tcp.mss && burst->action[i].send == TCP_SEND_NOTHING &&
+			respond_window(service->respond, &tail->respond, worker->echo_buffers) >=
+					conn->tcp.mss)
+		burst->action[i].send = TCP_SEND_ACK;
+}
+
+/* Tell the congestion window and the service what the step brought. */
+static void
+burst_step_outcome(struct worker *worker, struct burst *burst, unsigned int i, uint32_t acked)
+{
+	struct tcp_action *action = &burst->action[i];
+	struct conn *conn = burst->conn[i];
+	struct conn_tail *tail = conn_table_tail(worker->table, conn);
+	const struct service *service = burst_step_service(worker, conn->key.endpoint);
+	const uint8_t outcome = action->outcome;
+
+	if ((outcome & (TCP_OUTCOME_ACKED | TCP_OUTCOME_OUTPUT)) != 0) {
+		struct tcp_sender sender = {tail->recover, tail->ssthresh};
+
+		tcp_output_react(&conn->tcp, &sender, action, acked);
+		tail->recover = sender.recover;
+		tail->ssthresh = sender.ssthresh;
+	}
+	if ((outcome & TCP_OUTCOME_ACKED) != 0)
+		burst_step_acked(worker, burst, i);
+	if ((outcome & (TCP_OUTCOME_DATA | TCP_OUTCOME_PEER_FIN)) != 0)
+		conn->tcp.flags |= TCP_CONN_ACK_DUE;
+	if ((outcome & TCP_OUTCOME_DATA) != 0)
+		burst_step_data(worker, burst, i);
+	if ((outcome & TCP_OUTCOME_PEER_FIN) != 0)
+		respond_peer_closed(service->respond, &tail->respond);
+}
+
+/* The service cannot serve: reset the peer. */
+static void
+burst_step_abort(struct burst *burst, unsigned int i, const struct tcp_env *env)
+{
+	burst->action[i] = tcp_step(&burst->conn[i]->tcp, TCP_EVENT_ABORT, NULL, env);
+}
+
+/* A connection that ended in this burst begins again, so it is not to be freed. */
+static void
+burst_step_revive(struct worker *worker, const struct conn *conn)
+{
+	for (unsigned int i = 0; i < worker->closing_count; i++) {
+		if (worker->closing[i] != conn)
+			continue;
+		worker->closing_count--;
+		worker->closing[i] = worker->closing[worker->closing_count];
+		worker->closing_hash[i] = worker->closing_hash[worker->closing_count];
+		return;
+	}
+}
+
+/* The timer wheel's note in the line is not the machine's to overwrite. */
+static void
+burst_step_set_tcp(struct conn *conn, const struct tcp_conn *tcp)
+{
+	const uint16_t timer_tick = conn->tcp.timer_tick;
+
+	conn->tcp = *tcp;
+	conn->tcp.timer_tick = timer_tick;
+}
+
+/* A SYN was taken: until it opens, the tail knows where from and when. */
+static void
+burst_step_tail(struct worker *worker, const struct burst *burst, unsigned int i)
+{
+	struct conn_tail *tail = conn_table_tail(worker->table, burst->conn[i]);
+	const struct rte_ether_hdr *ethernet =
+			rte_pktmbuf_mtod(burst->packet[i], const struct rte_ether_hdr *);
+
+	memset(tail, 0, sizeof(*tail));
+	tail->port = (uint8_t)burst->packet[i]->port;
+	tail->recover = (uint32_t)worker->now_us;
+	memcpy(tail->peer_mac, ethernet->src_addr.addr_bytes, sizeof(tail->peer_mac));
+}
+
+/* Refuse a connection that never counted: silently, and gone when the burst is over. */
+static void
+burst_step_forget(struct worker *worker, struct burst *burst, unsigned int i, enum counter reason)
+{
+	burst->conn[i]->tcp.state = TCP_CLOSED;
+	worker->closing_hash[worker->closing_count] = burst->hash[i];
+	worker->closing[worker->closing_count++] = burst->conn[i];
+	burst_step_drop(worker, burst, i, reason);
+}
+
+/* A SYN opened a connection in TIME_WAIT anew: it counts again. */
+static void
+burst_step_reopened(struct worker *worker, struct burst *burst, unsigned int i)
+{
+	const uint16_t endpoint = burst->conn[i]->key.endpoint;
+
+	worker_count(worker, (uint8_t)burst->packet[i]->port, COUNTER_syn_received, 1);
+	burst_step_tail(worker, burst, i);
+	if (!services_admit(burst_step_service(worker, endpoint),
+			    burst_step_share(worker, endpoint)))
+		burst_step_forget(worker, burst, i, DROP_service_full);
+}
+
+#define BURST_STEP_ENDED (TCP_OUTCOME_CLOSED | TCP_OUTCOME_RESET | TCP_OUTCOME_TIMED_OUT)
+
+static void
+burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
+{
+	struct conn *conn = burst->conn[i];
+	const struct tcp_segment *segment = burst->packet[i] != NULL ? &burst->segment[i] : NULL;
+	const uint8_t before = conn->tcp.state;
+	const uint32_t una = conn->tcp.snd_una;
+	struct tcp_env env;
+
+	burst_env(worker, burst, i, conn, &env);
+	burst_step_isn(worker, burst, i, &env);
+	burst->action[i] = tcp_step(&conn->tcp, (enum tcp_event)burst->event[i], segment, &env);
+	worker->rules[burst->action[i].rule]++;
+
+	if ((burst->action[i].outcome & TCP_OUTCOME_OPENED) != 0 &&
+			!burst_step_opened(worker, conn))
+		burst_step_abort(burst, i, &env);
+	if ((burst->action[i].outcome & BURST_STEP_ENDED) != 0)
+		burst_step_closed(worker, burst, i, before != TCP_TIME_WAIT);
+	else if (before != TCP_TIME_WAIT && conn->tcp.state == TCP_TIME_WAIT)
+		burst_step_entered_time_wait(worker, conn);
+	else if (before == TCP_TIME_WAIT && conn->tcp.state == TCP_SYN_RCVD)
+		burst_step_reopened(worker, burst, i);
+	else if (burst->action[i].outcome != 0)
+		burst_step_outcome(worker, burst, i, conn->tcp.snd_una - una);
+}
+
+/* Whether the packet's source is one of our own addresses, or its subnet's broadcast address. */
+static bool
+burst_step_bad_source(const struct port *port, const uint8_t address[16])
+{
+	const struct settings_prefixes *prefixes = &port->settings->addresses;
+
+	if (service_map_is_ours(port->services, address))
+		return true;
+	for (unsigned int i = 0; i < prefixes->count; i++) {
+		const struct settings_prefix *prefix = &prefixes->item[i];
+		rte_be32_t source, ours;
+		uint32_t hosts;
+
+		if (!flow_key_is_ipv4(address) || !flow_key_is_ipv4(prefix->address) ||
+				prefix->length > 30)
+			continue;
+		memcpy(&source, address + 12, sizeof(source));
+		memcpy(&ours, prefix->address + 12, sizeof(ours));
+		hosts = UINT32_MAX >> prefix->length;
+		if (source == (ours | rte_cpu_to_be_32(hosts)))
+			return true;
+	}
+	return false;
+}
+
+/* Put a connection that a SYN opened into the table, or drop the packet. */
+static void
+burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
+		const struct tcp_conn *tcp)
+{
+	const uint16_t endpoint = burst->key[i].endpoint;
+	struct service *service = burst_step_service(worker, endpoint);
+	struct service_share *share = burst_step_share(worker, endpoint);
+	struct conn *conn = burst->conn[i];
+
+	if (engine_phase(worker->engine) != ENGINE_RUNNING) {
+		burst_step_drop(worker, burst, i, DROP_shutdown);
+		return;
+	}
+	if (!services_admit(service, share)) {
+		burst_step_drop(worker, burst, i, DROP_service_full);
+		return;
+	}
+	if (conn != NULL)
+		burst_step_revive(worker, conn);
+	else
+		conn = conn_table_insert(worker->table, &burst->key[i], burst->hash[i]);
+	if (conn == NULL) {
+		services_release(service, share);
+		burst_step_drop(worker, burst, i, DROP_table_full);
+		return;
+	}
+	burst->conn[i] = conn;
+	worker->inserted = true;
+	burst_step_set_tcp(conn, tcp);
+	burst_step_tail(worker, burst, i);
+}
+
+/* A packet of no connection: LISTEN where a service is, CLOSED where none is. */
+static void
+burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
+{
+	const struct port *port = &worker->engine->port[burst->packet[i]->port];
+	const bool listening = burst->key[i].endpoint != SERVICE_MAP_NONE;
+	struct tcp_conn tcp = {.state = listening ? TCP_LISTEN : TCP_CLOSED};
+	const uint8_t before = tcp.state;
+	struct tcp_env env;
+
+	if (burst_step_bad_source(port, burst->key[i].address)) {
+		burst_step_drop(worker, burst, i, DROP_bad_source);
+		return;
+	}
+	burst_env(worker, burst, i, NULL, &env);
+	burst_step_isn(worker, burst, i, &env);
+	burst->action[i] =
+			tcp_step(&tcp, (enum tcp_event)burst->event[i], &burst->segment[i], &env);
+	worker->rules[burst->action[i].rule]++;
+	if (listening && burst->event[i] == TCP_EVENT_SYN)
+		worker_count(worker, port->index, COUNTER_syn_received, 1);
+	if (tcp.state != before)
+		burst_step_insert(worker, burst, i, &tcp);
+	else
+		burst->conn[i] = NULL;
+}
+
+void
+burst_step(struct worker *worker, struct burst *burst)
+{
+	for (unsigned int i = 0; i < burst->n; i++) {
+		if (burst->conn[i] == NULL && worker->inserted)
+			burst->conn[i] = conn_table_lookup(
+					worker->table, &burst->key[i], burst->hash[i]);
+		if (burst->conn[i] != NULL && burst->conn[i]->tcp.state != TCP_CLOSED)
+			burst_step_known(worker, burst, i);
+		else
+			burst_step_stranger(worker, burst, i);
+	}
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <dirent.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+
+#include "engine/device.h"
+#include "engine/eal.h"
+#include "engine/log.h"
+#include "engine/port.h"
+#include "engine/worker.h"
+
+#define EAL_ARGUMENTS_MAX  128
+#define EAL_ARGUMENT_BYTES 1024
+
+/* What DPDK, its drivers and the rings need beside our tables and buffers. */
+#define EAL_RESERVE_BYTES (64ull << 20)
+
+struct eal_arguments {
+	int count;
+	char *text[EAL_ARGUMENTS_MAX];
+};
+
+static void eal_add(struct eal_arguments *arguments, const char *format, ...)
+		__rte_format_printf(2, 3);
+
+static void
+eal_add(struct eal_arguments *arguments, const char *format, ...)
+{
+	char text[EAL_ARGUMENT_BYTES];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof(text), format, list);
+	va_end(list);
+	if (arguments->count < EAL_ARGUMENTS_MAX - 1)
+		arguments->text[arguments->count++] = strdup(text);
+}
+
+static bool
+eal_core_is_worker(const struct eal_cores *cores, unsigned int core)
+{
+	for (unsigned int i = 0; i < cores->worker_count; i++) {
+		if (cores->worker[i] == core)
+			return true;
+	}
+	return false;
+}
+
+/* The cores this process may run on, in order. */
+static unsigned int
+eal_allowed_cores(uint16_t allowed[EAL_WORKERS_MAX])
+{
+	cpu_set_t set;
+	unsigned int n = 0;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		CPU_SET(0, &set);
+	for (unsigned int core = 0; core < CPU_SETSIZE && n < EAL_WORKERS_MAX; core++) {
+		if (CPU_ISSET(core, &set))
+			allowed[n++] = (uint16_t)core;
+	}
+	return n;
+}
+
+void
+eal_choose_cores(const struct settings *settings, struct eal_cores *cores)
+{
+	uint16_t allowed[EAL_WORKERS_MAX];
+	const unsigned int n = eal_allowed_cores(allowed);
+	const struct settings_engine *engine = &settings->engine;
+	const bool main_chosen = engine->main_core != SETTINGS_AUTO;
+
+	cores->worker_count = 0;
+	cores->main_core = main_chosen ? engine->main_core : allowed[0];
+	if (engine->workers.count > 0) {
+		for (unsigned int i = 0; i < engine->workers.count; i++)
+			cores->worker[cores->worker_count++] =
+					engine->workers.cores[i] == SETTINGS_ANY_CORE
+							? allowed[i % n]
+							: engine->workers.cores[i];
+	} else {
+		for (unsigned int i = 0; i < n; i++) {
+			if (n == 1 || allowed[i] != cores->main_core)
+				cores->worker[cores->worker_count++] = allowed[i];
+		}
+	}
+	/* The main thread sleeps most of the time: it may share, but better not. */
+	for (unsigned int i = 0; !main_chosen && i < n; i++) {
+		if (!eal_core_is_worker(cores, allowed[i])) {
+			cores->main_core = allowed[i];
+			break;
+		}
+	}
+}
+
+unsigned int
+eal_buffer_count(const struct settings *settings, const struct eal_cores *cores)
+{
+	const unsigned int workers = cores->worker_count;
+	unsigned int queues = 0;
+
+	for (unsigned int i = 0; i < settings->port_count; i++)
+		queues += RTE_MAX(settings->port[i].queues, workers);
+	/* Descriptors both ways; caches and bursts of every worker; rings between them. */
+	return queues * 2 * PORT_DESCRIPTORS + workers * 1024 + workers * (workers - 1) * 1024 +
+	       4095;
+}
+
+unsigned int
+eal_buffer_bytes(const struct settings *settings)
+{
+	unsigned int data = RTE_MBUF_DEFAULT_DATAROOM;
+
+	for (unsigned int i = 0; i < settings->port_count; i++)
+		data = RTE_MAX(data, settings->port[i].mtu + 64);
+	return RTE_ALIGN_CEIL(data, 64u) + RTE_PKTMBUF_HEADROOM;
+}
+
+static uint64_t
+eal_memory_needed(const struct settings *settings, const struct eal_cores *cores)
+{
+	const uint64_t buffers = (uint64_t)eal_buffer_count(settings, cores) *
+				 (eal_buffer_bytes(settings) + sizeof(struct rte_mbuf) + 128);
+
+	return cores->worker_count * worker_footprint(settings) + buffers + EAL_RESERVE_BYTES;
+}
+
+/* Free hugepage memory of all sizes, from /sys. */
+static uint64_t
+eal_free_hugepages(void)
+{
+	static const char *const path = "/sys/kernel/mm/hugepages";
+	uint64_t bytes = 0;
+	DIR *directory = opendir(path);
+	const struct dirent *entry;
+
+	if (directory == NULL)
+		return 0;
+	while ((entry = readdir(directory)) != NULL) {
+		unsigned long long kilobytes, pages = 0;
+		char name[512];
+		FILE *file;
+
+		if (sscanf(entry->d_name, "hugepages-%llukB", &kilobytes) != 1)
+			continue;
+		snprintf(name, sizeof(name), "%s/%s/free_hugepages", path, entry->d_name);
+		file = fopen(name, "r");
+		if (file == NULL)
+			continue;
+		if (fscanf(file, "%llu", &pages) == 1)
+			bytes += pages * kilobytes * 1024;
+		fclose(file);
+	}
+	closedir(directory);
+	return bytes;
+}
+
+void
+eal_choose_memory(const struct settings *settings, const struct eal_cores *cores,
+		struct eal_memory *memory)
+{
+	const uint64_t needed = eal_memory_needed(settings, cores);
+	const uint64_t free_bytes = eal_free_hugepages();
+
+	memory->mode = settings->engine.memory;
+	memory->bytes = settings->engine.memory_size != 0 ? settings->engine.memory_size : needed;
+	if (memory->mode != SETTINGS_MEMORY_AUTO)
+		return;
+	memory->mode = free_bytes >= memory->bytes ? SETTINGS_MEMORY_HUGE : SETTINGS_MEMORY_NONE;
+	if (memory->mode == SETTINGS_MEMORY_NONE)
+		log_warning("memory",
+				"%llu MiB of hugepages are free and %llu are needed: running on "
+				"ordinary pages, slower. For hugepages: echo %llu > "
+				"/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
+				(unsigned long long)(free_bytes >> 20),
+				(unsigned long long)(memory->bytes >> 20),
+				(unsigned long long)((memory->bytes >> 21) + 1));
+}
+
+static void
+eal_add_memory(struct eal_arguments *arguments, const struct eal_memory *memory)
+{
+	const unsigned long long megabytes = (memory->bytes >> 20) + 1;
+
+	switch (memory->mode) {
+	case SETTINGS_MEMORY_HUGE:
+	case SETTINGS_MEMORY_AUTO:
+		eal_add(arguments, "--in-memory");
+		break;
+	case SETTINGS_MEMORY_SHARED:
+		break;
+	case SETTINGS_MEMORY_NONE:
+		eal_add(arguments, "--no-huge");
+		eal_add(arguments, "-m");
+		eal_add(arguments, "%llu", megabytes);
+		break;
+	}
+}
+
+static void
+eal_add_cores(struct eal_arguments *arguments, const struct eal_cores *cores)
+{
+	char map[EAL_ARGUMENT_BYTES];
+	int length = snprintf(map, sizeof(map), "0@%u", cores->main_core);
+
+	for (unsigned int i = 0; i < cores->worker_count; i++)
+		length += snprintf(map + length, sizeof(map) - (size_t)length, ",%u@%u", i + 1,
+				cores->worker[i]);
+	eal_add(arguments, "--lcores=%s", map);
+	eal_add(arguments, "--main-lcore=0");
+}
+
+static void
+eal_add_devices(struct eal_arguments *arguments, const struct settings *settings)
+{
+	bool pci = false;
+
+	for (unsigned int i = 0; i < settings->port_count; i++) {
+		struct device device;
+
+		device_resolve(&device, &settings->port[i], i);
+		eal_add(arguments, "%s", device.argument);
+		pci |= !device.virtual;
+	}
+	if (!pci)
+		eal_add(arguments, "--no-pci");
+}
+
+/* Raw arguments of the settings, split at blanks. */
+static void
+eal_add_raw(struct eal_arguments *arguments, const char *raw)
+{
+	char *copy = strdup(raw);
+	char *rest = NULL;
+
+	for (char *word = strtok_r(copy, " \t", &rest); word != NULL;
+			word = strtok_r(NULL, " \t", &rest))
+		eal_add(arguments, "%s", word);
+	free(copy);
+}
+
+static void
+eal_log_arguments(const struct eal_arguments *arguments)
+{
+	char line[EAL_ARGUMENT_BYTES] = "";
+	size_t length = 0;
+
+	for (int i = 1; i < arguments->count && length < sizeof(line); i++)
+		length += (size_t)snprintf(
+				line + length, sizeof(line) - length, " %s", arguments->text[i]);
+	log_info("eal", "arguments:%s", line);
+}
+
+int
+eal_start(const struct settings *settings, const struct eal_cores *cores,
+		const struct eal_memory *memory)
+{
+	struct eal_arguments arguments = {0};
+	int result;
+
+	eal_add(&arguments, "handfast");
+	eal_add_cores(&arguments, cores);
+	eal_add(&arguments, "--file-prefix=%s", settings->engine.instance);
+	eal_add_memory(&arguments, memory);
+	eal_add_devices(&arguments, settings);
+	if (settings->engine.log_level < SETTINGS_LOG_DEBUG)
+		eal_add(&arguments, "--log-level=*:error");
+	eal_add_raw(&arguments, settings->engine.eal);
+	eal_log_arguments(&arguments);
+
+	/* EAL keeps pointers into the arguments: they are never freed. */
+	result = rte_eal_init(arguments.count, arguments.text);
+	if (result < 0) {
+		log_error("eal",
+				"DPDK does not start: %s; its own reason stands above. Is another "
+				"instance named %s running? `handfast doctor` checks the machine",
+				rte_strerror(rte_errno), settings->engine.instance);
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef ENGINE_H
+#define ENGINE_H
+
+/**
+ * @file
+ * The running engine: what the control thread owns and the workers read.
+ *
+ * Everything here is written before the first worker starts and after the last one stopped, except
+ * where a member says otherwise.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cookie/siphash.h"
+#include "engine/clock.h"
+#include "engine/port.h"
+#include "engine/resolver.h"
+#include "engine/services.h"
+#include "settings/settings.h"
+
+struct worker;
+struct rte_mempool;
+
+/** How far the engine is from stopping. */
+enum engine_phase {
+	ENGINE_RUNNING,
+	ENGINE_DRAINING, /**< No new connections; the others may finish. */
+	ENGINE_STOPPING, /**< Workers leave their loops. */
+};
+
+struct engine {
+	const struct settings *settings;
+	struct clock clock;
+	struct siphash_key isn_key;
+	unsigned int port_count;
+	struct port port[SETTINGS_PORTS_MAX];
+	unsigned int worker_count;
+	struct worker *worker[SETTINGS_WORKERS_MAX];
+	struct services services;
+	struct resolver resolver;
+	struct rte_mempool *pool;
+	uint8_t phase; /**< enum engine_phase; written by control, read by workers once a turn. */
+};
+
+static inline enum engine_phase
+engine_phase(const struct engine *engine)
+{
+	return (enum engine_phase)__atomic_load_n(&engine->phase, __ATOMIC_ACQUIRE);
+}
+
+#endif /* ENGINE_H */

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sys/random.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+
+#include "engine/eal.h"
+#include "engine/engine.h"
+#include "engine/launch.h"
+#include "engine/log.h"
+#include "engine/steering.h"
+#include "engine/telemetry.h"
+#include "engine/worker.h"
+
+static int
+launch_pool(struct engine *engine, const struct eal_cores *cores)
+{
+	const unsigned int count = eal_buffer_count(engine->settings, cores);
+
+	engine->pool = rte_pktmbuf_pool_create("handfast_packets", count, 256, 0,
+			(uint16_t)eal_buffer_bytes(engine->settings), SOCKET_ID_ANY);
+	if (engine->pool == NULL)
+		log_error("memory",
+				"no room for %u packet buffers: %s; raise engine.memory_size, or "
+				"apt install librte-mempool-ring23 if its driver is missing",
+				count, rte_strerror(rte_errno));
+	return engine->pool != NULL ? 0 : -1;
+}
+
+static int
+launch_ports(struct engine *engine, unsigned int workers)
+{
+	for (unsigned int i = 0; i < engine->settings->port_count; i++) {
+		engine->port_count = i + 1;
+		if (port_open(&engine->port[i], &engine->settings->port[i], i, workers,
+				    engine->pool) != 0) {
+			engine->port_count = i;
+			return -1;
+		}
+		if (services_map_port(&engine->services, engine->settings, &engine->port[i]) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+launch_workers(struct engine *engine)
+{
+	const unsigned int count = engine->worker_count;
+
+	for (unsigned int i = 0; i < count; i++) {
+		engine->worker[i] = worker_create(engine, i, i + 1);
+		if (engine->worker[i] == NULL) {
+			engine->worker_count = i;
+			return -1;
+		}
+	}
+	return steering_init(engine);
+}
+
+enum launch_result
+launch_assemble(struct engine *engine, const struct settings *settings,
+		const struct eal_cores *cores)
+{
+	engine->settings = settings;
+	clock_init(&engine->clock);
+	if (getrandom(&engine->isn_key, sizeof(engine->isn_key), 0) != sizeof(engine->isn_key)) {
+		log_error("launch", "the kernel gives no random bytes");
+		return LAUNCH_NO_MEMORY;
+	}
+	if (services_init(&engine->services, settings, cores->worker_count) != 0 ||
+			resolver_init(&engine->resolver, settings) != 0 ||
+			launch_pool(engine, cores) != 0)
+		return LAUNCH_NO_MEMORY;
+	if (launch_ports(engine, cores->worker_count) != 0)
+		return LAUNCH_NO_DEVICE;
+	engine->worker_count = cores->worker_count;
+	if (launch_workers(engine) != 0)
+		return LAUNCH_NO_MEMORY;
+	return LAUNCH_OK;
+}
+
+void
+launch_disassemble(struct engine *engine)
+{
+	steering_free(engine);
+	for (unsigned int i = 0; i < engine->worker_count; i++)
+		worker_free(engine->worker[i]);
+	for (unsigned int i = 0; i < engine->port_count; i++)
+		port_close(&engine->port[i]);
+	rte_mempool_free(engine->pool);
+	services_free(&engine->services);
+}
+
+enum launch_result
+launch_start(const struct settings *settings, struct engine **started)
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+	enum launch_result result;
+	struct eal_memory memory;
+	struct eal_cores cores;
+
+	if (engine == NULL) {
+		log_error("launch", "out of memory");
+		return LAUNCH_NO_MEMORY;
+	}
+	eal_choose_cores(settings, &cores);
+	eal_choose_memory(settings, &cores, &memory);
+	if (eal_start(settings, &cores, &memory) != 0) {
+		free(engine);
+		return LAUNCH_NO_EAL;
+	}
+	result = launch_assemble(engine, settings, &cores);
+	if (result != LAUNCH_OK) {
+		launch_disassemble(engine);
+		rte_eal_cleanup();
+		free(engine);
+		return result;
+	}
+	for (unsigned int i = 0; i < engine->worker_count; i++)
+		rte_eal_remote_launch(worker_run, engine->worker[i], engine->worker[i]->lcore);
+	telemetry_init(engine);
+	*started = engine;
+	return LAUNCH_OK;
+}
+
+void
+launch_quiesce(struct engine *engine)
+{
+	__atomic_store_n(&engine->phase, ENGINE_STOPPING, __ATOMIC_RELEASE);
+	rte_eal_mp_wait_lcore();
+}
+
+void
+launch_stop(struct engine *engine)
+{
+	telemetry_stop();
+	launch_disassemble(engine);
+	rte_eal_cleanup();
+	free(engine);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef PORT_H
+#define PORT_H
+
+/**
+ * @file
+ * One network port: what was asked for, what the device can do, and what came of it.
+ *
+ * Everything a device cannot do is done in software; nothing but the device itself is required of
+ * it.  port_open() prints one line that says what was found.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ethdev.h>
+
+#include "engine/device.h"
+#include "settings/settings.h"
+#include "table/service_map.h"
+
+#define PORT_NONE UINT8_MAX
+
+struct port {
+	uint16_t id;   /**< DPDK's number. */
+	uint8_t index; /**< Ours: the position in the settings. */
+	bool tagged;
+	bool software_steering; /**< Packets must be looked at to find their worker. */
+	bool transmit_offload;  /**< The NIC computes checksums. */
+	bool receive_offload;   /**< The NIC verifies checksums. */
+	uint16_t vlan;
+	uint16_t mtu;
+	uint16_t receive_queues;
+	uint16_t transmit_queues;
+	unsigned int parse_flags;     /**< enum parse_flag for every packet of the port. */
+	struct rte_ether_addr mac;    /**< Ours. */
+	struct service_map *services; /**< Our addresses here, and who listens; built at start. */
+	const struct settings_port *settings;
+	struct device device;
+	int numa_node; /**< -1 when the device has none. */
+	const char *driver;
+	const char *rss; /**< For people: how packets find their worker. */
+};
+
+/**
+ * Configure a probed device and start it.
+ *
+ * @param workers
+ *   How many workers there are.
+ * @param pool
+ *   Packet buffers for its queues.
+ * @return
+ *   0, or -1 after the reason and the remedy were logged.
+ */
+int port_open(struct port *port, const struct settings_port *settings, unsigned int index,
+		unsigned int workers, struct rte_mempool *pool);
+
+/** Receive and transmit queues port_open() would use at most; for sizing buffer pools. */
+#define PORT_DESCRIPTORS 1024
+
+/** Stop the device and close it. */
+void port_close(struct port *port);
+
+/** Whether a frame's 802.1Q tag is the one this port has. */
+static inline bool
+port_takes_vlan(const struct port *port, bool tagged, uint16_t vlan)
+{
+	return (tagged ? vlan : 0) == port->vlan;
+}
+
+#endif /* PORT_H */

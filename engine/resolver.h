@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef RESOLVER_H
+#define RESOLVER_H
+
+/**
+ * @file
+ * The Ethernet addresses of our gateways, by ARP and neighbour discovery; never of clients, whose
+ * frames say where the answer goes: a spoofed flood would fill any queue.
+ *
+ * The first worker asks, once a second until answered and then every 30 s; whichever worker gets
+ * an answer stores it with one atomic word, and anybody may read.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "settings/settings.h"
+
+struct engine;
+struct worker;
+
+#define RESOLVER_MAX (SETTINGS_PORTS_MAX * 4)
+
+struct resolver_entry {
+	uint8_t address[16];
+	uint8_t port;      /**< Index of the port it is behind. */
+	uint64_t mac;      /**< RESOLVER_KNOWN | 48 bits; 0 until answered.  Atomic. */
+	uint64_t asked_us; /**< The first worker's. */
+};
+
+#define RESOLVER_KNOWN (UINT64_C(1) << 48)
+
+struct resolver {
+	unsigned int count;
+	struct resolver_entry entry[RESOLVER_MAX];
+};
+
+/** Take the gateways of all ports from the settings. @return 0, or -1 when there are too many. */
+int resolver_init(struct resolver *resolver, const struct settings *settings);
+
+/** Somebody told the address of @p address on a port; ignored unless it is one we asked for. */
+void resolver_learn(struct resolver *resolver, uint8_t port, const uint8_t address[16],
+		const uint8_t mac[6]);
+
+/** Whether the address of an entry is known; copies it. */
+bool resolver_get(const struct resolver *resolver, unsigned int entry, uint8_t mac[6]);
+
+/** Ask for what is not known or growing old; called by the first worker about once a second. */
+void resolver_poll(struct worker *worker);
+
+#endif /* RESOLVER_H */

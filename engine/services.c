@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/log.h"
+#include "engine/port.h"
+#include "engine/services.h"
+#include "tcp/flow_key.h"
+
+/* Below this limit workers take credits one by one, so that none lies idle. */
+#define SERVICES_BATCH_LIMIT 1024
+
+#define SERVICES_BATCH       16
+
+/* RESPOND_WINDOW_BYTES is 65535 shifted by this. */
+#define SERVICES_WINDOW_SCALE 2
+
+_Static_assert(RESPOND_WINDOW_BYTES == UINT16_MAX << SERVICES_WINDOW_SCALE,
+		"the largest window is said exactly");
+
+static void
+services_tcp_config(struct tcp_config *config, const struct settings_tcp *tcp,
+		const struct settings_service *service)
+{
+	*config = (struct tcp_config){
+			.fin_timeout_ms = tcp->fin_timeout_ms,
+			.idle_timeout_ms = service->idle_timeout_ms,
+			.time_wait_ms = tcp->time_wait_ms,
+			.rto_min_ms = tcp->rto_min_ms,
+			.rto_max_ms = tcp->rto_max_ms,
+			.synack_retries = (uint8_t)tcp->synack_retries,
+			.syn_retries = (uint8_t)tcp->syn_retries,
+			.retries2 = (uint8_t)tcp->retries2,
+			.orphan_retries = (uint8_t)tcp->orphan_retries,
+			.initial_cwnd = (uint8_t)tcp->initial_cwnd,
+			.rcv_wnd_scale = SERVICES_WINDOW_SCALE,
+			.timestamps = tcp->timestamps,
+			.sack = tcp->sack,
+			.window_scaling = tcp->window_scaling,
+			.ecn = tcp->ecn,
+			.rfc1337 = tcp->rfc1337,
+	};
+}
+
+/* The whole body file, to be freed; NULL after a message. */
+static uint8_t *
+services_read_body(const struct settings_service *service, size_t *length)
+{
+	FILE *file = fopen(service->body_file, "rb");
+	uint8_t *body = malloc(RESPOND_BODY_MAX + 1);
+
+	if (file == NULL || body == NULL) {
+		log_error(service->name, "body_file %s cannot be read: %s", service->body_file,
+				strerror(errno));
+		goto fail;
+	}
+	*length = fread(body, 1, RESPOND_BODY_MAX + 1, file);
+	if (ferror(file)) {
+		log_error(service->name, "body_file %s cannot be read", service->body_file);
+		goto fail;
+	}
+	if (*length > RESPOND_BODY_MAX) {
+		log_error(service->name, "body_file %s is larger than 1 MiB", service->body_file);
+		goto fail;
+	}
+	fclose(file);
+	return body;
+fail:
+	if (file != NULL)
+		fclose(file);
+	free(body);
+	return NULL;
+}
+
+static int
+services_prepare(struct service *service, const struct settings *settings,
+		const struct settings_service *wanted, unsigned int workers)
+{
+	struct respond_options options = {
+			.reply = (enum respond_reply)wanted->reply,
+			.close = (enum respond_close)wanted->close,
+			.banner = wanted->banner,
+			.body_length = wanted->body_size,
+			.content_type = wanted->content_type,
+	};
+	uint8_t *body = NULL;
+
+	if (wanted->body_file[0] != '\0') {
+		body = services_read_body(wanted, &options.body_length);
+		if (body == NULL)
+			return -1;
+		options.body = body;
+	}
+	service->settings = wanted;
+	services_tcp_config(&service->tcp, &settings->tcp, wanted);
+	service->respond = respond_create(&options);
+	free(body);
+	if (service->respond == NULL) {
+		log_error(wanted->name, "out of memory preparing the replies");
+		return -1;
+	}
+	service->credit = wanted->max_connections == 0 ? INT64_MAX : wanted->max_connections;
+	service->credit_batch = wanted->max_connections == 0 ? UINT32_MAX / 2
+				: wanted->max_connections < SERVICES_BATCH_LIMIT * workers
+						? 1
+						: SERVICES_BATCH;
+	return 0;
+}
+
+static void
+services_add_listeners(struct services *services, const struct settings_service *wanted,
+		unsigned int number)
+{
+	for (unsigned int i = 0; i < wanted->listen.count; i++) {
+		struct listener *listener = &services->listener[services->listener_count++];
+
+		memcpy(listener->address, wanted->listen.item[i].address, 16);
+		listener->port = wanted->listen.item[i].port;
+		listener->service = (uint16_t)number;
+		listener->family = flow_key_is_ipv4(listener->address) ? 4 : 6;
+	}
+}
+
+int
+services_init(struct services *services, const struct settings *settings, unsigned int workers)
+{
+	unsigned int listeners = 0;
+
+	memset(services, 0, sizeof(*services));
+	for (unsigned int i = 0; i < settings->service_count; i++)
+		listeners += settings->service[i].listen.count;
+	if (listeners >= FLOW_KEY_ACTIVE) {
+		log_error("services", "%u listeners are more than %u", listeners,
+				FLOW_KEY_ACTIVE - 1);
+		return -1;
+	}
+	services->listener = calloc(listeners + 1, sizeof(*services->listener));
+	services->service = calloc(settings->service_count + 1, sizeof(*services->service));
+	if (services->listener == NULL || services->service == NULL) {
+		log_error("services", "out of memory");
+		goto fail;
+	}
+	for (unsigned int i = 0; i < settings->service_count; i++) {
+		services->service_count = i + 1;
+		if (services_prepare(&services->service[i], settings, &settings->service[i],
+				    workers) != 0)
+			goto fail;
+		services_add_listeners(services, &settings->service[i], i);
+	}
+	return 0;
+fail:
+	services_free(services);
+	return -1;
+}
+
+void
+services_free(struct services *services)
+{
+	for (unsigned int i = 0; i < services->service_count; i++) {
+		if (services->service[i].respond != NULL)
+			respond_free(services->service[i].respond);
+	}
+	free(services->service);
+	free(services->listener);
+	memset(services, 0, sizeof(*services));
+}
+
+/* Whether @p address is in the subnet of @p prefix. */
+static bool
+services_in_prefix(const uint8_t address[16], const struct settings_prefix *prefix)
+{
+	const bool ipv4 = flow_key_is_ipv4(prefix->address);
+	const unsigned int bits = prefix->length + (ipv4 ? 96 : 0);
+	const unsigned int bytes = bits / 8;
+	const uint8_t mask = (uint8_t)(0xff00 >> (bits % 8));
+
+	if (ipv4 != flow_key_is_ipv4(address) || memcmp(address, prefix->address, bytes) != 0)
+		return false;
+	return bits % 8 == 0 || ((address[bytes] ^ prefix->address[bytes]) & mask) == 0;
+}
+
+static bool
+services_in_subnets(const uint8_t address[16], const struct settings_port *port)
+{
+	for (unsigned int i = 0; i < port->addresses.count; i++) {
+		if (services_in_prefix(address, &port->addresses.item[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Whether packets to @p address come in through @p port. */
+static bool
+services_reached_through(const uint8_t address[16], const struct settings *settings,
+		const struct settings_port *port)
+{
+	if (services_in_subnets(address, port))
+		return true;
+	for (unsigned int i = 0; i < settings->port_count; i++) {
+		if (services_in_subnets(address, &settings->port[i]))
+			return false;
+	}
+	return port->gateways.count > 0;
+}
+
+/* fe80::/64 and the interface identifier of RFC 4291 appendix A. */
+static void
+services_link_local(const struct rte_ether_addr *mac, uint8_t address[16])
+{
+	memset(address, 0, 16);
+	address[0] = 0xfe;
+	address[1] = 0x80;
+	memcpy(&address[8], &mac->addr_bytes[0], 3);
+	address[8] ^= 0x02;
+	address[11] = 0xff;
+	address[12] = 0xfe;
+	memcpy(&address[13], &mac->addr_bytes[3], 3);
+}
+
+int
+services_map_port(
+		const struct services *services, const struct settings *settings, struct port *port)
+{
+	const struct settings_prefixes *addresses = &port->settings->addresses;
+	const unsigned int entries = services->listener_count * 2 + addresses->count + 1;
+	uint8_t link_local[16];
+	void *memory = aligned_alloc(64, RTE_ALIGN_CEIL(service_map_footprint(entries), 64));
+	int result = 0;
+
+	if (memory == NULL) {
+		log_error(port->settings->name, "out of memory for the service map");
+		return -1;
+	}
+	port->services = service_map_init(memory, entries);
+	services_link_local(&port->mac, link_local);
+	result |= service_map_add_address(port->services, link_local);
+	for (unsigned int i = 0; i < addresses->count; i++)
+		result |= service_map_add_address(port->services, addresses->item[i].address);
+	for (unsigned int i = 0; i < services->listener_count; i++) {
+		const struct listener *listener = &services->listener[i];
+
+		if (services_reached_through(listener->address, settings, port->settings))
+			result |= service_map_add_listener(port->services, listener->address,
+					listener->port, (uint16_t)i);
+	}
+	if (result != 0)
+		log_error(port->settings->name, "two services listen at the same address");
+	return result != 0 ? -1 : 0;
+}
+
+bool
+services_admit(struct service *service, struct service_share *share)
+{
+	const int64_t batch = service->credit_batch;
+
+	if (share->credit == 0) {
+		if (__atomic_fetch_sub(&service->credit, batch, __ATOMIC_RELAXED) < batch) {
+			__atomic_fetch_add(&service->credit, batch, __ATOMIC_RELAXED);
+			return false;
+		}
+		share->credit = (uint32_t)batch;
+	}
+	share->credit--;
+	share->connections++;
+	return true;
+}
+
+void
+services_release(struct service *service, struct service_share *share)
+{
+	const uint32_t batch = service->credit_batch;
+
+	share->connections--;
+	share->credit++;
+	if (share->credit > batch) {
+		share->credit -= batch;
+		__atomic_fetch_add(&service->credit, (int64_t)batch, __ATOMIC_RELAXED);
+	}
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef SERVICES_H
+#define SERVICES_H
+
+/**
+ * @file
+ * The services as the workers see them: listeners by number, prepared replies, timeouts, and the
+ * connection limit that holds for a service as a whole.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "respond/respond.h"
+#include "settings/settings.h"
+#include "tcp/tcp_step.h"
+
+struct port;
+
+/** One address and port where a service listens; flow_key.endpoint is its number. */
+struct listener {
+	uint8_t address[16];
+	rte_be16_t port;
+	uint16_t service;
+	uint8_t family; /**< 4 or 6. */
+};
+
+struct service {
+	const struct settings_service *settings;
+	struct respond_service *respond;
+	struct tcp_config tcp;
+	/**
+	 * Connections that may still be opened, over all workers.  Workers take and give back a
+	 * few at a time (services_admit()), so this line is touched seldom.
+	 */
+	int64_t credit;
+	uint32_t credit_batch;
+};
+
+/** A worker's share of a service. */
+struct service_share {
+	uint64_t opened;
+	uint64_t closed;
+	uint64_t reset;
+	uint64_t timed_out;
+	uint64_t requests;
+	uint32_t connections; /**< In the worker's table now, half-open ones too. */
+	uint32_t credit;      /**< Taken from service.credit and not used. */
+};
+
+struct services {
+	unsigned int listener_count;
+	struct listener *listener;
+	unsigned int service_count;
+	struct service *service;
+};
+
+/**
+ * Prepare every service of the settings.
+ *
+ * @return 0, or -1 after the reason was logged (a body file that cannot be read, no memory).
+ */
+int services_init(struct services *services, const struct settings *settings, unsigned int workers);
+
+void services_free(struct services *services);
+
+/**
+ * Build the map of a port: its own addresses, the services in its subnets, and those in nobody's
+ * subnet, which a gateway sends here.
+ *
+ * @return 0, or -1 after the reason was logged.
+ */
+int services_map_port(const struct services *services, const struct settings *settings,
+		struct port *port);
+
+/** Whether one more connection may open; exact over all workers. */
+bool services_admit(struct service *service, struct service_share *share);
+
+/** A connection ended. */
+void services_release(struct service *service, struct service_share *share);
+
+#endif /* SERVICES_H */

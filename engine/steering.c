@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <rte_errno.h>
+#include <rte_ring.h>
+
+#include "engine/log.h"
+#include "engine/steering.h"
+#include "engine/worker.h"
+#include "wire/parse.h"
+
+/* Deep enough for the owner to sleep a millisecond at a million packets per second. */
+#define STEERING_RING_SIZE 2048
+
+static struct rte_ring *
+steering_ring(const struct engine *engine, const char *kind, unsigned int from, unsigned int to)
+{
+	char name[RTE_RING_NAMESIZE];
+	struct rte_ring *ring;
+
+	snprintf(name, sizeof(name), "%s_%u_%u", kind, from, to);
+	ring = rte_ring_create(name, STEERING_RING_SIZE, engine->worker[to]->numa_node,
+			RING_F_SP_ENQ | RING_F_SC_DEQ);
+	if (ring == NULL)
+		log_error("steering", "no memory for ring %s: %s", name, rte_strerror(rte_errno));
+	return ring;
+}
+
+static int
+steering_init_receive(struct engine *engine)
+{
+	for (unsigned int to = 0; to < engine->worker_count; to++) {
+		for (unsigned int from = 0; from < engine->worker_count; from++) {
+			struct worker *worker = engine->worker[to];
+
+			if (from == to)
+				continue;
+			worker->steer_in[from] = steering_ring(engine, "steer", from, to);
+			if (worker->steer_in[from] == NULL)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+/* A worker beyond a port's transmit queues sends through worker index % queues. */
+static int
+steering_init_transmit(struct engine *engine)
+{
+	for (unsigned int p = 0; p < engine->port_count; p++) {
+		const unsigned int queues = engine->port[p].transmit_queues;
+
+		for (unsigned int w = queues; w < engine->worker_count; w++) {
+			struct worker *owner = engine->worker[w % queues];
+			char kind[24];
+			struct rte_ring *ring;
+
+			snprintf(kind, sizeof(kind), "transmit%u", p);
+			ring = steering_ring(engine, kind, w, owner->index);
+			if (ring == NULL)
+				return -1;
+			engine->worker[w]->transmit_through[p] = ring;
+			owner->transmit_for[owner->transmit_for_count++] = ring;
+		}
+	}
+	return 0;
+}
+
+int
+steering_init(struct engine *engine)
+{
+	if (steering_init_receive(engine) != 0 || steering_init_transmit(engine) != 0)
+		return -1;
+	return 0;
+}
+
+static void
+steering_free_ring(struct rte_ring *ring)
+{
+	void *packet;
+
+	if (ring == NULL)
+		return;
+	while (rte_ring_sc_dequeue(ring, &packet) == 0)
+		rte_pktmbuf_free(packet);
+	rte_ring_free(ring);
+}
+
+void
+steering_free(struct engine *engine)
+{
+	for (unsigned int w = 0; w < engine->worker_count; w++) {
+		struct worker *worker = engine->worker[w];
+
+		for (unsigned int from = 0; from < engine->worker_count; from++)
+			steering_free_ring(worker->steer_in[from]);
+		for (unsigned int i = 0; i < worker->transmit_for_count; i++)
+			steering_free_ring(worker->transmit_for[i]);
+	}
+}
+
+static void
+steering_hand_over(struct worker *worker, unsigned int owner)
+{
+	struct worker_handover *handover = &worker->handover[owner];
+	struct rte_ring *ring = worker->engine->worker[owner]->steer_in[worker->index];
+	uint16_t port_of[BURST_MAX];
+	unsigned int sent;
+
+	/* Once enqueued a packet is the owner's: what is counted must be read before. */
+	for (unsigned int i = 0; i < handover->n; i++)
+		port_of[i] = handover->packet[i]->port;
+	sent = rte_ring_sp_enqueue_burst(ring, (void **)handover->packet, handover->n, NULL);
+	for (unsigned int i = 0; i < sent; i++)
+		worker_count(worker, (uint8_t)port_of[i], COUNTER_steered_out, 1);
+	for (unsigned int i = sent; i < handover->n; i++)
+		worker_drop(worker, handover->packet[i], DROP_ring_full);
+	handover->n = 0;
+}
+
+unsigned int
+steering_keep_own(struct worker *worker, struct rte_mbuf *packets[], unsigned int n)
+{
+	const unsigned int workers = worker->engine->worker_count;
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct rte_mbuf *packet = packets[i];
+		const uint32_t hash = parse_steering_hash(
+				rte_pktmbuf_mtod(packet, uint8_t *), packet->data_len);
+		/* 0 stands for "not TCP": whoever received it deals with it. */
+		const unsigned int owner =
+				hash == 0 ? worker->index : steering_owner(hash, workers);
+
+		if (owner == worker->index) {
+			packets[kept++] = packet;
+		} else {
+			struct worker_handover *handover = &worker->handover[owner];
+
+			handover->packet[handover->n++] = packet;
+		}
+	}
+	for (unsigned int owner = 0; owner < workers; owner++) {
+		if (worker->handover[owner].n > 0)
+			steering_hand_over(worker, owner);
+	}
+	return kept;
+}
+
+unsigned int
+steering_take(struct worker *worker, struct rte_mbuf *packets[], unsigned int room)
+{
+	const unsigned int workers = worker->engine->worker_count;
+	unsigned int n = 0;
+
+	for (unsigned int from = 0; from < workers && n < room; from++) {
+		if (worker->steer_in[from] != NULL)
+			n += rte_ring_sc_dequeue_burst(worker->steer_in[from], (void **)&packets[n],
+					room - n, NULL);
+	}
+	return n;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef STEERING_H
+#define STEERING_H
+
+/**
+ * @file
+ * Every packet of a flow to the one worker that owns it.
+ *
+ * Where the NIC spreads flows with RSS and every worker has a queue, nothing is done here.
+ * Everywhere else the owner is computed from the packet and the packet goes there over a
+ * single-producer single-consumer ring, in bursts.  Any number of workers, any number of queues.
+ */
+
+#include <stdint.h>
+
+struct engine;
+struct rte_mbuf;
+struct worker;
+
+/** The owner of a flow among @p workers, from its steering hash; multiplication, not modulo. */
+static inline unsigned int
+steering_owner(uint32_t hash, unsigned int workers)
+{
+	return (unsigned int)(((uint64_t)hash * workers) >> 32);
+}
+
+/**
+ * Make the rings between workers, and those to workers that have a transmit queue.
+ *
+ * @return 0, or -1 after the reason was logged.
+ */
+int steering_init(struct engine *engine);
+
+/** Free what steering_init() made, with the packets still inside. */
+void steering_free(struct engine *engine);
+
+/**
+ * Keep our own packets of those just received, hand the others to their owners.
+ *
+ * @return
+ *   How many stay, moved to the front of @p packets.
+ */
+unsigned int steering_keep_own(struct worker *worker, struct rte_mbuf *packets[], unsigned int n);
+
+/** Packets that other workers received for us. @return how many, at most @p room. */
+unsigned int steering_take(struct worker *worker, struct rte_mbuf *packets[], unsigned int room);
+
+#endif /* STEERING_H */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <rte_ethdev.h>
+#include <rte_ring.h>
+
+#include "engine/transmit.h"
+#include "engine/worker.h"
+
+/* Hand packets to the device; what it refuses is freed and counted. */
+static void
+transmit_to_device(struct worker *worker, uint8_t port, struct rte_mbuf **packets, unsigned int n)
+{
+	const struct port *to = &worker->engine->port[port];
+	uint64_t bytes = 0, refused_bytes = 0;
+	unsigned int sent;
+
+	for (unsigned int i = 0; i < n; i++)
+		bytes += packets[i]->pkt_len;
+	sent = rte_eth_tx_burst(to->id, (uint16_t)worker->index, packets, (uint16_t)n);
+	for (unsigned int i = sent; i < n; i++) {
+		refused_bytes += packets[i]->pkt_len;
+		rte_pktmbuf_free(packets[i]);
+	}
+	worker_count(worker, port, COUNTER_tx, sent);
+	worker_count(worker, port, COUNTER_tx_bytes, bytes - refused_bytes);
+	worker_count(worker, port, COUNTER_tx_full, n - sent);
+}
+
+static void
+transmit_flush_port(struct worker *worker, uint8_t port)
+{
+	struct worker_transmit *buffer = &worker->transmit[port];
+	struct rte_ring *through = worker->transmit_through[port];
+
+	if (through == NULL) {
+		transmit_to_device(worker, port, buffer->packet, buffer->n);
+	} else {
+		const unsigned int sent = rte_ring_sp_enqueue_burst(
+				through, (void **)buffer->packet, buffer->n, NULL);
+
+		rte_pktmbuf_free_bulk(&buffer->packet[sent], buffer->n - sent);
+		worker_count(worker, port, COUNTER_tx_full, buffer->n - sent);
+	}
+	buffer->n = 0;
+}
+
+static void
+transmit_packet(struct worker *worker, struct rte_mbuf *packet, uint8_t port)
+{
+	struct worker_transmit *buffer = &worker->transmit[port];
+
+	buffer->packet[buffer->n++] = packet;
+	if (buffer->n == WORKER_TRANSMIT_MAX)
+		transmit_flush_port(worker, port);
+}
+
+void
+transmit_reply(struct worker *worker, struct rte_mbuf *packet)
+{
+	const uint8_t port = (uint8_t)packet->port;
+
+	worker_count(worker, port, COUNTER_replies, 1);
+	transmit_packet(worker, packet, port);
+}
+
+void
+transmit_originated(struct worker *worker, struct rte_mbuf *packet, uint8_t port)
+{
+	worker_count(worker, port, COUNTER_originated, 1);
+	packet->port = port;
+	transmit_packet(worker, packet, port);
+}
+
+/* Packets of workers that have no queue at a port come by ring, one ring per worker and port. */
+static void
+transmit_for_others(struct worker *worker)
+{
+	for (unsigned int i = 0; i < worker->transmit_for_count; i++) {
+		struct rte_mbuf *packets[WORKER_TRANSMIT_MAX];
+		const unsigned int n = rte_ring_sc_dequeue_burst(
+				worker->transmit_for[i], (void **)packets, RTE_DIM(packets), NULL);
+
+		if (n > 0)
+			transmit_to_device(worker, (uint8_t)packets[0]->port, packets, n);
+	}
+}
+
+void
+transmit_flush(struct worker *worker)
+{
+	for (uint8_t port = 0; port < worker->engine->port_count; port++) {
+		if (worker->transmit[port].n > 0)
+			transmit_flush_port(worker, port);
+	}
+	transmit_for_others(worker);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <sys/random.h>
+
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_pause.h>
+
+#include "engine/log.h"
+#include "engine/resolver.h"
+#include "engine/steering.h"
+#include "engine/worker.h"
+
+/* Turns without work before `sleep` begins to sleep, and the longest nap. */
+#define WORKER_IDLE_TURNS       256
+#define WORKER_NAP_MAX_US       1000
+#define WORKER_RESOLVE_EVERY_US 100000
+
+/* The whole life of a burst of packets, top to bottom. */
+static void
+worker_burst(struct worker *worker, struct burst *burst)
+{
+	burst_receive(worker, burst); /* NIC queues, and the rings from other workers, to packets */
+	burst_parse(worker, burst);   /* bytes to segments; malformed ones drop                   */
+	burst_classify(worker, burst); /* ours or not; flags to events */
+	burst_lookup(worker, burst); /* keys to connections, all cache misses at once            */
+	burst_step(worker, burst);   /* segment and connection to action                         */
+	burst_reply(worker, burst);  /* action to bytes, in the same packet                      */
+	burst_transmit(worker, burst); /* packets to NIC queues, in bursts */
+}
+
+/* A timeout is an event: the same stages, from step on. */
+static unsigned int
+worker_expire(struct worker *worker, struct burst *burst)
+{
+	unsigned int n;
+
+	burst_expire(worker, burst);
+	n = burst->n;
+	if (n == 0)
+		return 0;
+	for (unsigned int i = 0; i < n; i++)
+		worker_count(worker, conn_table_tail(worker->table, burst->conn[i])->port,
+				COUNTER_timers_expired, 1);
+	burst_step(worker, burst);
+	burst_reply(worker, burst);
+	burst_transmit(worker, burst);
+	return n;
+}
+
+/* Whoever is still connected when the engine stops is told so. */
+static void
+worker_abort_all(struct worker *worker)
+{
+	struct burst burst;
+	uint32_t slot = 0;
+
+	while (slot < conn_table_capacity(worker->table)) {
+		slot = burst_abort(worker, &burst, slot);
+		burst_step(worker, &burst);
+		burst_reply(worker, &burst);
+		burst_transmit(worker, &burst);
+	}
+}
+
+static void
+worker_read_clock(struct worker *worker)
+{
+	worker->now_us = clock_us(&worker->engine->clock);
+	worker->now_ms = (uint32_t)(worker->now_us / 1000);
+}
+
+bool
+worker_turn(struct worker *worker)
+{
+	struct burst burst;
+	bool busy;
+
+	worker_read_clock(worker);
+	worker_burst(worker, &burst);
+	busy = worker->turn_packets > 0;
+	busy |= worker_expire(worker, &burst) > 0;
+	mailbox_serve(worker);
+	if (worker->index == 0 && worker->now_us - worker->resolved_us > WORKER_RESOLVE_EVERY_US) {
+		worker->resolved_us = worker->now_us;
+		resolver_poll(worker);
+	}
+	__atomic_store_n(&worker->turns, worker->turns + 1, __ATOMIC_RELAXED);
+	if (busy)
+		__atomic_store_n(&worker->busy_us,
+				worker->busy_us + clock_us(&worker->engine->clock) - worker->now_us,
+				__ATOMIC_RELAXED);
+	return busy;
+}
+
+/* What a worker does without packets; naps grow with the silence, so that a busy one never naps. */
+static void
+worker_idle(struct worker *worker)
+{
+	const enum settings_idle idle = worker->engine->settings->engine.idle;
+	struct timespec nap = {0};
+	uint32_t us;
+
+	if (idle == SETTINGS_IDLE_SPIN)
+		return;
+	worker->idle_turns++;
+	if (idle == SETTINGS_IDLE_PAUSE || worker->idle_turns < WORKER_IDLE_TURNS) {
+		rte_pause();
+		return;
+	}
+	us = 10 + (worker->idle_turns - WORKER_IDLE_TURNS) * 2;
+	nap.tv_nsec = (long)RTE_MIN(us, (uint32_t)WORKER_NAP_MAX_US) * 1000;
+	nanosleep(&nap, NULL);
+}
+
+int
+worker_run(void *argument)
+{
+	struct worker *worker = argument;
+
+	while (engine_phase(worker->engine) != ENGINE_STOPPING) {
+		if (worker_turn(worker))
+			worker->idle_turns = 0;
+		else
+			worker_idle(worker);
+	}
+	worker_read_clock(worker);
+	worker_abort_all(worker);
+	return 0;
+}
+
+void
+worker_drop(struct worker *worker, struct rte_mbuf *packet, enum counter reason)
+{
+	worker_count(worker, (uint8_t)packet->port, reason, 1);
+	rte_pktmbuf_free(packet);
+}
+
+/* Echo rings are only needed where something echoes. */
+static uint32_t
+worker_echo_rings(const struct settings *settings)
+{
+	for (unsigned int i = 0; i < settings->service_count; i++) {
+		if (settings->service[i].reply == RESPOND_ECHO)
+			return settings->engine.echo_buffers;
+	}
+	return 1;
+}
+
+uint64_t
+worker_footprint(const struct settings *settings)
+{
+	return conn_table_footprint(settings->engine.connections) +
+	       RTE_ALIGN_CEIL(timer_wheel_footprint(), 64) +
+	       echo_buffers_footprint(worker_echo_rings(settings));
+}
+
+/* Table, wheel and echo rings in one piece of the node's memory. */
+static int
+worker_create_tables(struct worker *worker)
+{
+	const struct settings *settings = worker->engine->settings;
+	const size_t table_bytes = conn_table_footprint(settings->engine.connections);
+	const size_t wheel_bytes = RTE_ALIGN_CEIL(timer_wheel_footprint(), 64);
+	const uint64_t bytes = worker_footprint(settings);
+	struct siphash_key key;
+	uint8_t *memory;
+
+	worker->memory = rte_malloc_socket("handfast_tables", bytes, 64, worker->numa_node);
+	if (worker->memory == NULL) {
+		log_error("worker",
+				"%u: no %llu MiB of memory for %u connections on NUMA node %d; "
+				"lower engine.connections or raise engine.memory_size",
+				worker->index, (unsigned long long)(bytes >> 20),
+				settings->engine.connections, worker->numa_node);
+		return -1;
+	}
+	if (getrandom(&key, sizeof(key), 0) != sizeof(key)) {
+		log_error("worker", "the kernel gives no random bytes");
+		return -1;
+	}
+	memory = worker->memory;
+	worker->table = conn_table_init(memory, settings->engine.connections, &key);
+	memory += table_bytes;
+	worker->wheel = timer_wheel_init(memory, worker->table, worker->now_ms);
+	memory += wheel_bytes;
+	worker->echo_buffers = echo_buffers_init(memory, worker_echo_rings(settings));
+	return 0;
+}
+
+static void *
+worker_alloc(const struct worker *worker, size_t count, size_t size)
+{
+	return rte_zmalloc_socket("handfast_worker", RTE_MAX(count, (size_t)1) * size,
+			RTE_CACHE_LINE_SIZE, worker->numa_node);
+}
+
+/* The queues of all ports, dealt out to the workers in turn. */
+static void
+worker_assign_queues(struct worker *worker)
+{
+	const struct engine *engine = worker->engine;
+
+	for (unsigned int p = 0; p < engine->port_count; p++) {
+		for (unsigned int q = worker->index; q < engine->port[p].receive_queues;
+				q += engine->worker_count)
+			worker->queue[worker->queue_count++] =
+					(struct worker_queue){(uint8_t)p, (uint16_t)q};
+	}
+}
+
+static int
+worker_create_arrays(struct worker *worker)
+{
+	const struct engine *engine = worker->engine;
+	unsigned int queues = 0;
+
+	for (unsigned int p = 0; p < engine->port_count; p++)
+		queues += engine->port[p].receive_queues;
+	worker->queue = worker_alloc(worker, queues, sizeof(*worker->queue));
+	worker->handover = worker_alloc(worker, engine->worker_count, sizeof(*worker->handover));
+	worker->steer_in = worker_alloc(worker, engine->worker_count, sizeof(*worker->steer_in));
+	worker->transmit_through =
+			worker_alloc(worker, engine->port_count, sizeof(*worker->transmit_through));
+	worker->transmit_for =
+			worker_alloc(worker, (size_t)engine->port_count * engine->worker_count,
+					sizeof(*worker->transmit_for));
+	worker->counters = worker_alloc(worker, engine->port_count, sizeof(*worker->counters));
+	worker->services = worker_alloc(
+			worker, engine->services.service_count, sizeof(*worker->services));
+	worker->rules = worker_alloc(worker, tcp_rules_count(), sizeof(*worker->rules));
+	if (worker->queue == NULL || worker->handover == NULL || worker->steer_in == NULL ||
+			worker->transmit_through == NULL || worker->transmit_for == NULL ||
+			worker->counters == NULL || worker->services == NULL ||
+			worker->rules == NULL) {
+		log_error("worker", "%u: out of memory", worker->index);
+		return -1;
+	}
+	worker_assign_queues(worker);
+	return 0;
+}
+
+struct worker *
+worker_create(struct engine *engine, unsigned int index, unsigned int lcore)
+{
+	const int numa_node = (int)rte_lcore_to_socket_id(lcore);
+	const struct settings_tcp *tcp = &engine->settings->tcp;
+	struct worker *worker = rte_zmalloc_socket(
+			"handfast_worker", sizeof(*worker), RTE_CACHE_LINE_SIZE, numa_node);
+
+	if (worker == NULL) {
+		log_error("worker", "%u: out of memory on NUMA node %d", index, numa_node);
+		return NULL;
+	}
+	worker->engine = engine;
+	worker->index = index;
+	worker->lcore = lcore;
+	worker->core = (unsigned int)rte_lcore_to_cpu_id((int)lcore);
+	worker->numa_node = numa_node;
+	worker->pool = engine->pool;
+	mailbox_init(&worker->mailbox);
+	worker_read_clock(worker);
+	token_bucket_init(&worker->resets, tcp->reset_rate, worker->now_us);
+	token_bucket_init(&worker->challenges, tcp->challenge_ack_rate, worker->now_us);
+	token_bucket_init(&worker->echoes, tcp->echo_rate, worker->now_us);
+	if (worker_create_tables(worker) != 0 || worker_create_arrays(worker) != 0) {
+		worker_free(worker);
+		return NULL;
+	}
+	return worker;
+}
+
+void
+worker_free(struct worker *worker)
+{
+	rte_free(worker->queue);
+	rte_free(worker->handover);
+	rte_free(worker->steer_in);
+	rte_free(worker->transmit_through);
+	rte_free(worker->transmit_for);
+	rte_free(worker->counters);
+	rte_free(worker->services);
+	rte_free(worker->rules);
+	rte_free(worker->memory);
+	rte_free(worker);
+}

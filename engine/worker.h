@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef WORKER_H
+#define WORKER_H
+
+/**
+ * @file
+ * One worker: a core, the connections it owns, and its loop.
+ *
+ * Nothing in here is shared but what is said to be: counters and histograms may be read by anyone
+ * at any time, the mailbox is how others ask, the rings are how packets change hands.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "engine/burst.h"
+#include "engine/engine.h"
+#include "engine/mailbox.h"
+#include "engine/services.h"
+#include "limit/token_bucket.h"
+#include "observe/counters.h"
+#include "observe/histogram.h"
+#include "respond/echo_buffer.h"
+#include "table/conn_table.h"
+#include "table/timer_wheel.h"
+#include "tcp/tcp_rules.h"
+
+#define WORKER_TRANSMIT_MAX 64
+
+/** Packets on their way out of one port. */
+struct worker_transmit {
+	unsigned int n;
+	struct rte_mbuf *packet[WORKER_TRANSMIT_MAX];
+};
+
+/** Packets on their way to another worker. */
+struct worker_handover {
+	unsigned int n;
+	struct rte_mbuf *packet[BURST_MAX];
+};
+
+/** A queue this worker polls. */
+struct worker_queue {
+	uint8_t port;
+	uint16_t queue;
+};
+
+struct worker {
+	struct engine *engine;
+	unsigned int index;
+	unsigned int lcore;
+	unsigned int core; /**< CPU. */
+	int numa_node;
+	struct rte_mempool *pool;
+
+	uint64_t now_us; /**< Read once a turn. */
+	uint32_t now_ms;
+
+	struct conn_table *table;
+	struct timer_wheel *wheel;
+	struct echo_buffers *echo_buffers;
+	void *memory; /**< Holds the three above. */
+
+	unsigned int queue_count;
+	unsigned int queue_next; /**< Round robin. */
+	struct worker_queue *queue;
+
+	struct worker_transmit transmit[SETTINGS_PORTS_MAX];
+	struct worker_handover *handover;   /**< Per worker: packets that are theirs. */
+	struct rte_ring **steer_in;         /**< Per worker: from there to here; NULL for ours. */
+	struct rte_ring **transmit_through; /**< Per port: when we have no queue there. */
+	struct rte_ring **transmit_for;     /**< Rings whose packets we transmit for others. */
+	unsigned int transmit_for_count;
+
+	bool inserted;              /**< The current burst opened a connection. */
+	unsigned int closing_count; /**< Connections to be freed when the burst is over. */
+	struct conn *closing[BURST_MAX];
+	uint64_t closing_hash[BURST_MAX];
+
+	struct token_bucket resets;
+	struct token_bucket challenges;
+	struct token_bucket echoes;
+
+	struct counters *counters;      /**< Per port. */
+	struct service_share *services; /**< Per service. */
+	uint64_t *rules;                /**< How often each row of the TCP table fired. */
+	struct histogram handshake_us;  /**< From SYN to the ACK that opened. */
+	struct mailbox mailbox;
+
+	unsigned int turn_packets; /**< Received in this turn. */
+	uint64_t turns;
+	uint64_t busy_us; /**< Time in turns that had packets or timeouts. */
+	uint64_t resolved_us;
+	unsigned int idle_turns; /**< In a row. */
+};
+
+/**
+ * Make a worker with its tables on its core's NUMA node.
+ *
+ * @return NULL after the reason was logged.
+ */
+struct worker *worker_create(struct engine *engine, unsigned int index, unsigned int lcore);
+
+void worker_free(struct worker *worker);
+
+/** Bytes of table memory each worker needs; for sizing. */
+uint64_t worker_footprint(const struct settings *settings);
+
+/** The loop; returns when the engine stops.  An lcore_function_t. */
+int worker_run(void *argument);
+
+/** One turn of the loop: receive, process, expire, answer the mailbox. @return whether busy. */
+bool worker_turn(struct worker *worker);
+
+/** Count for a port. */
+static inline void
+worker_count(struct worker *worker, uint8_t port, enum counter counter, uint64_t n)
+{
+	counters_bump(&worker->counters[port], counter, n);
+}
+
+/** A packet ends here, for one reason. */
+void worker_drop(struct worker *worker, struct rte_mbuf *packet, enum counter reason);
+
+#endif /* WORKER_H */
