@@ -15,6 +15,7 @@
 #include "exit_code.h"
 #include "preflight.h"
 #include "verbs.h"
+#include "version.h"
 
 const char doctor_help[] = "usage: handfast doctor [-c FILE] [--json] [--quiet]\n"
 			   "\n"
@@ -44,7 +45,7 @@ static void
 print_json(const struct findings *findings)
 {
 	json_t *object = json_pack("{s:i, s:s, s:s, s:i, s:i, s:o}", "schema", 1, "version",
-			HANDFAST_VERSION, "dpdk", rte_version(), "blocking",
+			VERSION_TEXT, "dpdk", rte_version(), "blocking",
 			(int)findings->by_severity[FINDING_BLOCKING], "warnings",
 			(int)findings->by_severity[FINDING_WARNING], "findings",
 			findings_json(findings));

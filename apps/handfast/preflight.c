@@ -48,8 +48,10 @@ check_cores(const struct machine *machine, const struct settings *settings,
 	unsigned int before = findings->by_severity[FINDING_BLOCKING];
 	struct finding *finding;
 
-	for (unsigned int i = 0; i < engine->workers.count; i++)
-		check_core(machine, "engine.workers", engine->workers.cores[i], findings);
+	for (unsigned int i = 0; i < engine->workers.count; i++) {
+		if (engine->workers.cores[i] != SETTINGS_ANY_CORE)
+			check_core(machine, "engine.workers", engine->workers.cores[i], findings);
+	}
 	if (engine->main_core != SETTINGS_AUTO)
 		check_core(machine, "engine.main_core", engine->main_core, findings);
 	if (engine->workers.count > RTE_MAX_LCORE - 1) {

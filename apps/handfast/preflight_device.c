@@ -105,16 +105,36 @@ refuse_default_route(const struct examination *examination, const char *interfac
 			     "peer name veth1");
 }
 
+/* On a veth, AF_XDP receives from the first queue alone. */
+static void
+check_one_queue(const struct examination *examination, const char *name)
+{
+	struct finding *finding;
+
+	if (!machine_exists(examination->machine, "/sys/class/net/%s/queues/rx-1", name))
+		return;
+	finding = blocking(examination, "port.queues");
+	SAY(finding, "%s has more than one receive queue", name);
+	finding_why(finding, "AF_XDP would lose every packet that the kernel puts into another");
+	finding_fix(finding,
+			"make it with one: sudo ip link add %s numrxqueues 1 numtxqueues 1 type "
+			"veth peer name %s-peer; or use veth:%s,af_packet",
+			name, name, name);
+}
+
 static void
 check_veth(const struct examination *examination)
 {
 	const struct machine *machine = examination->machine;
-	const char *name = examination->port->device.argument;
+	const char *argument = examination->port->device.argument;
+	const bool af_xdp = strstr(argument, ",af_xdp") != NULL;
 	struct finding *finding;
+	char name[SETTINGS_NAME_MAX];
 
-	/* One of the two ways is enough. */
-	if (!pmd_present(machine, "net_af_xdp"))
-		need_driver(examination, "net_af_packet");
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(argument, ","), argument);
+	need_driver(examination, af_xdp ? "net_af_xdp" : "net_af_packet");
+	if (af_xdp)
+		check_one_queue(examination, name);
 	need_capability(examination, MACHINE_CAP_NET_ADMIN, "CAP_NET_ADMIN");
 	need_capability(examination, MACHINE_CAP_NET_RAW, "CAP_NET_RAW");
 	if (machine_exists(machine, "/sys/class/net/%s", name)) {

@@ -15,7 +15,7 @@
 
 #include "exit_code.h"
 #include "verbs.h"
-#include "version_info.h"
+#include "version.h"
 
 #ifdef __clang__
 #define VERSION_COMPILER "clang " __clang_version__
@@ -38,8 +38,8 @@ static void
 print_json(void)
 {
 	json_t *object = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "schema", 1, "version",
-			HANDFAST_VERSION, "commit", VERSION_INFO_COMMIT, "dpdk", rte_version(),
-			"dpdk_built_with", RTE_VER_PREFIX " " HANDFAST_DPDK_VERSION, "compiler",
+			VERSION_TEXT, "commit", VERSION_COMMIT, "dpdk", rte_version(),
+			"dpdk_built_with", RTE_VER_PREFIX " " VERSION_DPDK, "compiler",
 			VERSION_COMPILER);
 
 	json_dumpf(object, stdout, JSON_COMPACT);
@@ -67,9 +67,9 @@ version_verb(int argc, char **argv)
 		print_json();
 		return EXIT_CODE_OK;
 	}
-	printf("handfast  %s\n", HANDFAST_VERSION);
-	printf("commit    %s\n", VERSION_INFO_COMMIT);
-	printf("dpdk      %s (built with %s)\n", rte_version(), HANDFAST_DPDK_VERSION);
+	printf("handfast  %s\n", VERSION_TEXT);
+	printf("commit    %s\n", VERSION_COMMIT);
+	printf("dpdk      %s (built with %s)\n", rte_version(), VERSION_DPDK);
 	printf("compiler  %s\n", VERSION_COMPILER);
 	return EXIT_CODE_OK;
 }

@@ -19,7 +19,7 @@
 #include <rte_version.h>
 
 #include "bench.h"
-#include "bench_commit.h"
+#include "version.h"
 
 #define CASES_MAX         16
 #define REPETITIONS       31
@@ -102,7 +102,7 @@ bench_start(int argc, char *argv[], unsigned int memory_mb)
 	start_eal(argv[0], memory_mb);
 	printf("%s, %s, commit %s, %s pages, %u repetitions%s\n",
 			file_value("/proc/cpuinfo", "model name", line, sizeof(line)),
-			rte_version(), BENCH_COMMIT, huge_pages ? "huge" : "4 KiB",
+			rte_version(), VERSION_COMMIT, huge_pages ? "huge" : "4 KiB",
 			bench.repetitions, bench.quick ? " (quick: figures mean nothing)" : "");
 	return bench;
 }
