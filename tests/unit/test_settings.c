@@ -110,7 +110,7 @@ options_left_out_have_their_defaults(void **state)
 	assert_int_equal(settings->engine.memory_size, 0);
 	assert_int_equal(settings->engine.idle, SETTINGS_IDLE_SLEEP);
 	assert_string_equal(settings->engine.instance, "handfast");
-	assert_int_equal(settings->engine.connections, 65536);
+	assert_int_equal(settings->engine.connections, 262144);
 	assert_int_equal(settings->tcp.fin_timeout_ms, 60000);
 	assert_int_equal(settings->tcp.rto_min_ms, 200);
 	assert_true(settings->tcp.timestamps);
