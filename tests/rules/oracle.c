@@ -133,7 +133,7 @@ ack_range_of(const struct oracle_case *c)
 		return ACK_OUT_OF_RANGE;
 	if (!before(c->segment.ack, c->before.snd_una) || old <= power)
 		return ACK_IN_RANGE;
-	return old < 2 * power ? ACK_OPEN : ACK_OUT_OF_RANGE;
+	return old <= 2 * power ? ACK_OPEN : ACK_OUT_OF_RANGE;
 }
 
 /* 3.10.7.4 fifth, per state, for an ACK that passed the general check. */

@@ -44,9 +44,12 @@ negotiates(const struct oracle_case *c, struct oracle_choice *choice)
 	choice->ts_recent = c->segment.tsval;
 	if (!(choice->flags & TCP_CONN_TIMESTAMPS))
 		choice->determined &= ~ORACLE_TS_RECENT;
-	/* RFC 7323 2.2: "The window field in a segment where the SYN bit is set [...] MUST NOT
-	 * be scaled."  The field is kept as it came. */
+	/* RFC 7323 2.2: "The window field in a segment where the SYN bit is set [...] MUST NOT be
+	 * scaled."  It is kept in units of the scaled windows that follow, and rounded down: more
+	 * than was offered must not be sent. */
 	choice->snd_wnd = c->segment.window;
+	if (choice->flags & TCP_CONN_WINDOW_SCALE)
+		choice->snd_wnd >>= c->segment.window_scale > 14 ? 14 : c->segment.window_scale;
 }
 
 /* "Set RCV.NXT to SEG.SEQ+1 [...] SND.NXT is set to ISS+1 and SND.UNA to ISS." */
@@ -200,49 +203,69 @@ oracle_arrives_in_syn_sent(const struct oracle_case *c, struct oracle_verdict *v
 			"drop the segment and return.\"");
 }
 
-/* RFC 6191 2, with 3.6.1 MAY-2 and SHLD-4: a SYN that finds the connection in TIME-WAIT. */
-static void
-syn_in_time_wait(const struct oracle_case *c, struct oracle_verdict *verdict)
+/* What becomes of a SYN that finds the connection in TIME-WAIT. */
+enum reopening { REFUSED, EITHER, HONOURED };
+
+/* "the Sequence Number of the incoming SYN segment is larger than the last sequence number seen",
+ * which is the FIN's, RCV.NXT-1; others take RCV.NXT for it, and half-way round the circle no
+ * number is larger than the other. */
+static enum reopening
+larger_number(const struct oracle_case *c)
+{
+	uint32_t offset = c->segment.seq - c->before.rcv_nxt;
+
+	if (offset == 0 || offset == 0x80000000u)
+		return EITHER;
+	return offset < 0x80000000u ? HONOURED : REFUSED;
+}
+
+/* RFC 6191 2 */
+static enum reopening
+reopens(const struct oracle_case *c, const char **because)
 {
 	bool used = (c->before.flags & TCP_CONN_TIMESTAMPS) != 0;
 	bool will_use = c->env.config->timestamps && (c->segment.options & TCP_OPTION_TIMESTAMPS);
-	enum oracle_timestamp timestamp = oracle_timestamp_of(c);
-	/* The last sequence number seen is the FIN's, RCV.NXT-1. */
-	bool larger = !before(c->segment.seq, c->before.rcv_nxt);
-	bool honour;
-	bool either;
-	const char *because;
 
-	if (used && will_use && timestamp == ORACLE_TIMESTAMP_NEWER) {
-		honour = true;
-		because = "RFC 6191 2 \"the timestamp contained in the incoming SYN segment "
-			  "is greater than the last timestamp seen on the previous "
-			  "incarnation [...], honor the connection request\"";
-	} else if (used && will_use) {
-		honour = timestamp == ORACLE_TIMESTAMP_EQUAL && larger;
-		because = "RFC 6191 2 \"the timestamp [...] is equal to the last timestamp "
-			  "seen [...], and the Sequence Number of the incoming SYN segment "
-			  "is larger than the last sequence number seen [...], then honor\"";
-	} else if (will_use) {
-		honour = true;
-		because = "RFC 6191 2 \"If the previous incarnation of the connection did "
-			  "not use TCP Timestamps: If TCP Timestamps would be enabled for "
-			  "the new incarnation of the connection, honor the incoming "
-			  "connection request\"";
-	} else {
-		honour = larger;
-		because = "RFC 6191 2 \"If TCP Timestamps would not be enabled for the new "
-			  "incarnation [...], but the Sequence Number of the incoming SYN "
-			  "segment is larger than the last sequence number seen [...], "
-			  "honor\"";
+	if (!will_use) {
+		*because = "RFC 6191 2 \"If TCP Timestamps would not be enabled for the new "
+			   "incarnation [...], but the Sequence Number of the incoming SYN "
+			   "segment is larger than the last sequence number seen [...], "
+			   "honor\"";
+		return larger_number(c);
 	}
-	/* Others take RCV.NXT for the last sequence number seen; nobody listens behind an active
-	 * open; and SYN with FIN need not open anything (conformance B9). */
-	either = honour &&
-		 ((c->segment.seq == c->before.rcv_nxt && timestamp != ORACLE_TIMESTAMP_NEWER &&
-				  !(will_use && !used)) ||
-				 !is_passive(c) || has(c, TCP_FIN));
-	if (honour) {
+	if (!used) {
+		*because = "RFC 6191 2 \"did not use TCP Timestamps: If TCP Timestamps would "
+			   "be enabled for the new incarnation of the connection, honor the "
+			   "incoming connection request\"";
+		return HONOURED;
+	}
+	switch (oracle_timestamp_of(c)) {
+	case ORACLE_TIMESTAMP_NEWER:
+		*because = "RFC 6191 2 \"the timestamp contained in the incoming SYN segment "
+			   "is greater than the last timestamp seen on the previous "
+			   "incarnation [...], honor the connection request\"";
+		return HONOURED;
+	case ORACLE_TIMESTAMP_EQUAL:
+		*because = "RFC 6191 2 \"the timestamp [...] is equal to the last timestamp "
+			   "seen [...], and the Sequence Number of the incoming SYN segment "
+			   "is larger than the last sequence number seen [...], honor\"";
+		return larger_number(c);
+	default:
+		return REFUSED;
+	}
+}
+
+/* RFC 6191 2, with 3.6.1 MAY-2 and SHLD-4. */
+static void
+syn_in_time_wait(const struct oracle_case *c, struct oracle_verdict *verdict)
+{
+	const char *because = "";
+	enum reopening reopening = reopens(c, &because);
+
+	/* Nobody listens behind an active open; SYN with FIN need not open anything (B9). */
+	if (reopening == HONOURED && (!is_passive(c) || has(c, TCP_FIN)))
+		reopening = EITHER;
+	if (reopening != REFUSED) {
 		struct oracle_choice *choice = opens_passively(c, verdict, because);
 
 		/* 3.6.1 (1) "assigns its initial sequence number for the new connection to be
@@ -250,7 +273,7 @@ syn_in_time_wait(const struct oracle_case *c, struct oracle_verdict *verdict)
 		choice->determined &= ~(ORACLE_SND_UNA | ORACLE_SND_NXT);
 		choice->determined |= ORACLE_NEW_ISS;
 	}
-	if (!honour || either)
+	if (reopening != HONOURED)
 		oracle_add(verdict, c, NOTHING | ANY_ACK,
 				"RFC 6191 2 \"Otherwise, silently drop the incoming SYN segment\"; "
 				"3.10.7.4 first and fourth acknowledge it");
@@ -270,6 +293,19 @@ syn_ack_of_simultaneous_open(const struct oracle_case *c, struct oracle_verdict 
 	choice->outcome_mask &= ~TCP_OUTCOME_ACKED;
 	choice->snd_una = c->segment.ack;
 	choice->determined &= ~(ORACLE_TS_RECENT | ORACLE_SND_WND);
+}
+
+static const char *
+syn_rcvd_reason(enum oracle_timestamp timestamp, bool repeated)
+{
+	if (timestamp == ORACLE_TIMESTAMP_OLDER)
+		return "RFC 7323 5.3 R1 \"SEG.TSval < TS.Recent, [...] and if the RST bit is not "
+		       "set, then treat the arriving segment as not acceptable\"";
+	if (repeated)
+		return "project: a repeated SYN is answered by the same SYN,ACK (conformance "
+		       "E10), other SYNs by an ACK";
+	return "project: RFC 5961 4.2 in place of 3.10.7.4 fourth \"return this connection to "
+	       "the LISTEN state\": challenge ACK and stay";
 }
 
 /* 3.10.7.4 fourth, and what the first step does to a SYN. */
@@ -296,12 +332,7 @@ syn_arrives_in_syn_rcvd(const struct oracle_case *c, struct oracle_verdict *verd
 		else
 			sends |= SYN_ACK;
 	}
-	choice = oracle_add(verdict, c, sends,
-			repeated ? "project: a repeated SYN is answered by the same SYN,ACK "
-				   "(conformance E10)"
-				 : "project: RFC 5961 4.2 in place of 3.10.7.4 fourth \"return "
-				   "this "
-				   "connection to the LISTEN state\": challenge ACK and stay");
+	choice = oracle_add(verdict, c, sends, syn_rcvd_reason(timestamp, repeated));
 	oracle_leaves_timestamp_open(c, choice);
 	choice->determined &= ~ORACLE_SND_WND; /* A repeated SYN's window is as good as before. */
 
