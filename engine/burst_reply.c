@@ -314,6 +314,7 @@ reply_stream(struct reply *reply)
 			&services->service[services->listener[conn->key.endpoint].service];
 	struct tcp_stream stream;
 	struct tcp_chunk chunk;
+	uint32_t delay_ms;
 	bool sent = false;
 
 	stream.end = respond_end(
@@ -323,8 +324,9 @@ reply_stream(struct reply *reply)
 		if (!reply_chunk(reply, service->respond, &chunk))
 			break;
 	}
-	timer_wheel_schedule(worker->wheel, conn,
-			worker->now_ms + tcp_output_timer(&conn->tcp, &service->tcp));
+	delay_ms = tcp_output_timer(&conn->tcp, &service->tcp);
+	if (delay_ms != TCP_OUTPUT_TIMER_KEEP)
+		timer_wheel_schedule(worker->wheel, conn, worker->now_ms + delay_ms);
 	return sent;
 }
 

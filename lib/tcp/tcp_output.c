@@ -34,10 +34,14 @@ fin_was_sent(const struct tcp_conn *conn)
 	return (conn->flags & TCP_CONN_FIN_SENT) != 0;
 }
 
-static uint8_t
-dup_acks(const struct tcp_conn *conn)
+/*
+ * Where recover is to be when there is nothing to recover from: at the end of the round trip that
+ * begins now, and never at snd_una, where it says that a recovery has just ended.
+ */
+static uint32_t
+round_trip_end(const struct tcp_conn *conn)
 {
-	return (conn->flags & TCP_CONN_DUP_ACKS) >> TCP_CONN_DUP_ACKS_SHIFT;
+	return in_flight(conn) > 0 ? conn->snd_nxt : conn->snd_una - 1;
 }
 
 void
@@ -46,57 +50,86 @@ tcp_output_open(struct tcp_conn *conn, struct tcp_sender *sender, const struct t
 	/* RFC 5681 3.1: after the loss of a SYN or SYN-ACK, one segment. */
 	conn->cwnd = (conn->flags & TCP_CONN_SYN_RETRANSMITTED) != 0 ? 1 : config->initial_cwnd;
 	sender->ssthresh = CWND_MAX;
-	sender->recover = conn->snd_nxt;
+	sender->recover = round_trip_end(conn);
 }
 
-/* A loss: half of what was in flight is the new threshold (RFC 5681 eqn. 4). */
-static void
-enter_recovery(struct tcp_conn *conn, struct tcp_sender *sender)
+/* Half of what is in flight, in segments: a loss makes it the threshold (RFC 5681 eqn. 4). */
+static uint8_t
+half_flight(const struct tcp_conn *conn)
 {
 	/* Counting by subtraction: flights are few segments long, and nothing divides here. */
 	uint32_t bytes = in_flight(conn);
 	uint32_t half = 0;
 
-	while (bytes > 2u * conn->mss && half < CWND_MAX) {
+	while (bytes >= 2u * conn->mss && half < CWND_MAX) {
 		bytes -= 2u * conn->mss;
 		half++;
 	}
-	sender->ssthresh = (uint8_t)(half < SSTHRESH_MIN ? SSTHRESH_MIN : half);
+	return (uint8_t)(half < SSTHRESH_MIN ? SSTHRESH_MIN : half);
+}
+
+static void
+enter_recovery(struct tcp_conn *conn, struct tcp_sender *sender)
+{
 	sender->recover = conn->snd_nxt;
 	conn->flags |= TCP_CONN_RECOVERY;
 }
 
 static void
-grow(struct tcp_conn *conn, struct tcp_sender *sender)
+react_to_timeout(struct tcp_conn *conn, struct tcp_sender *sender)
 {
-	if (conn->cwnd == CWND_MAX)
+	/* RFC 5681 3.1: held constant when the same segment times out again. */
+	if (conn->retries <= 1)
+		sender->ssthresh = half_flight(conn);
+	conn->cwnd = 1; /* the loss window */
+	enter_recovery(conn, sender);
+}
+
+static void
+react_to_third_duplicate(struct tcp_conn *conn, struct tcp_sender *sender)
+{
+	/*
+	 * RFC 6582 3.2 step 1: not for a loss that is being repaired, and not at the very end of
+	 * a recovery, where what we sent twice makes the peer acknowledge twice.
+	 */
+	if ((conn->flags & TCP_CONN_RECOVERY) != 0 || sender->recover == conn->snd_una) {
+		conn->flags &= (uint16_t)~TCP_CONN_RETRANSMIT;
 		return;
+	}
+	sender->ssthresh = half_flight(conn);
+	conn->cwnd = sender->ssthresh;
+	enter_recovery(conn, sender);
+}
+
+static void
+grow(struct tcp_conn *conn, struct tcp_sender *sender, uint32_t acked_bytes)
+{
 	if (conn->cwnd < sender->ssthresh) {
-		conn->cwnd++; /* slow start */
+		/* RFC 5681 eqn. 2: not by a segment for every byte a peer acknowledges. */
+		if (acked_bytes >= conn->mss || in_flight(conn) == 0)
+			conn->cwnd++;
 	} else if (tcp_seq_leq(sender->recover, conn->snd_una)) {
-		/* Congestion avoidance: one segment a round trip, which recover marks the end of.
-		 */
-		conn->cwnd++;
-		sender->recover = conn->snd_nxt;
+		/* Congestion avoidance: one segment a round trip. */
+		if (conn->cwnd < CWND_MAX)
+			conn->cwnd++;
+		sender->recover = round_trip_end(conn);
 	}
 }
 
 static void
-react_to_ack(struct tcp_conn *conn, struct tcp_sender *sender)
+react_to_ack(struct tcp_conn *conn, struct tcp_sender *sender, uint32_t acked_bytes)
 {
 	if ((conn->flags & TCP_CONN_RECOVERY) == 0) {
-		grow(conn, sender);
+		grow(conn, sender, acked_bytes);
 		return;
 	}
-	if (tcp_seq_leq(sender->recover, conn->snd_una)) {
-		/* RFC 6582 3.2: a full acknowledgement ends it. */
+	/* RFC 6582 3.2 step 3: a full acknowledgment ends it, a partial one says that the next
+	 * segment is lost too. */
+	if (tcp_seq_leq(sender->recover, conn->snd_una))
 		conn->flags &= (uint16_t)~TCP_CONN_RECOVERY;
-		conn->cwnd = sender->ssthresh;
-		sender->recover = conn->snd_nxt;
-		return;
-	}
-	/* A partial one says that the next segment is lost too. */
-	conn->flags |= TCP_CONN_RETRANSMIT;
+	else
+		conn->flags |= TCP_CONN_RETRANSMIT;
+	/* Slow start after a timeout; after three duplicates cwnd is ssthresh already. */
 	if (conn->cwnd < sender->ssthresh)
 		conn->cwnd++;
 }
@@ -105,23 +138,19 @@ void
 tcp_output_react(struct tcp_conn *conn, struct tcp_sender *sender, const struct tcp_action *action,
 		uint32_t acked_bytes)
 {
+	if (action->timer == TCP_TIMER_SET)
+		conn->flags |= TCP_CONN_TIMER_DUE;
 	if ((action->outcome & TCP_OUTCOME_ACKED) != 0 && acked_bytes > 0) {
-		react_to_ack(conn, sender);
+		react_to_ack(conn, sender, acked_bytes);
 		return;
 	}
 	if ((conn->flags & TCP_CONN_RETRANSMIT) == 0 || in_flight(conn) == 0)
 		return;
-	if (dup_acks(conn) < 3) {
-		/* Timeout: RFC 5681 3.1, the loss window is one segment. */
-		enter_recovery(conn, sender);
-		conn->cwnd = 1;
-	} else if ((conn->flags & TCP_CONN_RECOVERY) == 0) {
-		enter_recovery(conn, sender);
-		conn->cwnd = sender->ssthresh;
-	} else {
-		/* More duplicates of a loss that is being repaired already. */
-		conn->flags &= (uint16_t)~TCP_CONN_RETRANSMIT;
-	}
+	/* Only a timeout sets the timer while nothing new is acknowledged. */
+	if (action->timer == TCP_TIMER_SET)
+		react_to_timeout(conn, sender);
+	else
+		react_to_third_duplicate(conn, sender);
 }
 
 /* Send again what is at snd_una. */
@@ -129,27 +158,31 @@ static void
 again(struct tcp_conn *conn, struct tcp_chunk *chunk)
 {
 	const uint32_t data = in_flight(conn) - fin_was_sent(conn);
+	const uint32_t window = send_window(conn);
+	/* A peer that shrank its window to nothing is probed by a byte (RFC 9293 3.8.6, MUST-35).
+	 */
+	const uint32_t limit = smaller(window > 0 ? window : 1, conn->mss);
 
 	conn->flags &= (uint16_t)~TCP_CONN_RETRANSMIT;
+	conn->flags |= TCP_CONN_TIMER_DUE;
 	*chunk = (struct tcp_chunk){
 			.seq = conn->snd_una,
-			.length = (uint16_t)smaller(data, conn->mss),
+			.length = (uint16_t)smaller(data, limit),
 			.flags = TCP_ACK,
 			.again = true,
 	};
-	if (chunk->length == data) {
+	if (chunk->length < data)
+		return;
+	if (data > 0)
 		chunk->flags |= TCP_PSH;
-		if (fin_was_sent(conn))
-			chunk->flags |= TCP_FIN;
-	}
+	if (fin_was_sent(conn))
+		chunk->flags |= TCP_FIN;
 }
 
-/* How many bytes the peer's window and the congestion window still allow. */
+/* How much of a window what is in flight leaves. */
 static uint32_t
-room(const struct tcp_conn *conn)
+left_of(uint32_t window, const struct tcp_conn *conn)
 {
-	const uint32_t congestion = (uint32_t)conn->cwnd * conn->mss;
-	const uint32_t window = smaller(send_window(conn), congestion);
 	const uint32_t flight = in_flight(conn);
 
 	return window > flight ? window - flight : 0;
@@ -168,26 +201,47 @@ worth_sending(const struct tcp_conn *conn, uint32_t length, uint32_t ready)
 	       (length == conn->mss || length == ready || length >= largest_window / 2);
 }
 
-/* New data's length now; 0 when it must wait. */
+/* How much new data goes out now. */
 static uint32_t
-new_length(struct tcp_conn *conn, uint32_t ready)
+new_length(const struct tcp_conn *conn, uint32_t ready)
 {
-	const uint32_t length = smaller(smaller(ready, room(conn)), conn->mss);
-	const bool timer_said_so = (conn->flags & TCP_CONN_RETRANSMIT) != 0;
+	const uint32_t room = smaller(left_of(send_window(conn), conn),
+			left_of((uint32_t)conn->cwnd * conn->mss, conn));
+	const uint32_t length = smaller(smaller(ready, room), conn->mss);
 
-	if (worth_sending(conn, length, ready) || ready == 0)
+	if (worth_sending(conn, length, ready))
 		return length;
-	if (in_flight(conn) > 0)
-		return 0;
-	/*
-	 * The window holds everything back and no acknowledgement is due: the persist timer runs,
-	 * and when it runs out a byte goes beyond the window (RFC 9293 3.8.6.1), or what fits in a
-	 * silly one.
-	 */
-	conn->flags |= TCP_CONN_PERSIST;
-	if (!timer_said_so)
-		return 0;
-	return length > 0 ? length : 1;
+	/* The persist timer is the override timeout too: nothing else makes retries while nothing
+	 * is in flight. */
+	return in_flight(conn) == 0 && conn->retries > 0 ? length : 0;
+}
+
+/* The window holds everything back, and no acknowledgment is due that could open it. */
+static void
+held_back(struct tcp_conn *conn)
+{
+	if (in_flight(conn) > 0 || (conn->flags & TCP_CONN_PERSIST) != 0)
+		return;
+	conn->flags |= TCP_CONN_PERSIST | TCP_CONN_TIMER_DUE;
+}
+
+/*
+ * A window that shrinks to nothing takes back what is in flight.  That must not end the connection
+ * (RFC 9293 3.8.6, SHLD-17): as in front of any closed window, tcp_step() counts no timeout that is
+ * answered.  When the window opens again, what was refused goes out at once.
+ */
+static void
+watch_for_shrinking(struct tcp_conn *conn)
+{
+	if (in_flight(conn) == 0) {
+		if (fin_was_sent(conn))
+			conn->flags &= (uint16_t)~TCP_CONN_PERSIST;
+	} else if (send_window(conn) == 0) {
+		conn->flags |= TCP_CONN_PERSIST;
+	} else if ((conn->flags & TCP_CONN_PERSIST) != 0) {
+		conn->flags &= (uint16_t)~TCP_CONN_PERSIST;
+		conn->flags |= TCP_CONN_RETRANSMIT;
+	}
 }
 
 /* What was never sent: data, with the FIN on its end if nothing follows; or the FIN alone. */
@@ -197,20 +251,27 @@ never_sent(struct tcp_conn *conn, const struct tcp_stream *stream, const struct 
 {
 	const uint32_t ready = stream->end - conn->snd_nxt;
 	const uint32_t length = new_length(conn, ready);
-	const bool last = length == ready;
+	/* The FIN needs a place in the peer's window, but not in the congestion window. */
+	const bool fin =
+			stream->fin && length == ready && left_of(send_window(conn), conn) > length;
 
-	conn->flags &= (uint16_t)~TCP_CONN_RETRANSMIT;
-	if (length == 0 && !(last && stream->fin))
+	if (length == 0 && !fin) {
+		if (ready > 0 || stream->fin)
+			held_back(conn);
 		return false;
+	}
+	if (in_flight(conn) == 0)
+		conn->flags |= TCP_CONN_TIMER_DUE;
+	conn->flags &= (uint16_t)~TCP_CONN_PERSIST;
 	*chunk = (struct tcp_chunk){
 			.seq = conn->snd_nxt,
 			.length = (uint16_t)length,
 			.flags = TCP_ACK,
 	};
 	conn->snd_nxt += length;
-	if (length > 0 && last)
+	if (length > 0 && length == ready)
 		chunk->flags |= TCP_PSH;
-	if (last && stream->fin) {
+	if (fin) {
 		chunk->flags |= TCP_FIN;
 		tcp_step(conn, TCP_EVENT_CLOSE, NULL, env);
 	}
@@ -221,22 +282,25 @@ bool
 tcp_output_next(struct tcp_conn *conn, const struct tcp_stream *stream, const struct tcp_env *env,
 		struct tcp_chunk *chunk)
 {
+	watch_for_shrinking(conn);
 	if ((conn->flags & TCP_CONN_RETRANSMIT) != 0 && in_flight(conn) > 0) {
 		again(conn, chunk);
 		return true;
 	}
+	conn->flags &= (uint16_t)~TCP_CONN_RETRANSMIT;
 	if (fin_was_sent(conn) || (conn->state != TCP_ESTABLISHED && conn->state != TCP_CLOSE_WAIT))
 		return false;
-	if (send_window(conn) > in_flight(conn))
-		conn->flags &= (uint16_t)~TCP_CONN_PERSIST;
 	return never_sent(conn, stream, env, chunk);
 }
 
 uint32_t
-tcp_output_timer(const struct tcp_conn *conn, const struct tcp_config *config)
+tcp_output_timer(struct tcp_conn *conn, const struct tcp_config *config)
 {
+	const bool due = (conn->flags & TCP_CONN_TIMER_DUE) != 0;
+
+	conn->flags &= (uint16_t)~TCP_CONN_TIMER_DUE;
 	if (in_flight(conn) > 0 || (conn->flags & TCP_CONN_PERSIST) != 0)
-		return tcp_step_rto_ms(conn, config);
+		return due ? tcp_step_rto_ms(conn, config) : TCP_OUTPUT_TIMER_KEEP;
 	switch (conn->state) {
 	case TCP_FIN_WAIT_2:
 		return config->fin_timeout_ms;

@@ -11,7 +11,12 @@
  * The application's stream is not buffered: it can be written again from any sequence number that
  * is not yet acknowledged (respond_fill()), so sending again is only a matter of asking for the
  * same numbers.  Congestion control is RFC 5681 with NewReno (RFC 6582) on a window of at most 255
- * segments.
+ * segments.  It is more cautious than it might be (RFC 5681 3): duplicate ACKs do not inflate the
+ * window, and a lost flight is repeated one segment per ACK.  It does not use SACK blocks, and does
+ * not shrink the window of a connection that was idle (RFC 5681 4.1).
+ *
+ * Nothing new goes beyond the peer's window, not even a byte to probe it: the persist timer's
+ * probe is TCP_SEND_PROBE, which every TCP must answer (RFC 9293 3.10.7.4 first).
  *
  * The order of calls after tcp_step() returned TCP_OUTCOME_ACKED, _OUTPUT, _OPENED or _DATA:
  * tell the application what was acknowledged and what came, ask it for its stream's end, then
@@ -64,11 +69,19 @@ void tcp_output_react(struct tcp_conn *conn, struct tcp_sender *sender,
 bool tcp_output_next(struct tcp_conn *conn, const struct tcp_stream *stream,
 		const struct tcp_env *env, struct tcp_chunk *chunk);
 
+/** Leave the deadline as it is. */
+#define TCP_OUTPUT_TIMER_KEEP UINT32_MAX
+
 /**
  * The delay until the connection's next timeout, in milliseconds, after output is done: the RTO
- * while something is in flight, the persist timer while a closed window holds data back, the
+ * while something is in flight, the persist timer while the window holds everything back, the
  * state's own timeout otherwise.
+ *
+ * @return
+ *   TCP_OUTPUT_TIMER_KEEP when the timer already waits for the right thing: only new
+ *   acknowledgments and retransmissions start the RTO anew (RFC 6298 5), or a peer that never
+ *   stops talking would keep it from ever running out.
  */
-uint32_t tcp_output_timer(const struct tcp_conn *conn, const struct tcp_config *config);
+uint32_t tcp_output_timer(struct tcp_conn *conn, const struct tcp_config *config);
 
 #endif /* TCP_OUTPUT_H */
