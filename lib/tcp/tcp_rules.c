@@ -23,28 +23,48 @@ enum { TCP_RULES_FACTS(SHORT) };
 enum { TCP_RULES_EFFECTS(SHORT) };
 #undef SHORT
 
-#define TELL_SHIFT 16
+/* The column `does` holds effects, outcomes and a refusal side by side. */
+#define TELL_SHIFT     16
+#define REFUSAL_SHIFT  24
+#define TELL(outcome)  TELL_##outcome = TCP_OUTCOME_##outcome << TELL_SHIFT
+#define REFUSE(reason) reason = TCP_REFUSAL_##reason << REFUSAL_SHIFT
 
 enum {
 	ALWAYS = 0,
 	NOTHING = 0,
 	TAKE_HEADER = TAKE_ACK | TAKE_TIMESTAMP,
-	TELL_OPENED = TCP_OUTCOME_OPENED << TELL_SHIFT,
-	TELL_OUTPUT = TCP_OUTCOME_OUTPUT << TELL_SHIFT,
-	TELL_CLOSED = TCP_OUTCOME_CLOSED << TELL_SHIFT,
-	TELL_RESET = TCP_OUTCOME_RESET << TELL_SHIFT,
-	TELL_TIMED_OUT = TCP_OUTCOME_TIMED_OUT << TELL_SHIFT,
+	TAKE_TEXT = TAKE_HEADER | TAKE_DATA,
+	TAKE_ALL = TAKE_TEXT | TAKE_FIN,
+	TAKE_SYN_ACK = NEGOTIATE | TAKE_ACK,
+	TAKE_SYN_AGAIN = TAKE_TIMESTAMP | FORGET_RTT,
+	TELL(OPENED),
+	TELL(OUTPUT),
+	TELL(CLOSED),
+	TELL(RESET),
+	TELL(TIMED_OUT),
+	REFUSE(NOT_A_SYN),
+	REFUSE(BAD_RST),
+	REFUSE(NO_ACK),
+	REFUSE(BAD_ACK),
+	REFUSE(OUT_OF_WINDOW),
+	REFUSE(OUT_OF_ORDER),
+	REFUSE(PAWS),
+	REFUSE(NO_TIMESTAMP),
+	REFUSE(STATE),
+	TCP_SEND_CHALLENGE = TCP_SEND_CHALLENGE_ACK,
 	TCP_SAME = TCP_RULES_SAME,
 };
+
+_Static_assert(TCP_EFFECTS <= TELL_SHIFT, "effects stay below outcomes");
 
 #define NOT(facts) ((uint64_t)(facts) << 32)
 
 /* Where each cell begins and ends: the sizes of its rows, added up. */
-#define ROW(condition, next, sends, timers, does, refused, why)                              \
-	{                                                                                    \
-		.when = (condition), .effects = (does)&UINT16_MAX, .next_state = TCP_##next, \
-		.send = TCP_SEND_##sends, .timer = TCP_RULE_TIMER_##timers,                  \
-		.outcome = (does) >> TELL_SHIFT, .refusal = TCP_REFUSAL_##refused            \
+#define ROW(condition, next, sends, timers, does, why)                                          \
+	{                                                                                       \
+		.when = (condition), .effects = (does)&UINT16_MAX, .next_state = TCP_##next,    \
+		.send = TCP_SEND_##sends, .timer = TCP_RULE_TIMER_##timers,                     \
+		.outcome = (does) >> TELL_SHIFT & UINT8_MAX, .refusal = (does) >> REFUSAL_SHIFT \
 	}
 #define CELL(state, event, ...)                                                          \
 	CELL_##state##_##event,                                                          \
@@ -63,7 +83,7 @@ _Static_assert(TCP_RULES <= UINT16_MAX, "tcp_action.rule is 16 bits wide");
 
 #define CELL(state, event, ...) [CELL_##state##_##event] = __VA_ARGS__,
 const struct tcp_rule tcp_rules[] = {
-		[CELL_REFUSE] = ROW(ALWAYS, SAME, NOTHING, KEEP, NOTHING, STATE, ""),
+		[CELL_REFUSE] = ROW(ALWAYS, SAME, NOTHING, KEEP, STATE, ""),
 #include "tcp/tcp_rules.def"
 };
 #undef CELL
@@ -77,8 +97,8 @@ const uint16_t tcp_rules_cell[TCP_STATES][TCP_EVENTS] = {
 };
 #undef CELL
 
-#define ROW(condition, next, sends, timers, does, refused, why) why
-#define CELL(state, event, ...)                                 [CELL_##state##_##event] = __VA_ARGS__,
+#define ROW(condition, next, sends, timers, does, why) why
+#define CELL(state, event, ...)                        [CELL_##state##_##event] = __VA_ARGS__,
 static const char *const rules_reasons[TCP_RULES] = {
 		[CELL_REFUSE] = "The event means nothing in this state",
 #include "tcp/tcp_rules.def"

@@ -42,7 +42,7 @@
 	FACT(NEW_DATA)      /* Bytes from RCV.NXT on, inside the window. */                        \
 	FACT(FIN_REACHED)   /* A FIN inside the window, and nothing missing before it. */          \
 	FACT(FIN_AGAIN)     /* The FIN that RCV.NXT - 1 already counts. */                         \
-	FACT(SYN_AGAIN)     /* SEG.SEQ = RCV.NXT - 1: the SYN that opened us, when RCV.NXT = IRS + 1. */ \
+	FACT(SYN_AGAIN)     /* SEG.SEQ = RCV.NXT - 1: in SYN_RCVD, the SYN that opened us. */      \
 	FACT(SYN_FIN)       /* SYN and FIN together. */                                            \
 	FACT(NEWER_SYN)     /* A SYN that cannot be an old duplicate (RFC 6191 2). */              \
 	/* What it acknowledges; all false without the ACK bit. */                                 \
@@ -61,8 +61,8 @@
 /** What a row does to the connection, in this order. */
 #define TCP_RULES_EFFECTS(EFFECT)                                                                  \
 	EFFECT(OPEN)           /* SND.UNA = ISS, SND.NXT = ISS + 1; offer every option we have. */ \
-	EFFECT(TAKE_SYN)       /* From nothing: choose ISS, then as TAKE_SYN_ACK. */               \
-	EFFECT(TAKE_SYN_ACK)   /* RCV.NXT = SEG.SEQ + 1; keep the options that both sides sent. */ \
+	EFFECT(TAKE_SYN)       /* From nothing: choose ISS, then NEGOTIATE. */                     \
+	EFFECT(NEGOTIATE)      /* RCV.NXT = SEG.SEQ + 1; keep the options that both sides sent. */ \
 	EFFECT(TAKE_ACK)       /* SND.UNA, SND.WND, RTT sample, duplicate ACKs. */                 \
 	EFFECT(TAKE_TIMESTAMP) /* TS.Recent, if SEG.SEQ <= RCV.NXT (RFC 7323 4.3). */              \
 	EFFECT(TAKE_DATA)      /* RCV.NXT moves over the new bytes in the window. */               \

@@ -199,8 +199,7 @@ step_set_window(struct tcp_conn *conn, const struct tcp_segment *segment)
 
 /* An option is used when both sides sent it: what we would use is in conn->flags. */
 static void
-step_take_syn_ack(
-		struct tcp_conn *conn, const struct tcp_segment *segment, const struct tcp_env *env)
+step_negotiate(struct tcp_conn *conn, const struct tcp_segment *segment, const struct tcp_env *env)
 {
 	const uint8_t options = segment->options;
 	uint16_t mss = (options & TCP_OPTION_MSS) != 0 ? segment->mss : env->default_mss;
@@ -239,7 +238,7 @@ step_take_syn(struct tcp_conn *conn, const struct tcp_segment *segment, const st
 	step_begin(conn, iss, env);
 	if (env->config->ecn && (segment->flags & setup) == setup)
 		conn->flags |= TCP_CONN_ECN;
-	step_take_syn_ack(conn, segment, env);
+	step_negotiate(conn, segment, env);
 }
 
 /* RFC 6298 2.2 and 2.3, with its fractions kept in the units of the fields. */
@@ -293,6 +292,13 @@ step_is_third_duplicate(struct tcp_conn *conn, const struct tcp_segment *segment
 	return (conn->flags & TCP_CONN_DUP_ACKS) == TCP_CONN_DUP_ACKS;
 }
 
+/* Our FIN has arrived: there is nothing more to send, whatever the window. */
+static bool
+step_is_all_acked(const struct tcp_conn *conn)
+{
+	return (conn->flags & TCP_CONN_FIN_SENT) != 0 && conn->snd_una == conn->snd_nxt;
+}
+
 /* @return enum tcp_outcome bits */
 static uint8_t
 step_take_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const struct tcp_env *env)
@@ -322,7 +328,7 @@ step_take_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const st
 	 * with an old SEG.SEQ is a retransmission, whose window is of today.
 	 */
 	step_set_window(conn, segment);
-	if (conn->snd_wnd != window)
+	if (conn->snd_wnd != window && !step_is_all_acked(conn))
 		outcome |= TCP_OUTCOME_OUTPUT;
 	if ((conn->flags & TCP_CONN_PERSIST) != 0) {
 		const uint8_t answered = env->config->retries2 / 2;
@@ -384,8 +390,8 @@ step_apply(struct tcp_conn *conn, uint16_t effects, const struct tcp_segment *se
 		step_open(conn, env);
 	if ((effects & TCP_EFFECT_TAKE_SYN) != 0)
 		step_take_syn(conn, segment, env);
-	if ((effects & TCP_EFFECT_TAKE_SYN_ACK) != 0)
-		step_take_syn_ack(conn, segment, env);
+	if ((effects & TCP_EFFECT_NEGOTIATE) != 0)
+		step_negotiate(conn, segment, env);
 	if ((effects & TCP_EFFECT_TAKE_ACK) != 0)
 		action->outcome |= step_take_ack(conn, segment, env);
 	if ((effects & TCP_EFFECT_TAKE_TIMESTAMP) != 0)
