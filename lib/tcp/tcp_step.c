@@ -312,8 +312,7 @@ step_take_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const st
 		return 0;
 	if (acked != 0) {
 		step_measure_rtt(conn, segment, env);
-		if (conn->state >= TCP_ESTABLISHED)
-			outcome = TCP_OUTCOME_ACKED;
+		outcome = TCP_OUTCOME_ACKED;
 		conn->snd_una = segment->ack;
 		conn->retries = 0;
 		conn->flags &= (uint16_t)~TCP_CONN_DUP_ACKS;
@@ -337,7 +336,8 @@ step_take_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const st
 		conn->retries = conn->snd_wnd == 0 ? RTE_MIN(conn->retries, answered) : 0;
 		outcome |= TCP_OUTCOME_OUTPUT;
 	}
-	return outcome;
+	/* What acknowledges our SYN is told as TCP_OUTCOME_OPENED. */
+	return conn->state >= TCP_ESTABLISHED ? outcome : 0;
 }
 
 /* RFC 7323 4.3 (2).  Every text is acknowledged at once, so Last.ACK.sent is RCV.NXT. */
