@@ -50,6 +50,7 @@ enum {
 	REFUSE(OUT_OF_ORDER),
 	REFUSE(PAWS),
 	REFUSE(NO_TIMESTAMP),
+	REFUSE(ICMP),
 	REFUSE(STATE),
 	TCP_SEND_CHALLENGE = TCP_SEND_CHALLENGE_ACK,
 	TCP_SAME = TCP_RULES_SAME,
@@ -110,8 +111,8 @@ static const char *const state_names[TCP_STATES + 1] = {"CLOSED", "LISTEN", "SYN
 		"ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING", "LAST_ACK",
 		"TIME_WAIT", "same"};
 
-static const char *const event_names[TCP_EVENTS] = {
-		"SYN", "SYN_ACK", "ACK", "FIN", "RST", "BARE", "TIMEOUT", "OPEN", "CLOSE", "ABORT"};
+static const char *const event_names[TCP_EVENTS] = {"SYN", "SYN_ACK", "ACK", "FIN", "RST", "BARE",
+		"TIMEOUT", "OPEN", "CLOSE", "ABORT", "UNREACHABLE", "TOO_BIG"};
 
 static const char *const send_names[] = {"nothing", "SYN", "SYN_ACK", "ACK", "CHALLENGE_ACK", "RST",
 		"RST_ACK", "ABORT", "FIN", "PROBE"};

@@ -53,6 +53,8 @@
 	FACT(ACTIVE)        /* We opened it. */                                                    \
 	FACT(ORPHAN)        /* No application takes data any more. */                              \
 	FACT(RFC1337)       /* The setting: TIME_WAIT ignores RST. */                              \
+	/* The ICMP error. */                                                                      \
+	FACT(QUOTED)        /* It quotes a segment in flight (RFC 5927 4.1). */                    \
 	/* The timer that ran out. */                                                              \
 	FACT(IN_FLIGHT)     /* SND.UNA < SND.NXT. */                                               \
 	FACT(PERSIST)       /* It was to probe a closed window. */                                 \
@@ -69,7 +71,8 @@
 	EFFECT(TAKE_FIN)       /* RCV.NXT moves over the FIN. */                                   \
 	EFFECT(SEND_FIN)       /* SND.NXT moves over our FIN. */                                   \
 	EFFECT(BACK_OFF)       /* One more timeout: what is in flight is to be sent again. */      \
-	EFFECT(FORGET_RTT)     /* Our SYN goes out twice: its round trip is not measured (Karn). */
+	EFFECT(FORGET_RTT)     /* Our SYN goes out twice: its round trip is not measured (Karn). */ \
+	EFFECT(LOWER_MSS)      /* What the smaller path takes; what is in flight is sent again. */
 
 /** What happens to the connection's timer. */
 #define TCP_RULES_TIMERS(TIMER)                                                                    \

@@ -159,6 +159,25 @@ step_facts_of_timer(const struct tcp_conn *conn, const struct tcp_env *env)
 	       FACT_IF(RETRIES_LEFT, conn->retries < limits[conn->state]);
 }
 
+/* RFC 5927 4.1: who does not see our segments cannot quote one that is in flight. */
+static uint32_t
+step_facts_of_icmp(const struct tcp_conn *conn, const struct tcp_segment *quoted)
+{
+	return FACT_IF(QUOTED, quoted->seq - conn->snd_una < conn->snd_nxt - conn->snd_una) |
+	       FACT_IF(ACTIVE, (conn->flags & TCP_CONN_ACTIVE) != 0);
+}
+
+static inline uint32_t
+step_facts(const struct tcp_conn *conn, enum tcp_event event, const struct tcp_segment *segment,
+		const struct tcp_env *env)
+{
+	if (likely(event <= TCP_EVENT_BARE))
+		return step_facts_of_segment(conn, segment, env);
+	if (event >= TCP_EVENT_UNREACHABLE)
+		return step_facts_of_icmp(conn, segment);
+	return step_facts_of_timer(conn, env);
+}
+
 /* Forget everything but what is not ours, and begin at ISS. */
 static void
 step_begin(struct tcp_conn *conn, uint32_t iss, const struct tcp_env *env)
@@ -381,6 +400,21 @@ step_back_off(struct tcp_conn *conn)
 		conn->flags |= TCP_CONN_RETRANSMIT;
 }
 
+/* RFC 1191 6.3, RFC 8201 5.2: never up, and not below what we take from a SYN. */
+static void
+step_lower_mss(struct tcp_conn *conn, const struct tcp_segment *quoted)
+{
+	uint16_t mss = quoted->mss;
+
+	if ((conn->flags & TCP_CONN_TIMESTAMPS) != 0)
+		mss -= STEP_TIMESTAMPS_BYTES;
+	if (mss >= conn->mss)
+		return;
+	conn->mss = RTE_MAX(mss, STEP_MSS_MIN);
+	if (conn->state >= TCP_ESTABLISHED)
+		conn->flags |= TCP_CONN_RETRANSMIT;
+}
+
 /* In the order of the list in tcp_rules.h. */
 static void
 step_apply(struct tcp_conn *conn, uint16_t effects, const struct tcp_segment *segment,
@@ -410,6 +444,8 @@ step_apply(struct tcp_conn *conn, uint16_t effects, const struct tcp_segment *se
 		step_back_off(conn);
 	if ((effects & TCP_EFFECT_FORGET_RTT) != 0)
 		conn->rttvar_4ms = false;
+	if ((effects & TCP_EFFECT_LOWER_MSS) != 0)
+		step_lower_mss(conn, segment);
 }
 
 static void
@@ -453,8 +489,7 @@ struct tcp_action
 tcp_step(struct tcp_conn *conn, enum tcp_event event, const struct tcp_segment *segment,
 		const struct tcp_env *env)
 {
-	const uint32_t facts = likely(segment != NULL) ? step_facts_of_segment(conn, segment, env)
-						       : step_facts_of_timer(conn, env);
+	const uint32_t facts = step_facts(conn, event, segment, env);
 	const uint64_t failing = (uint64_t)facts << 32 | (uint32_t)~facts;
 	const uint32_t una = conn->snd_una;
 	unsigned int row = tcp_rules_cell[conn->state][event];

@@ -34,6 +34,11 @@ enum tcp_event {
 	TCP_EVENT_OPEN,    /**< Local active open, from CLOSED. */
 	TCP_EVENT_CLOSE,   /**< Local close: everything was sent, now the FIN. */
 	TCP_EVENT_ABORT,   /**< Local abort (RFC 9293 3.10.5). */
+	/* ICMP errors; the segment holds the quoted SEG.SEQ, and as MSS what the smaller path
+	   takes. */
+	TCP_EVENT_UNREACHABLE, /**< A hard error: port or protocol unreachable (RFC 9293 3.9.2.2).
+				*/
+	TCP_EVENT_TOO_BIG,     /**< Fragmentation needed, packet too big (RFC 1191, RFC 8201). */
 	TCP_EVENTS,
 };
 
@@ -128,7 +133,8 @@ enum tcp_refusal {
 	TCP_REFUSAL_OUT_OF_ORDER,  /**< In the window but not at RCV.NXT: not kept. */
 	TCP_REFUSAL_PAWS,          /**< Older timestamp than TS.Recent. */
 	TCP_REFUSAL_NO_TIMESTAMP, /**< Timestamps negotiated, none in the segment (RFC 7323 3.2). */
-	TCP_REFUSAL_STATE,        /**< No row: the event means nothing in this state. */
+	TCP_REFUSAL_ICMP,  /**< An ICMP error that quotes nothing in flight, or is soft here. */
+	TCP_REFUSAL_STATE, /**< No row: the event means nothing in this state. */
 	TCP_REFUSALS,
 };
 
