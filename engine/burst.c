@@ -10,6 +10,7 @@
 #include "engine/steering.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
+#include "wire/icmp_error.h"
 
 /* How many packets ahead the first line of a frame is fetched. */
 #define BURST_PREFETCH 4
@@ -141,6 +142,56 @@ burst_find_key(const struct port *port, const struct rte_mbuf *packet, const str
 	return DROP_NONE;
 }
 
+/*
+ * An ICMP error about one of our connections is an event of that connection: it goes on with its
+ * key like a segment, of which only the quoted number and, for a smaller MTU, the MSS are filled.
+ *
+ * @return DROP_NONE; icmp_ignored for what is no such error; bad_icmp.
+ */
+static enum counter
+burst_take_icmp_error(const struct port *port, const struct rte_mbuf *packet,
+		const struct frame *frame, struct burst *burst, unsigned int to)
+{
+	struct icmp_error error;
+	const enum counter reason =
+			icmp_error_read(rte_pktmbuf_mtod(packet, const uint8_t *), frame, &error);
+
+	if (reason != DROP_NONE)
+		return reason;
+	if (error.kind == ICMP_ERROR_SOFT) /* MUST-56: never acted on. */
+		return DROP_icmp_ignored;
+	memcpy(burst->key[to].address, error.remote, sizeof(burst->key[to].address));
+	burst->key[to].port = error.remote_port;
+	burst->key[to].endpoint = service_map_lookup(port->services, error.local, error.local_port);
+	if (burst->key[to].endpoint >= SERVICE_MAP_FOREIGN)
+		return DROP_icmp_ignored;
+	burst->segment[to] = (struct tcp_segment){
+			.seq = error.seq,
+			.mss = (uint16_t)(error.mtu - (error.family == 4 ? 40 : 60)),
+	};
+	burst->event[to] =
+			error.kind == ICMP_ERROR_HARD ? TCP_EVENT_UNREACHABLE : TCP_EVENT_TOO_BIG;
+	return DROP_NONE;
+}
+
+/* What is not TCP. @return whether it goes on as an event of a connection, at @p to. */
+static bool
+burst_classify_other(struct worker *worker, struct burst *burst, unsigned int i, unsigned int to)
+{
+	struct rte_mbuf *packet = burst->packet[i];
+	const struct frame *frame = &burst->frame[i];
+	enum counter reason = DROP_icmp_ignored;
+
+	if (frame->kind != FRAME_ARP)
+		reason = burst_take_icmp_error(
+				&worker->engine->port[packet->port], packet, frame, burst, to);
+	if (reason == DROP_icmp_ignored)
+		local_input(worker, packet, frame);
+	else if (reason != DROP_NONE)
+		worker_drop(worker, packet, reason);
+	return reason == DROP_NONE;
+}
+
 void
 burst_classify(struct worker *worker, struct burst *burst)
 {
@@ -152,21 +203,23 @@ burst_classify(struct worker *worker, struct burst *burst)
 		enum counter reason = burst_refuse_link(port, packet, &burst->frame[i]);
 
 		if (reason == DROP_NONE && burst->frame[i].kind != FRAME_TCP) {
-			local_input(worker, packet, &burst->frame[i]);
-			continue;
+			if (!burst_classify_other(worker, burst, i, kept))
+				continue;
+		} else {
+			if (reason == DROP_NONE)
+				reason = burst_find_key(
+						port, packet, &burst->frame[i], &burst->key[kept]);
+			if (reason != DROP_NONE) {
+				worker_drop(worker, packet, reason);
+				continue;
+			}
+			burst->event[kept] = (uint8_t)tcp_step_event(burst->segment[i].flags);
+			if (kept != i)
+				burst->segment[kept] = burst->segment[i];
 		}
-		if (reason == DROP_NONE)
-			reason = burst_find_key(port, packet, &burst->frame[i], &burst->key[kept]);
-		if (reason != DROP_NONE) {
-			worker_drop(worker, packet, reason);
-			continue;
-		}
-		if (kept != i) {
-			burst->packet[kept] = packet;
+		burst->packet[kept] = packet;
+		if (kept != i)
 			burst->frame[kept] = burst->frame[i];
-			burst->segment[kept] = burst->segment[i];
-		}
-		burst->event[kept] = (uint8_t)tcp_step_event(burst->segment[kept].flags);
 		kept++;
 	}
 	burst->n = kept;

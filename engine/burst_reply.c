@@ -38,6 +38,7 @@ static const enum counter reply_refusals[TCP_REFUSALS] = {
 		[TCP_REFUSAL_OUT_OF_ORDER] = DROP_out_of_order,
 		[TCP_REFUSAL_PAWS] = DROP_paws,
 		[TCP_REFUSAL_NO_TIMESTAMP] = DROP_no_timestamp,
+		[TCP_REFUSAL_ICMP] = DROP_icmp_ignored,
 		[TCP_REFUSAL_STATE] = DROP_no_rule,
 };
 
@@ -69,7 +70,7 @@ reply_begin(struct reply *reply, struct worker *worker, const struct burst *burs
 	reply->conn = burst->conn[i];
 	reply->tail = reply->conn != NULL ? conn_table_tail(worker->table, reply->conn) : NULL;
 	burst_env(worker, burst, i, reply->conn, &reply->env);
-	if (reply->packet != NULL) {
+	if (reply->packet != NULL && burst->frame[i].kind == FRAME_TCP) {
 		reply->port = &worker->engine->port[reply->packet->port];
 		build_path_reverse(&reply->path, rte_pktmbuf_mtod(reply->packet, const uint8_t *),
 				&burst->frame[i]);

@@ -344,6 +344,10 @@ burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 	const uint8_t before = tcp.state;
 	struct tcp_env env;
 
+	if (burst->event[i] == TCP_EVENT_UNREACHABLE || burst->event[i] == TCP_EVENT_TOO_BIG) {
+		burst_step_drop(worker, burst, i, DROP_icmp_ignored);
+		return;
+	}
 	if (burst_step_bad_source(port, burst->key[i].address)) {
 		burst_step_drop(worker, burst, i, DROP_bad_source);
 		return;

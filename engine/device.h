@@ -15,7 +15,7 @@
 #include "settings/settings.h"
 
 #define DEVICE_NAME_MAX     64
-#define DEVICE_ARGUMENT_MAX (SETTINGS_TEXT_MAX + 160)
+#define DEVICE_ARGUMENT_MAX (SETTINGS_TEXT_MAX + 256)
 
 /** How DPDK is told about a device. */
 struct device {

@@ -264,7 +264,8 @@ int
 eal_start(const struct settings *settings, const struct eal_cores *cores,
 		const struct eal_memory *memory)
 {
-	struct eal_arguments arguments = {0};
+	/* DPDK keeps pointers into its arguments: they live as long as the process. */
+	static struct eal_arguments arguments;
 	int result;
 
 	eal_add(&arguments, "handfast");
@@ -277,7 +278,6 @@ eal_start(const struct settings *settings, const struct eal_cores *cores,
 	eal_add_raw(&arguments, settings->engine.eal);
 	eal_log_arguments(&arguments);
 
-	/* EAL keeps pointers into the arguments: they are never freed. */
 	result = rte_eal_init(arguments.count, arguments.text);
 	if (result < 0) {
 		log_error("eal",

@@ -9,6 +9,7 @@
 #include "engine/log.h"
 #include "engine/steering.h"
 #include "engine/worker.h"
+#include "wire/icmp_error.h"
 #include "wire/parse.h"
 
 /* Deep enough for the owner to sleep a millisecond at a million packets per second. */
@@ -120,6 +121,18 @@ steering_hand_over(struct worker *worker, unsigned int owner)
 	handover->n = 0;
 }
 
+/* What is neither TCP nor about TCP is dealt with by whoever received it. */
+static unsigned int
+steering_owner_of(const struct worker *worker, const struct rte_mbuf *packet)
+{
+	const uint8_t *data = rte_pktmbuf_mtod(packet, const uint8_t *);
+	uint32_t hash = parse_steering_hash(data, packet->data_len);
+
+	if (hash == 0)
+		hash = icmp_error_steering_hash(data, packet->data_len);
+	return hash == 0 ? worker->index : steering_owner(hash, worker->engine->worker_count);
+}
+
 unsigned int
 steering_keep_own(struct worker *worker, struct rte_mbuf *packets[], unsigned int n)
 {
@@ -128,11 +141,7 @@ steering_keep_own(struct worker *worker, struct rte_mbuf *packets[], unsigned in
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct rte_mbuf *packet = packets[i];
-		const uint32_t hash = parse_steering_hash(
-				rte_pktmbuf_mtod(packet, uint8_t *), packet->data_len);
-		/* 0 stands for "not TCP": whoever received it deals with it. */
-		const unsigned int owner =
-				hash == 0 ? worker->index : steering_owner(hash, workers);
+		const unsigned int owner = steering_owner_of(worker, packet);
 
 		if (owner == worker->index) {
 			packets[kept++] = packet;
