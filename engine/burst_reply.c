@@ -224,19 +224,44 @@ reply_send(struct reply *reply, struct rte_mbuf *packet, bool answers, const str
 		transmit_originated(reply->worker, packet, reply->port->index);
 }
 
+/*
+ * Challenge ACKs are limited twice (RFC 5961 7): one per connection in half a second, as the kernel
+ * does, and so many per second in all.  What each takes from the common limit is random, so that
+ * nobody learns of other people's connections by counting what is left (CVE-2016-5696).
+ */
+static bool
+reply_may_challenge(struct worker *worker, struct conn_tail *tail)
+{
+	const uint8_t half_second = (uint8_t)(1 + worker->now_ms / 500 % 15);
+	uint64_t random = worker->challenge_random;
+
+	if (tail->challenged == half_second)
+		return false;
+	random ^= random << 13;
+	random ^= random >> 7;
+	random ^= random << 17;
+	worker->challenge_random = random;
+	if (!token_bucket_take_cost(&worker->challenges, worker->now_us,
+			    TOKEN_BUCKET_UNIT / 2 + (random >> 44)))
+		return false;
+	tail->challenged = half_second & 0xf;
+	return true;
+}
+
 /* The reason why a due control segment is not sent, or DROP_NONE. */
 static enum counter
-reply_limited(struct worker *worker, enum tcp_send send)
+reply_limited(struct reply *reply, enum tcp_send send)
 {
+	struct worker *worker = reply->worker;
+
 	switch (send) {
 	case TCP_SEND_RST:
 	case TCP_SEND_RST_ACK:
 		return token_bucket_take(&worker->resets, worker->now_us) ? DROP_NONE
 									  : DROP_rst_limited;
 	case TCP_SEND_CHALLENGE_ACK:
-		return token_bucket_take(&worker->challenges, worker->now_us)
-				       ? DROP_NONE
-				       : DROP_challenge_limited;
+		return reply_may_challenge(worker, reply->tail) ? DROP_NONE
+								: DROP_challenge_limited;
 	default:
 		return DROP_NONE;
 	}
@@ -371,7 +396,7 @@ reply_one(struct worker *worker, const struct burst *burst, unsigned int i)
 	if (has_stream && reply_stream(&reply)) {
 		/* Data and FIN carry the acknowledgement. */
 	} else if (send != TCP_SEND_NOTHING && !reply_is_acknowledged(conn, action)) {
-		const enum counter limited = reply_limited(worker, send);
+		const enum counter limited = reply_limited(&reply, send);
 
 		if (limited == DROP_NONE)
 			reply_control(&reply, send, &burst->segment[i]);

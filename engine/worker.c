@@ -179,7 +179,9 @@ worker_create_tables(struct worker *worker)
 				settings->engine.connections, worker->numa_node);
 		return -1;
 	}
-	if (getrandom(&key, sizeof(key), 0) != sizeof(key)) {
+	if (getrandom(&key, sizeof(key), 0) != sizeof(key) ||
+			getrandom(&worker->challenge_random, sizeof(worker->challenge_random), 0) !=
+					sizeof(worker->challenge_random)) {
 		log_error("worker", "the kernel gives no random bytes");
 		return -1;
 	}

@@ -83,6 +83,7 @@ struct worker {
 
 	struct token_bucket resets;
 	struct token_bucket challenges;
+	uint64_t challenge_random; /**< State of a generator whose output nobody sees. */
 	struct token_bucket echoes;
 
 	struct counters *counters;      /**< Per port. */

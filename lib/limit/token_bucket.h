@@ -29,9 +29,9 @@ token_bucket_init(struct token_bucket *bucket, uint64_t rate_per_second, uint64_
 	bucket->filled_us = now_us;
 }
 
-/** Take one token, if there is one. */
+/** Take @p cost_millionths of tokens, if there are so many. */
 static inline bool
-token_bucket_take(struct token_bucket *bucket, uint64_t now_us)
+token_bucket_take_cost(struct token_bucket *bucket, uint64_t now_us, uint64_t cost_millionths)
 {
 	const uint64_t full = bucket->rate_per_second * TOKEN_BUCKET_UNIT;
 	const uint64_t elapsed_us = now_us - bucket->filled_us;
@@ -44,10 +44,17 @@ token_bucket_take(struct token_bucket *bucket, uint64_t now_us)
 		bucket->tokens_millionths = full;
 	bucket->filled_us = now_us;
 
-	if (bucket->tokens_millionths < TOKEN_BUCKET_UNIT)
+	if (bucket->tokens_millionths < cost_millionths)
 		return false;
-	bucket->tokens_millionths -= TOKEN_BUCKET_UNIT;
+	bucket->tokens_millionths -= cost_millionths;
 	return true;
+}
+
+/** Take one token, if there is one. */
+static inline bool
+token_bucket_take(struct token_bucket *bucket, uint64_t now_us)
+{
+	return token_bucket_take_cost(bucket, now_us, TOKEN_BUCKET_UNIT);
 }
 
 #endif /* TOKEN_BUCKET_H */

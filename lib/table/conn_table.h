@@ -49,9 +49,10 @@ _Static_assert(sizeof(struct conn) == 64, "a connection fills one cache line");
 
 /** What opening, closing and acknowledging do not need: in a parallel array, same slot. */
 struct conn_tail {
-	uint8_t peer_mac[6]; /**< Where the peer's frames came from; for what timers send. */
-	uint8_t port;        /**< The engine port the connection lives on. */
-	uint8_t ssthresh;    /**< struct tcp_sender, spread to fit. */
+	uint8_t peer_mac[6];    /**< Where the peer's frames came from; for what timers send. */
+	uint8_t port : 4;       /**< The engine port the connection lives on. */
+	uint8_t challenged : 4; /**< Half second of its last challenge ACK, 1 to 15; 0 is none. */
+	uint8_t ssthresh;       /**< struct tcp_sender, spread to fit. */
 	uint32_t recover;
 	struct respond_conn respond; /**< The responder's state. */
 };
