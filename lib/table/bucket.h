@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef BUCKET_H
+#define BUCKET_H
+
+/**
+ * @file
+ * One cache line of an index: ten 16-bit tags, and the slots they stand for.
+ *
+ * For the index of a table in this directory and nobody else.  A tag is never proof: who finds one
+ * compares the key in the slot.  Of a hash only the low 48 bits are used, for tags and for places;
+ * the upper 16 may be shown to the world.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_vect.h>
+
+#define BUCKET_WAYS      10
+#define BUCKET_ALL_WAYS  ((1U << BUCKET_WAYS) - 1)
+#define BUCKET_TAG_EMPTY 0
+
+struct bucket {
+	uint16_t tag[BUCKET_WAYS];  /**< BUCKET_TAG_EMPTY, or some bits of the hash. */
+	uint32_t sent_away;         /**< Keys of this bucket that had to go to another. */
+	uint32_t slot[BUCKET_WAYS]; /**< Valid where the tag is not empty. */
+} __rte_aligned(64);
+
+_Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
+_Static_assert(offsetof(struct bucket, tag) == 0, "tags are loaded from the line's beginning");
+
+/** Scale a 32-bit fraction to [0, @p size) without a division. */
+static inline uint32_t
+bucket_scale(uint32_t fraction, uint32_t size)
+{
+	return (uint32_t)((uint64_t)fraction * size >> 32);
+}
+
+/**
+ * The place among @p size ones that the low half of a hash's 48 bits chooses.
+ *
+ * The other half's low bits only refine it, so that sizes near 2^24 are filled evenly too.
+ */
+static inline uint32_t
+bucket_first(uint64_t hash, uint32_t size)
+{
+	return bucket_scale((uint32_t)(hash << 8 | (hash >> 24 & 0xff)), size);
+}
+
+/** The place that the high half chooses. */
+static inline uint32_t
+bucket_second(uint64_t hash, uint32_t size)
+{
+	return bucket_scale((uint32_t)((hash >> 24) << 8 | (hash & 0xff)), size);
+}
+
+/**
+ * The tag of a hash.
+ *
+ * Both places together take all 48 bits, so the tag mixes them: within one bucket, that is within
+ * equal bits of one half, it is as good as the other half.
+ */
+static inline uint16_t
+bucket_tag(uint64_t hash)
+{
+	uint16_t tag = (uint16_t)((hash << 16) * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+
+	return tag == BUCKET_TAG_EMPTY ? 1 : tag;
+}
+
+/** Bit w set where way w holds @p tag. */
+static inline uint32_t
+bucket_ways(const struct bucket *bucket, uint16_t tag)
+{
+#ifdef RTE_ARCH_X86_64
+	const __m128i *tags = (const __m128i *)bucket;
+	__m128i wanted = _mm_set1_epi16((short)tag);
+	__m128i equal = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(tags), wanted),
+			_mm_cmpeq_epi16(_mm_load_si128(tags + 1), wanted));
+
+	return (uint32_t)_mm_movemask_epi8(equal) & BUCKET_ALL_WAYS;
+#else
+	uint32_t ways = 0;
+
+	for (unsigned int way = 0; way < BUCKET_WAYS; way++)
+		ways |= (uint32_t)(bucket->tag[way] == tag) << way;
+	return ways;
+#endif
+}
+
+/** Fill the lowest of @p empty_ways, which are not none. */
+static inline void
+bucket_set(struct bucket *bucket, uint32_t empty_ways, uint16_t tag, uint32_t slot)
+{
+	unsigned int way = rte_bsf32(empty_ways);
+
+	bucket->tag[way] = tag;
+	bucket->slot[way] = slot;
+}
+
+/** Empty the way that holds @p slot under @p tag; false if none does. */
+static inline bool
+bucket_clear(struct bucket *bucket, uint16_t tag, uint32_t slot)
+{
+	for (uint32_t ways = bucket_ways(bucket, tag); ways != 0; ways &= ways - 1) {
+		unsigned int way = rte_bsf32(ways);
+
+		if (bucket->slot[way] == slot) {
+			bucket->tag[way] = BUCKET_TAG_EMPTY;
+			return true;
+		}
+	}
+	return false;
+}
+
+#endif /* BUCKET_H */
