@@ -107,12 +107,12 @@ static const char *const rules_reasons[TCP_RULES] = {
 #undef CELL
 #undef ROW
 
-static const char *const state_names[TCP_STATES + 1] = {"CLOSED", "LISTEN", "SYN_SENT", "SYN_RCVD",
-		"ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING", "LAST_ACK",
-		"TIME_WAIT", "same"};
+static const char *const state_names[] = {"CLOSED", "LISTEN", "SYN_SENT", "SYN_RCVD", "ESTABLISHED",
+		"FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT",
+		"same"};
 
-static const char *const event_names[TCP_EVENTS] = {"SYN", "SYN_ACK", "ACK", "FIN", "RST", "BARE",
-		"TIMEOUT", "OPEN", "CLOSE", "ABORT", "UNREACHABLE", "TOO_BIG"};
+static const char *const event_names[] = {"SYN", "SYN_ACK", "ACK", "FIN", "RST", "BARE", "TIMEOUT",
+		"OPEN", "CLOSE", "ABORT", "UNREACHABLE", "TOO_BIG"};
 
 static const char *const send_names[] = {"nothing", "SYN", "SYN_ACK", "ACK", "CHALLENGE_ACK", "RST",
 		"RST_ACK", "ABORT", "FIN", "PROBE"};
@@ -126,10 +126,13 @@ static const char *const timer_names[] = {TCP_RULES_TIMERS(NAME)};
 static const char *const outcome_names[] = {
 		"opened", "data", "peer fin", "acked", "output", "closed", "reset", "timed out"};
 
-static const char *const refusal_names[TCP_REFUSALS] = {"none", "not a SYN", "bad RST", "no ACK",
-		"bad ACK", "out of window", "out of order", "PAWS", "no timestamp", "state"};
+static const char *const refusal_names[] = {"none", "not a SYN", "bad RST", "no ACK", "bad ACK",
+		"out of window", "out of order", "PAWS", "no timestamp", "ICMP", "state"};
 
 _Static_assert(RTE_DIM(send_names) == TCP_SEND_PROBE + 1, "a name for every segment");
+_Static_assert(RTE_DIM(refusal_names) == TCP_REFUSALS, "a name for every refusal");
+_Static_assert(RTE_DIM(event_names) == TCP_EVENTS, "a name for every event");
+_Static_assert(RTE_DIM(state_names) == TCP_STATES + 1, "a name for every state");
 
 /* A text that is written piece by piece; what does not fit is cut off. */
 struct text {

@@ -404,13 +404,13 @@ step_back_off(struct tcp_conn *conn)
 static void
 step_lower_mss(struct tcp_conn *conn, const struct tcp_segment *quoted)
 {
-	uint16_t mss = quoted->mss;
+	uint16_t mss = RTE_MAX(quoted->mss, STEP_MSS_MIN);
 
 	if ((conn->flags & TCP_CONN_TIMESTAMPS) != 0)
 		mss -= STEP_TIMESTAMPS_BYTES;
 	if (mss >= conn->mss)
 		return;
-	conn->mss = RTE_MAX(mss, STEP_MSS_MIN);
+	conn->mss = mss;
 	if (conn->state >= TCP_ESTABLISHED)
 		conn->flags |= TCP_CONN_RETRANSMIT;
 }

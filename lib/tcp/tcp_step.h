@@ -7,13 +7,24 @@
  * @file
  * One event happens to one connection: the TCP machine as a function.
  *
- * tcp_step() computes facts about the segment, finds the first row of rules[state][event] whose
- * facts hold (tcp_rules.h), changes the connection as the row says and returns what is to be done.
- * It touches *conn and nothing else: no clock, no allocation, no packet, no log.
+ * tcp_step() computes facts about the segment, finds the first row of the table's cell for (state,
+ * event) whose facts hold (tcp_rules.def), changes the connection as the row says and returns what
+ * is to be done.  It touches *conn and nothing else: no clock, no allocation, no packet, no log.
  *
  * Data is not copied here.  An application behind handfast takes every byte inside the window it
  * asked for (tcp_env.rcv_wnd), so a row that accepts data moves rcv_nxt at once and reports which
- * bytes of the payload are new.  What it has to send is tcp_output.h's business.
+ * bytes of the payload are new.  Text that comes out of order is not kept.
+ *
+ * What there is to send is tcp_output.h's business.  TCP_OUTCOME_OUTPUT asks it to look again:
+ *   - the peer's window changed;
+ *   - the third duplicate ACK came: TCP_CONN_RETRANSMIT is set, the timer runs on;
+ *   - a timeout with something in flight: TCP_CONN_RETRANSMIT is set, and the timer;
+ *   - the persist timer ran out: if nothing can be sent even so, TCP_SEND_PROBE is to be.
+ * Probes grow apart like retransmissions, and end the connection only when retries2 of them in a
+ * row (half as many, once some were answered) get no answer at all (RFC 9293 3.8.6.1).
+ *
+ * The timer that is returned is right for a connection whose application has nothing to say; after
+ * any outcome but the end, tcp_output_timer() knows better.
  */
 
 #include <stdbool.h>
@@ -34,10 +45,8 @@ enum tcp_event {
 	TCP_EVENT_OPEN,    /**< Local active open, from CLOSED. */
 	TCP_EVENT_CLOSE,   /**< Local close: everything was sent, now the FIN. */
 	TCP_EVENT_ABORT,   /**< Local abort (RFC 9293 3.10.5). */
-	/* ICMP errors; the segment holds the quoted SEG.SEQ, and as MSS what the smaller path
-	   takes. */
-	TCP_EVENT_UNREACHABLE, /**< A hard error: port or protocol unreachable (RFC 9293 3.9.2.2).
-				*/
+	/* ICMP errors: the segment holds the quoted SEG.SEQ, and as MSS what the path takes. */
+	TCP_EVENT_UNREACHABLE, /**< Port or protocol unreachable: hard (RFC 9293 3.9.2.2). */
 	TCP_EVENT_TOO_BIG,     /**< Fragmentation needed, packet too big (RFC 1191, RFC 8201). */
 	TCP_EVENTS,
 };
@@ -89,7 +98,7 @@ enum tcp_send {
 
 /** Things that happened, for the caller; several may be set. */
 enum tcp_outcome {
-	TCP_OUTCOME_OPENED = 0x01,   /**< Entered ESTABLISHED (or beyond) from a SYN state. */
+	TCP_OUTCOME_OPENED = 0x01,   /**< The peer acknowledged our SYN: ESTABLISHED or beyond. */
 	TCP_OUTCOME_DATA = 0x02,     /**< The payload holds new bytes: skip and take. */
 	TCP_OUTCOME_PEER_FIN = 0x04, /**< The peer will send no more. */
 	TCP_OUTCOME_ACKED = 0x08,    /**< snd_una moved over data or FIN. */
@@ -116,15 +125,18 @@ struct tcp_action {
 	uint8_t send;      /**< enum tcp_send */
 	uint8_t timer;     /**< enum tcp_timer */
 	uint8_t outcome;   /**< enum tcp_outcome bits */
-	uint8_t drop;      /**< enum tcp_refusal: why nothing was done, for the counters. */
+	uint8_t drop;      /**< enum tcp_refusal, for the counters. */
 	uint16_t reserved;
 };
 
 _Static_assert(sizeof(struct tcp_action) == 16, "returned in two registers");
 
-/** Why a segment changed nothing; each has a drop reason of its own in counters.def. */
+/**
+ * Why a segment's text changed nothing; each has a drop reason of its own in counters.def.  Of a
+ * segment that is out of order, or probes our closed window, the ACK may have been taken.
+ */
 enum tcp_refusal {
-	TCP_REFUSAL_NONE,          /**< It was taken, or answered. */
+	TCP_REFUSAL_NONE,          /**< It was taken, or its answer says all. */
 	TCP_REFUSAL_NOT_A_SYN,     /**< LISTEN: neither SYN, ACK nor RST; or SYN with FIN. */
 	TCP_REFUSAL_BAD_RST,       /**< RST outside the window, or for no connection. */
 	TCP_REFUSAL_NO_ACK,        /**< A synchronized state and no ACK bit. */

@@ -112,6 +112,10 @@ require_numbers(const struct happening *h)
 	const bool data = (action->outcome & TCP_OUTCOME_DATA) != 0;
 
 	require(h, tcp_seq_leq(after->snd_una, after->snd_nxt), "SND.UNA <= SND.NXT");
+	require(h,
+			before->state < TCP_SYN_RCVD || after->mss <= before->mss ||
+					after->state == TCP_SYN_RCVD,
+			"the MSS never grows");
 	require(h, after->timer_tick == before->timer_tick, "the timer wheel's note is untouched");
 	require(h, data == (action->take > 0), "data is told exactly when there is some");
 	if (data)
@@ -308,6 +312,31 @@ every_segment_everywhere_keeps_the_promises(void **state)
 }
 
 static void
+every_icmp_error_keeps_the_promises(void **state)
+{
+	static const uint16_t sizes[] = {0, 1, 35, 36, 48, 1000, 1459, 1460, 65535};
+	const struct tcp_env env = {.config = &settings[0], .rcv_wnd = 2000};
+
+	(void)state;
+	for (unsigned int s = 0; s < TCP_STATES; s++) {
+		for (unsigned int variant = 0; variant < 8; variant++) {
+			const struct tcp_conn conn =
+					conn_in((enum tcp_state)s, variant & 3, (variant & 4) != 0);
+			const uint32_t seqs[] = {conn.snd_una - 1, conn.snd_una, conn.snd_nxt - 1,
+					conn.snd_nxt, conn.snd_nxt + 0x80000000};
+
+			for (size_t i = 0; i < RTE_DIM(seqs) * RTE_DIM(sizes); i++) {
+				const struct tcp_segment quoted = {.seq = seqs[i % RTE_DIM(seqs)],
+						.mss = sizes[i / RTE_DIM(seqs)]};
+
+				happen(&conn, TCP_EVENT_UNREACHABLE, &quoted, &env);
+				happen(&conn, TCP_EVENT_TOO_BIG, &quoted, &env);
+			}
+		}
+	}
+}
+
+static void
 every_local_event_keeps_the_promises(void **state)
 {
 	static const enum tcp_event events[] = {
@@ -358,6 +387,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(every_segment_everywhere_keeps_the_promises),
+			cmocka_unit_test(every_icmp_error_keeps_the_promises),
 			cmocka_unit_test(every_local_event_keeps_the_promises),
 			cmocka_unit_test(every_row_fires),
 	};

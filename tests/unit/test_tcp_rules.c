@@ -160,6 +160,7 @@ printed_table_has_a_line_for_every_row(void **state)
 		lines += at[1] == '|' && at[2] == ' ' && strncmp(at, "\n| when", 7) != 0;
 	assert_int_equal(lines, tcp_rules_count() - 1);
 	assert_non_null(strstr(text, "\n### FIN in FIN_WAIT_1\n"));
+	assert_null(strstr(text, "(null)"));
 	free(text);
 }
 
