@@ -84,7 +84,11 @@ _Static_assert(sizeof(struct tcp_conn) == 32, "half a cache line");
 
 /** What only a sender of data needs. */
 struct tcp_sender {
-	uint32_t recover; /**< snd_nxt when recovery began (RFC 6582 3.1). */
+	/**
+	 * snd_nxt when recovery began (RFC 6582 3.1).  At snd_una after it, until more is
+	 * acknowledged; at no other time, so congestion avoidance counts its round trips here.
+	 */
+	uint32_t recover;
 	uint8_t ssthresh; /**< In segments. */
 };
 

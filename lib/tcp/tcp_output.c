@@ -34,23 +34,13 @@ fin_was_sent(const struct tcp_conn *conn)
 	return (conn->flags & TCP_CONN_FIN_SENT) != 0;
 }
 
-/*
- * Where recover is to be when there is nothing to recover from: at the end of the round trip that
- * begins now, and never at snd_una, where it says that a recovery has just ended.
- */
-static uint32_t
-round_trip_end(const struct tcp_conn *conn)
-{
-	return in_flight(conn) > 0 ? conn->snd_nxt : conn->snd_una - 1;
-}
-
 void
 tcp_output_open(struct tcp_conn *conn, struct tcp_sender *sender, const struct tcp_config *config)
 {
 	/* RFC 5681 3.1: after the loss of a SYN or SYN-ACK, one segment. */
 	conn->cwnd = (conn->flags & TCP_CONN_SYN_RETRANSMITTED) != 0 ? 1 : config->initial_cwnd;
 	sender->ssthresh = CWND_MAX;
-	sender->recover = round_trip_end(conn);
+	sender->recover = conn->snd_una - 1; /* never at SND.UNA: see react_to_third_duplicate() */
 }
 
 /* Half of what is in flight, in segments: a loss makes it the threshold (RFC 5681 eqn. 4). */
@@ -109,10 +99,11 @@ grow(struct tcp_conn *conn, struct tcp_sender *sender, uint32_t acked_bytes)
 		if (acked_bytes >= conn->mss || in_flight(conn) == 0)
 			conn->cwnd++;
 	} else if (tcp_seq_leq(sender->recover, conn->snd_una)) {
-		/* Congestion avoidance: one segment a round trip. */
+		/* Congestion avoidance: one segment a round trip, which is over when a byte that
+		 * goes out from now on is acknowledged. */
 		if (conn->cwnd < CWND_MAX)
 			conn->cwnd++;
-		sender->recover = round_trip_end(conn);
+		sender->recover = conn->snd_nxt + 1;
 	}
 }
 
