@@ -278,8 +278,8 @@ tcp_output_next(struct tcp_conn *conn, const struct tcp_stream *stream, const st
 		again(conn, chunk);
 		return true;
 	}
-	conn->flags &= (uint16_t)~TCP_CONN_RETRANSMIT;
-	if (fin_was_sent(conn) || (conn->state != TCP_ESTABLISHED && conn->state != TCP_CLOSE_WAIT))
+	/* In every other state the FIN was sent. */
+	if (conn->state != TCP_ESTABLISHED && conn->state != TCP_CLOSE_WAIT)
 		return false;
 	return never_sent(conn, stream, env, chunk);
 }

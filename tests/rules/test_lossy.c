@@ -252,21 +252,41 @@ isn_near_wrap(struct network *network)
 	return around[between(network, 0, 2)] - between(network, 0, 20000);
 }
 
+/*
+ * Retries: as settings allow them where they may run out, or where nothing is lost and only an
+ * unanswered peer would use them up; without an end where chance alone decides.
+ */
+static void
+plan_retries(struct network *network, struct tcp_config *config, bool patient)
+{
+	const bool calm = network->loss_percent == 0;
+	const uint32_t least = calm ? 10 : 1;
+
+	if (patient && !calm) {
+		config->synack_retries = UINT8_MAX;
+		config->syn_retries = UINT8_MAX;
+		config->retries2 = UINT8_MAX;
+		config->orphan_retries = UINT8_MAX;
+		return;
+	}
+	config->synack_retries = (uint8_t)between(network, least - 1, 15);
+	config->syn_retries = (uint8_t)between(network, least - 1, 15);
+	config->retries2 = (uint8_t)between(network, least, 15);
+	config->orphan_retries = (uint8_t)between(network, least, 15);
+}
+
 static void
 plan_config(struct network *network, struct tcp_config *config, bool patient)
 {
+	const uint32_t half_a_day_ms = 12 * 3600 * 1000;
+
 	*config = (struct tcp_config){
-			.fin_timeout_ms = patient ? 12 * 3600 * 1000
-						  : between(network, 1, 120) * 1000,
-			.idle_timeout_ms = patient ? 12 * 3600 * 1000
-						   : between(network, 1, 3600) * 1000,
+			.fin_timeout_ms = patient ? half_a_day_ms : between(network, 1, 120) * 1000,
+			.idle_timeout_ms =
+					patient ? half_a_day_ms : between(network, 1, 3600) * 1000,
 			.time_wait_ms = between(network, 10, 120) * 1000,
 			.rto_min_ms = between(network, 10, 1000),
 			.rto_max_ms = between(network, 60, 120) * 1000,
-			.synack_retries = patient ? UINT8_MAX : (uint8_t)between(network, 0, 15),
-			.syn_retries = patient ? UINT8_MAX : (uint8_t)between(network, 0, 15),
-			.retries2 = patient ? UINT8_MAX : (uint8_t)between(network, 1, 15),
-			.orphan_retries = patient ? UINT8_MAX : (uint8_t)between(network, 1, 15),
 			.initial_cwnd = (uint8_t)between(network, 1, 64),
 			.rcv_wnd_scale = (uint8_t)between(network, 0, 14),
 			.timestamps = chance(network, 50),
@@ -274,6 +294,7 @@ plan_config(struct network *network, struct tcp_config *config, bool patient)
 			.window_scaling = chance(network, 50),
 			.rfc1337 = chance(network, 50),
 	};
+	plan_retries(network, config, patient);
 }
 
 /* A window: bytes, less than a segment, some segments, or more than anyone needs. */
@@ -329,6 +350,18 @@ plan_stream(struct network *network, struct lossy_plan *from, const struct lossy
 					  : between(network, from->send / 10 + 1, from->send + 1);
 }
 
+/* A buffer smaller than before: nothing, or at least what is seen on the wire. */
+static uint32_t
+smaller_buffer(struct network *network, const struct lossy_plan *plan, bool may_close)
+{
+	const uint32_t least = 1u << plan->config.rcv_wnd_scale;
+
+	if (may_close && chance(network, 30))
+		return 0;
+	return plan->buffer > least ? between(network, least, plan->buffer) : plan->buffer;
+}
+
+/* A reader that sleeps, with another buffer perhaps; when it wakes up, it may keep that. */
 static void
 plan_reader(struct network *network)
 {
@@ -336,17 +369,23 @@ plan_reader(struct network *network)
 		network->reader[i].at_ms = NEVER;
 	for (unsigned int i = 0; i < READER_EVENTS && chance(network, 40); i += 2) {
 		const uint8_t host = (uint8_t)between(network, 0, 1);
-		const uint32_t buffer = network->host[host].plan.buffer;
+		const struct lossy_plan *plan = &network->host[host].plan;
 		const uint64_t begin_ms = between(network, 0, 40 * network->delay_ms);
 		const uint32_t length_ms =
 				between(network, 0, chance(network, 10) ? 3600000 : 20000);
 		struct reader_event *event = &network->reader[i];
 
-		event[0] = (struct reader_event){begin_ms, buffer, host, false};
-		event[1] = (struct reader_event){begin_ms + length_ms, buffer, host, true};
+		event[0] = (struct reader_event){begin_ms, plan->buffer, host, false};
+		event[1] = (struct reader_event){begin_ms + length_ms, plan->buffer, host, true};
 		if (chance(network, 30)) {
-			event[0].buffer = between(network, 0, buffer);
+			event[0].buffer = smaller_buffer(network, plan, true);
 			event[0].reads = chance(network, 50);
+		}
+		if (chance(network, 10)) {
+			/* No less than makes a stream of a reasonable number of segments. */
+			event[1].buffer = smaller_buffer(network, plan, false);
+			if (event[1].buffer < network->host[1 - host].plan.send / 200)
+				event[1].buffer = plan->buffer;
 		}
 	}
 }

@@ -642,6 +642,19 @@ a_silly_window_is_used_when_the_override_timer_runs_out(void **state)
 }
 
 static void
+a_timeout_with_data_in_flight_does_not_override(void **state)
+{
+	struct talk talk = talk_with(500, 700, 10);
+
+	(void)state;
+	assert_int_equal(send_all(&talk), 1);
+	talk.stream.end += 5000;
+	timed_out(&talk);
+	assert_int_equal(send_all(&talk), 1); /* The first, again. */
+	assert_int_equal(talk.conn.snd_nxt, ISS + 500);
+}
+
+static void
 the_last_bytes_are_worth_a_segment(void **state)
 {
 	struct talk talk = talk_with(7, 10, 10);
@@ -825,6 +838,7 @@ main(void)
 			cmocka_unit_test(a_window_that_opens_ends_the_persist_timer),
 			cmocka_unit_test(half_of_the_largest_window_is_worth_a_segment),
 			cmocka_unit_test(a_silly_window_is_used_when_the_override_timer_runs_out),
+			cmocka_unit_test(a_timeout_with_data_in_flight_does_not_override),
 			cmocka_unit_test(the_last_bytes_are_worth_a_segment),
 			cmocka_unit_test(what_is_sent_again_fits_a_window_that_shrank),
 			cmocka_unit_test(
