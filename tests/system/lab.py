@@ -243,7 +243,7 @@ class Engine:
             wait_for("the engine's telemetry", answers, 30)
         except Failure as failure:
             raise Failure(f"{failure}\n{self.said()}") from None
-        self.ports = [port["name"] for port in self.ask("/handfast/ports")]
+        self.ports = [port["name"] for port in self.ask("/handfast/ports").values()]
 
     def said(self) -> str:
         """What the engine has printed so far."""
@@ -255,7 +255,7 @@ class Engine:
 
     def workers(self) -> list:
         """Each worker's figures, by name."""
-        return self.ask("/handfast/workers")
+        return list(self.ask("/handfast/workers").values())
 
     def counters(self, port: str = "") -> dict:
         """Counters of a port, or of all, by name; drop reasons are called drop_<reason>."""

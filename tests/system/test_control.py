@@ -8,7 +8,7 @@ import signal
 
 import lab
 
-EXIT_USAGE, EXIT_SETTINGS, EXIT_DEVICE, EXIT_PERMISSION = 2, 3, 5, 6
+EXIT_USAGE, EXIT_SETTINGS, EXIT_PREFLIGHT, EXIT_DEVICE, EXIT_PERMISSION = 2, 3, 4, 5, 6
 NOBODY = "65534"
 
 GOOD = {"device": "null:", "addresses": [f"{lab.ENGINE4}/24"]}
@@ -64,13 +64,25 @@ def test_usage_errors_exit_2():
         lab.check(done.returncode == 0 and done.stdout, f"{words}: {done.returncode}")
 
 
-def test_a_missing_device_exits_5():
-    """A veth that does not exist: exit code 5, and a message that names it."""
+def test_a_missing_interface_is_found_before_the_start():
+    """A veth that does not exist: exit code 4, and a message that names it, before DPDK starts."""
     with lab.Lab() as here:
         done = handfast("run", "-c", config(here, {**GOOD, "device": "veth:hft-none"}))
         said = done.stdout + done.stderr
+        lab.check(done.returncode == EXIT_PREFLIGHT, f"exit code {done.returncode}: {said}")
+        lab.check("hft-none" in said and "EAL" not in said, said)
+
+
+def test_a_device_that_does_not_open_exits_5():
+    """A TAP whose name another kind of device has: exit code 5, and a message that names it."""
+    with lab.Lab() as here:
+        inside, taken = here.namespace(), here.name()
+        inside.ip("link", "add", taken, "type", "veth", "peer", "name", here.name())
+        done = inside.run(lab.HANDFAST, "run", "-c",
+                          str(config(here, {**GOOD, "device": f"tap:{taken}"})), ok=False)
+        said = done.stdout + done.stderr
         lab.check(done.returncode == EXIT_DEVICE, f"exit code {done.returncode}: {said}")
-        lab.check("hft-none" in said, said)
+        lab.check(taken in said, said)
 
 
 def test_a_core_out_of_range_is_refused():
@@ -78,12 +90,12 @@ def test_a_core_out_of_range_is_refused():
     with lab.Lab() as here:
         done = handfast("run", "-c", config(here, GOOD, workers=[120]))
         said = done.stdout + done.stderr
-        lab.check(done.returncode in (EXIT_SETTINGS, 4), f"exit code {done.returncode}: {said}")
+        lab.check(done.returncode in (EXIT_SETTINGS, EXIT_PREFLIGHT), f"exit code {done.returncode}: {said}")
         lab.check("120" in said and said.count("\n") < 20, said)
 
 
-def test_without_root_a_tap_exits_6():
-    """A TAP without privileges: exit code 6 and a message that says so."""
+def test_without_root_a_tap_is_refused():
+    """A TAP without privileges: exit code 4 or 6, and a message that says so."""
     lab.need("setpriv")
     with lab.Lab() as here:
         os.chmod(here.folder, 0o755)
@@ -95,7 +107,7 @@ def test_without_root_a_tap_exits_6():
                         "--inh-caps=-all", program, "run", "-c", path], ok=False,
                        env={**os.environ, "XDG_RUNTIME_DIR": "/tmp"})
         said = done.stdout + done.stderr
-        lab.check(done.returncode == EXIT_PERMISSION, f"exit code {done.returncode}: {said}")
+        lab.check(done.returncode in (EXIT_PREFLIGHT, EXIT_PERMISSION), f"exit code {done.returncode}: {said}")
         lab.check("root" in said or "privilege" in said or "CAP_NET_ADMIN" in said, said)
 
 
