@@ -36,6 +36,8 @@ CLIENT4, ENGINE4 = "10.9.0.1", "10.9.0.2"
 CLIENT6, ENGINE6 = "fd00:9::1", "fd00:9::2"
 ENGINE_MAC = "02:00:00:00:0e:01"
 
+EXPERT_ERROR = "8388608"  # tshark's severity of what cannot be right
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
 _PR_SET_PDEATHSIG = 1
@@ -157,6 +159,9 @@ class Namespace:
 class Capture:
     """tcpdump on one device, judged by tshark afterwards."""
 
+    mac = ENGINE_MAC  # whose frames are judged
+    silent = False    # whether the engine is to send none
+
     def __init__(self, namespace: Namespace, device: str, packets: int = 0):
         self.file = namespace.lab.path(f"{device}.pcap")
         limit = ["-c", str(packets)] if packets else []
@@ -184,13 +189,19 @@ class Capture:
                     *above, "-Y", condition, *(["-T", "fields", *columns] if fields else [])])
         return done.stdout.splitlines()
 
-    def judge(self, mac: str = ENGINE_MAC) -> None:
-        """Fail on a malformed frame or a bad checksum among those from mac; skip the peer's."""
-        bad = self.tshark(f"eth.src == {mac} && (_ws.malformed || tcp.checksum.status == 0 ||"
-                          " ip.checksum.status == 0 || icmp.checksum.status == 0 ||"
-                          " icmpv6.checksum.status == 0)")
-        check(not bad, f"tshark on {self.file}: {len(bad)} bad frames, first:\n"
-              + "\n".join(bad[:5]))
+    def judge(self) -> None:
+        """Fail on a malformed frame or an unverified checksum among those the engine sent."""
+        sums = [f"{protocol}.checksum.status" for protocol in ("ip", "tcp", "icmp", "icmpv6")]
+        lines = self.tshark(f"eth.src == {self.mac}", "frame.number", "_ws.malformed",
+                            "_ws.expert.severity", *sums)
+        check(lines or self.silent, f"{self.file} has no frame from the engine")
+        bad = []
+        for line in lines:
+            number, malformed, severity, *statuses = line.split("\t")
+            if malformed or EXPERT_ERROR in severity.split(",") or any(status not in ("", "1") for status in statuses):
+                bad.append(number)
+        check(not bad, f"tshark on {self.file}: {len(bad)} bad frames of {len(lines)}, first:\n"
+              + "\n".join(self.tshark(f"frame.number == {number}")[0] for number in bad[:5]))
 
 
 class Telemetry:
@@ -285,6 +296,18 @@ class Engine:
             check(now["rx"] == out, f"port {port}: rx {now['rx']} is not replies {now['replies']}"
                   f" + forwards {now['forwards']} + drops {drops} after {attempt + 1} looks: {now}")
 
+    def assert_final_balance(self) -> None:
+        """The same, of the counters that the engine printed at its end, when nothing moves."""
+        for port in self.ports:
+            last = {name: int(value) for name, value in
+                    re.findall(rf"^{port}\.(\w+) (\d+)$", self.said(), re.MULTILINE)}
+            drops = sum(value for name, value in last.items() if name.startswith("drop_"))
+            out = last.get("replies", 0) + last.get("forwards", 0) + drops
+            check(last.get("rx", 0) == out, f"port {port} at the end: rx {last.get('rx', 0)} is"
+                  f" not replies + forwards + drops {out}: {last}")
+            check(last.get("steered_in", 0) == last.get("steered_out", 0),
+                  f"port {port} at the end: packets lost between workers: {last}")
+
     def signal(self, number: int) -> None:
         """Send the engine a signal."""
         self.process.send_signal(number)
@@ -305,6 +328,7 @@ class Engine:
         except subprocess.TimeoutExpired:
             raise Failure(f"the engine still runs after {seconds} s:\n{self.said()}") from None
         check(got == code, f"the engine's exit code is {got}, not {code}:\n{self.said()}")
+        self.assert_final_balance()
         check("ERROR: AddressSanitizer" not in self.said() and "runtime error" not in self.said(),
               f"a sanitizer complained:\n{self.said()}")
 

@@ -29,6 +29,7 @@ def test_foreign_tags_are_dropped():
     """Frames with another identifier, or none, are dropped and counted as bad_vlan."""
     with lab.Lab() as here:
         site = BadSite(here, None, "--vlan", str(VLAN + 1), port={"vlan": VLAN})
+        site.capture.silent = True
         site.client.run("ping", "-n", "-c", "1", "-W", "1", lab.ENGINE4, ok=False)
         now = site.engine.settled("lan")
         lab.check(now["drop_bad_vlan"] > 0 and now["replies"] == 0, f"counters: {now}")
@@ -39,6 +40,7 @@ def test_an_untagged_port_refuses_tags():
     """A port without a VLAN answers no tagged frame."""
     with lab.Lab() as here:
         site = BadSite(here, None, "--vlan", str(VLAN))
+        site.capture.silent = True
         site.client.run("ping", "-n", "-c", "1", "-W", "1", lab.ENGINE4, ok=False)
         now = site.engine.settled("lan")
         lab.check(now["drop_bad_vlan"] > 0 and now["replies"] == 0, f"counters: {now}")
