@@ -88,7 +88,8 @@ def test_a_core_out_of_range_is_refused():
     with lab.Lab() as here:
         done = handfast("run", "-c", config(here, GOOD, workers=[120]))
         said = done.stdout + done.stderr
-        lab.check(done.returncode in (EXIT_SETTINGS, EXIT_PREFLIGHT), f"exit code {done.returncode}: {said}")
+        lab.check(done.returncode in (EXIT_SETTINGS, EXIT_PREFLIGHT),
+                  f"exit code {done.returncode}: {said}")
         lab.check("120" in said and said.count("\n") < 20, said)
 
 
@@ -105,7 +106,8 @@ def test_without_root_a_tap_is_refused():
                         "--inh-caps=-all", program, "run", "-c", path], ok=False,
                        env={**os.environ, "XDG_RUNTIME_DIR": "/tmp"})
         said = done.stdout + done.stderr
-        lab.check(done.returncode in (EXIT_PREFLIGHT, EXIT_PERMISSION), f"exit code {done.returncode}: {said}")
+        lab.check(done.returncode in (EXIT_PREFLIGHT, EXIT_PERMISSION),
+                  f"exit code {done.returncode}: {said}")
         lab.check("root" in said or "privilege" in said or "CAP_NET_ADMIN" in said, said)
 
 

@@ -35,10 +35,11 @@ def test_requests_share_a_connection():
         site = lab.Site(here)
         url = f"http://{lab.ENGINE4}/"
         done = site.client.run("curl", "-sS", "--max-time", "20", "-o", "/dev/null", "-o",
-                               "/dev/null", "-o", "/dev/null", "-w", "%{num_connects} %{http_code}\n", url, url, url)
+                               "/dev/null", "-o", "/dev/null", "-w",
+                               "%{num_connects} %{http_code}\n", url, url, url)
         lab.check(done.stdout.split("\n")[:3] == ["1 200", "0 200", "0 200"], done.stdout)
-        done = site.client.run("curl", "-sS", "--max-time", "10", "-H", "Connection: close", "-o", "/dev/null",
-                               "-w", "%{http_code}", url)
+        done = site.client.run("curl", "-sS", "--max-time", "10", "-H", "Connection: close",
+                               "-o", "/dev/null", "-w", "%{http_code}", url)
         lab.check(done.stdout == "200", done.stdout)
         now = site.settled()
         lab.check((now["opened"], now["requests"]) == (2, 4), f"counters: {now}")

@@ -29,6 +29,7 @@ def test_other_addresses_are_not_ours():
     lab.need("ping")
     with lab.Lab() as here:
         site = lab.Site(here)
+        site.capture.silent = True
         done = site.client.run("ping", "-n", "-c", "1", "-W", "1", "10.9.0.3", ok=False)
         lab.check(done.returncode != 0, done.stdout)
         lab.check(site.settled()["drop_arp_ignored"] > 0, "the ARP request was not counted")
