@@ -22,7 +22,7 @@
 #define SETTINGS_NAME_MAX      32
 #define SETTINGS_TEXT_MAX      512
 #define SETTINGS_WORKERS_MAX   128
-#define SETTINGS_ANY_CORE UINT16_MAX /**< A worker whose core handfast chooses. */
+#define SETTINGS_ANY_CORE      UINT16_MAX /**< A worker whose core handfast chooses. */
 #define SETTINGS_PORTS_MAX     16
 #define SETTINGS_SERVICES_MAX  1024
 #define SETTINGS_ADDRESSES_MAX 64

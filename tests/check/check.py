@@ -31,6 +31,7 @@ TOP_LEVEL = {
     "meson_options.txt", "run", "test",
 }
 LINES_MAX = {"lib": 600, "engine": 600, "apps": 600, "tests": 1000}
+COLUMNS_MAX = 100  # of Python; clang-format sees to C
 
 
 def sources(*suffixes: str, folders: tuple = CODE) -> list:
@@ -104,8 +105,10 @@ def words() -> int:
         text = path.read_text()
         if "SPDX-License-Identifier: BSD-3-Clause" not in text[:200]:
             problems.append(show(path, 1, "no SPDX line"))
-        if path.suffix in (".c", ".h") and "@file" not in text:
-            problems.append(show(path, 1, "no @file comment: purpose, owner, why, what it won't do"))
+        # A unit test's purpose is its name; a file with a header has its purpose there.
+        explained = path.with_suffix(".h").exists() or path.parent.name == "unit"
+        if "@file" not in text and (path.suffix == ".h" or path.suffix == ".c" and not explained):
+            problems.append(show(path, 1, "no @file comment: purpose, owner, why, what it won't"))
         for number, line in enumerate(text.splitlines(), 1):
             if promise.search(line):
                 problems.append(show(path, number, f"work for later: {line.strip()}"))
@@ -120,6 +123,10 @@ def length() -> int:
         most = LINES_MAX[path.relative_to(TOP).parts[0]]
         if lines > most:
             problems.append(show(path, lines, f"{lines} lines, at most {most}: split its subjects"))
+    for path in sources(".py"):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if len(line) > COLUMNS_MAX:
+                problems.append(show(path, number, f"{len(line)} columns"))
     return complain(problems)
 
 
@@ -136,7 +143,8 @@ def layers() -> int:
                 continue
             if name.startswith("rte_") and name not in LIB_MAY_INCLUDE:
                 problems.append(show(path, number, f"lib includes {name}, not on the short list"))
-            if folder == "tcp" and "/" in name and (TOP / "lib" / first).is_dir() and first != "tcp":
+            foreign = "/" in name and first != "tcp" and (TOP / "lib" / first).is_dir()
+            if folder == "tcp" and foreign:
                 problems.append(show(path, number, f"lib/tcp includes {name}: it knows nobody"))
     return complain(problems)
 

@@ -27,7 +27,9 @@ def large_files(folder):
     (folder / 'many_problems.yaml').write_text(
         'tcp:\n' + ''.join(f'  option{i}: 1\n' for i in range(150)))
     (folder / 'many_ports.yaml').write_text(
-        'ports:\n' + ''.join(f'  - {{name: p{i}, device: "null:", addresses: 10.{i}.0.1/24}}\n' for i in range(18)) +
+        'ports:\n' + ''.join(
+            f'  - {{name: p{i}, device: "null:", addresses: 10.{i}.0.1/24}}\n'
+            for i in range(18)) +
         'services:\n' + ''.join(
             f'  - {{name: s{i}, listen: "10.0.0.1:{i + 1}"}}\n' for i in range(1026)))
     (folder / 'many_values.yaml').write_text(
@@ -35,10 +37,12 @@ def large_files(folder):
         'ports:\n  - name: lan\n    device: tap:hf0\n'
         f'    addresses: [{", ".join(f"10.9.0.{i}/24" for i in range(1, 67))}]\n'
         f'    gateways: [{", ".join(f"10.9.0.{i}" for i in range(100, 166))}]\n'
-        f'services:\n  - name: web\n    listen: [{", ".join(f"10.9.0.1:{i}" for i in range(1, 67))}]\n')
+        'services:\n  - name: web\n'
+        f'    listen: [{", ".join(f"10.9.0.1:{i}" for i in range(1, 67))}]\n')
     (folder / 'long_values.yaml').write_text(
         f'engine:\n  eal: "{"x" * 600}"\n  idle: {"long" * 200}\n'
-        f'ports:\n  - name: {"n" * 40}\n    device: vdev:net_{"x" * 510}\n    addresses: 10.0.0.1/24\n'
+        f'ports:\n  - name: {"n" * 40}\n    device: vdev:net_{"x" * 510}\n'
+        '    addresses: 10.0.0.1/24\n'
         'services:\n  - name: web\n    listen: 10.0.0.1:80\n')
 
 
