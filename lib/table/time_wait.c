@@ -39,17 +39,18 @@
 /* Records whose buckets are fetched together on expiry. */
 #define EXPIRE_BURST 16U
 
-/* What was negotiated: the bits of tcp_conn.flags that outlive ESTABLISHED. */
-#define KEPT_FLAGS                                                                       \
-	(TCP_CONN_ACTIVE | TCP_CONN_TIMESTAMPS | TCP_CONN_WINDOW_SCALE | TCP_CONN_SACK | \
-			TCP_CONN_ECN)
+/* The bits of time_wait_entry.flags; the lowest four are the last challenge's half second. */
+#define FLAGS_CHALLENGED 0x0f
+#define FLAG_TIMESTAMPS  0x10 /* TCP_CONN_TIMESTAMPS */
+#define FLAG_IPV6        0x20 /* Another slot follows: struct second_slot. */
+#define FLAG_RESTARTED   0x40 /* since_ms moved after the record was queued. */
+#define FLAG_DEAD        0x80 /* A hole, or a second slot. */
 
-/* The other bits of time_wait_entry.flags. */
-#define FLAG_IPV6      0x20 /* Another slot follows: struct second_slot. */
-#define FLAG_RESTARTED 0x40 /* since_ms moved after the record was queued. */
-#define FLAG_DEAD      0x80 /* A hole, or a second slot. */
-
-_Static_assert(KEPT_FLAGS < FLAG_IPV6, "they share a byte");
+/*
+ * As Snd.Wind.Shift in time_wait_entry.scales: no TCP_CONN_WINDOW_SCALE.  RFC 7323 2.3 ends at 14,
+ * and without the option the shift is 0.
+ */
+#define SHIFT_NONE 15
 
 struct time_wait_entry {
 	uint64_t key_end; /* The last eight bytes of the flow key: with IPv4, all that differs. */
@@ -512,10 +513,16 @@ time_wait_load(const struct time_wait_entry *entry, struct tcp_conn *tcp)
 			.snd_nxt = entry->snd_nxt,
 			.rcv_nxt = entry->rcv_nxt,
 			.ts_recent = entry->ts_recent,
-			.flags = (entry->flags & KEPT_FLAGS) | TCP_CONN_FIN_SENT,
+			.flags = TCP_CONN_FIN_SENT,
 			.state = TCP_TIME_WAIT,
 			.scales = entry->scales,
 	};
+	if ((entry->flags & FLAG_TIMESTAMPS) != 0)
+		tcp->flags |= TCP_CONN_TIMESTAMPS;
+	if ((entry->scales & 0xf) == SHIFT_NONE)
+		tcp->scales &= 0xf0;
+	else
+		tcp->flags |= TCP_CONN_WINDOW_SCALE;
 	return (entry->flags & FLAG_DEAD) == 0;
 }
 
@@ -525,8 +532,25 @@ time_wait_store(struct time_wait_entry *entry, const struct tcp_conn *tcp)
 	entry->snd_nxt = tcp->snd_nxt;
 	entry->rcv_nxt = tcp->rcv_nxt;
 	entry->ts_recent = tcp->ts_recent;
-	entry->flags = (uint8_t)((entry->flags & ~KEPT_FLAGS) | (tcp->flags & KEPT_FLAGS));
 	entry->scales = tcp->scales;
+	if ((tcp->flags & TCP_CONN_WINDOW_SCALE) == 0)
+		entry->scales |= SHIFT_NONE;
+	entry->flags &= (uint8_t)~FLAG_TIMESTAMPS;
+	if ((tcp->flags & TCP_CONN_TIMESTAMPS) != 0)
+		entry->flags |= FLAG_TIMESTAMPS;
+}
+
+uint8_t
+time_wait_challenged(const struct time_wait_entry *entry)
+{
+	return entry->flags & FLAGS_CHALLENGED;
+}
+
+void
+time_wait_set_challenged(struct time_wait_entry *entry, uint8_t half_second)
+{
+	entry->flags &= (uint8_t)~FLAGS_CHALLENGED;
+	entry->flags |= half_second & FLAGS_CHALLENGED;
 }
 
 void

@@ -10,8 +10,9 @@
  * TIME_WAIT is the one state that lasts a minute and does nothing, so at a million closes a second
  * it is where the memory goes.  An entry keeps the key and what RFC 9293 3.10.7.4, RFC 7323 5 and
  * RFC 6191 2 ask about: SND.NXT (which SND.UNA equals, our FIN being acknowledged), RCV.NXT,
- * TS.Recent, the order of the largest SND.WND (RFC 5961 5.2), and what was negotiated.  tcp_step()
- * decides here as everywhere: time_wait_load() makes the connection that it runs on.
+ * TS.Recent, the order of the largest SND.WND (RFC 5961 5.2), whether there are timestamps and
+ * window scaling, and when the last challenge ACK was sent (RFC 5961 7).  tcp_step() decides here
+ * as everywhere: time_wait_load() makes the connection that it runs on.
  *
  * Keys are compared in full, so nothing collides.  An IPv4 entry is 32 bytes and a bucket's share
  * of 12.8: 45 bytes, index included.  An IPv6 one takes the room of two entries.
@@ -121,6 +122,12 @@ void time_wait_store(struct time_wait_entry *entry, const struct tcp_conn *tcp);
 
 /** 2 MSL begin anew: tcp_step() set the timer. */
 void time_wait_restart(struct time_wait_entry *entry, uint32_t now_ms);
+
+/** As conn_tail.challenged: when this connection was last sent a challenge ACK, 0 at first. */
+uint8_t time_wait_challenged(const struct time_wait_entry *entry);
+
+/** Remember a challenge ACK; @p half_second is 1 to 15. */
+void time_wait_set_challenged(struct time_wait_entry *entry, uint8_t half_second);
 
 /** Forget an entry: tcp_step() closed or reopened the connection.  Once is enough. */
 void time_wait_remove(struct time_wait *table, struct time_wait_entry *entry);

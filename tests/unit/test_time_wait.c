@@ -20,6 +20,7 @@
 #include "random.h"
 #include "table/bucket.h"
 #include "table/time_wait.h"
+#include "tcp/tcp_step.h"
 
 #define LIFETIME_MS 60000
 
@@ -61,14 +62,18 @@ key6_of(uint32_t number)
 static struct tcp_conn
 tcp_of(uint32_t number)
 {
+	const bool scaled = (number & TCP_CONN_WINDOW_SCALE) != 0;
+
 	return (struct tcp_conn){
 			.snd_una = number * 3,
 			.snd_nxt = number * 3,
 			.rcv_nxt = ~number,
 			.ts_recent = number * 5,
-			.flags = TCP_CONN_FIN_SENT | (number & 0x1f),
+			.flags = (uint16_t)(TCP_CONN_FIN_SENT |
+					    (number & (TCP_CONN_TIMESTAMPS |
+								      TCP_CONN_WINDOW_SCALE))),
 			.state = TCP_TIME_WAIT,
-			.scales = (uint8_t)number,
+			.scales = (uint8_t)((number >> 8) << 4 | (scaled ? number % 15 : 0)),
 	};
 }
 
@@ -210,7 +215,7 @@ connection_comes_back_as_it_went(void **state)
 	struct tcp_conn tcp = tcp_of(5);
 
 	(void)state;
-	tcp.flags |= TCP_CONN_RTT_MEASURED | TCP_CONN_DUP_ACKS | TCP_CONN_RECOVERY;
+	tcp.flags |= TCP_CONN_RTT_MEASURED | TCP_CONN_DUP_ACKS | TCP_CONN_SACK | TCP_CONN_ECN;
 	tcp.mss = 1460;
 	tcp.srtt_8ms = 77;
 	tcp.timer_tick = 4711;
@@ -242,6 +247,122 @@ what_tcp_step_changed_is_kept(void **state)
 	assert_int_equal(tcp.ts_recent, 123456);
 	assert_int_equal(tcp.rcv_nxt, tcp_of(31).rcv_nxt);
 	assert_int_equal(tcp.flags, tcp_of(31).flags);
+	free(table);
+}
+
+static void
+challenge_is_remembered_with_all_else(void **state)
+{
+	struct time_wait *table = table_new(3);
+
+	(void)state;
+	insert(table, 6, 0);
+	insert6(table, 7, 0);
+	assert_int_equal(time_wait_challenged(lookup(table, 6, 0)), 0);
+	assert_int_equal(time_wait_challenged(lookup6(table, 7, 0)), 0);
+	time_wait_set_challenged(lookup(table, 6, 0), 15);
+	time_wait_set_challenged(lookup6(table, 7, 0), 10);
+	time_wait_set_challenged(lookup6(table, 7, 0), 5);
+	time_wait_restart(lookup(table, 6, 1), 1);
+	time_wait_expire(table, 1, 100); /* Queues it again. */
+	assert_int_equal(time_wait_challenged(lookup(table, 6, 1)), 15);
+	assert_int_equal(time_wait_challenged(lookup6(table, 7, 1)), 5);
+	check_tcp(lookup(table, 6, 1), 6);
+	check_tcp(lookup6(table, 7, 1), 7);
+	free(table);
+}
+
+static struct tcp_segment
+segment_near(uint64_t *random, const struct tcp_conn *tcp)
+{
+	struct tcp_segment segment = {
+			.seq = tcp->rcv_nxt + random_below(random, 5) - 2,
+			.ack = tcp->snd_nxt + random_below(random, 5) - 2,
+			.tsval = tcp->ts_recent + random_below(random, 3) - 1,
+			.window = (uint16_t)random_next(random),
+			.payload_length = (uint16_t)random_below(random, 3),
+			.mss = 1460,
+			.flags = (uint8_t)random_below(random, 32),
+			.options = (uint8_t)random_below(random, 16),
+			.window_scale = (uint8_t)random_below(random, 16),
+	};
+
+	if (random_below(random, 4) == 0)
+		segment.seq += (uint32_t)random_next(random) >> random_below(random, 32);
+	if (random_below(random, 4) == 0)
+		segment.ack -= (uint32_t)random_next(random) >> random_below(random, 32);
+	return segment;
+}
+
+/* A connection with everything that a life may leave behind. */
+static struct tcp_conn
+tcp_with_a_past(uint64_t *random)
+{
+	struct tcp_conn tcp = tcp_of((uint32_t)random_next(random));
+
+	tcp.flags |= (uint16_t)random_next(random) &
+		     (uint16_t) ~(TCP_CONN_TIMESTAMPS | TCP_CONN_WINDOW_SCALE);
+	tcp.snd_wnd = (uint16_t)random_next(random);
+	tcp.mss = (uint16_t)random_next(random);
+	tcp.srtt_8ms = (uint16_t)random_next(random);
+	tcp.rttvar_4ms = (uint16_t)random_next(random);
+	tcp.retries = (uint8_t)random_below(random, 8);
+	tcp.cwnd = (uint8_t)random_next(random);
+	return tcp;
+}
+
+static void
+machine_does_not_notice_the_difference(void **state)
+{
+	const uint64_t seed = 7;
+	struct time_wait *table = table_new(10);
+	struct flow_key key = key_of(1);
+	uint64_t random = seed;
+	uint32_t reopened = 0;
+	uint32_t closed = 0;
+
+	(void)state;
+	print_message("seed %d\n", (int)seed);
+	for (uint32_t i = 0; i < 200000; i++) {
+		const uint32_t bits = (uint32_t)random_next(&random);
+		const struct tcp_config config = {
+				.time_wait_ms = LIFETIME_MS,
+				.timestamps = bits & 1,
+				.sack = bits & 2,
+				.window_scaling = bits & 4,
+				.ecn = bits & 8,
+				.rfc1337 = bits & 16,
+		};
+		const struct tcp_env env = {
+				.config = &config,
+				.ts_clock = bits,
+				.rcv_wnd = bits & 32 ? 0 : bits >> 16,
+				.isn = (uint32_t)random_next(&random),
+				.path_mss = 1460,
+				.default_mss = 536,
+		};
+		struct tcp_conn tcp = tcp_with_a_past(&random);
+		const struct tcp_segment segment = segment_near(&random, &tcp);
+		const enum tcp_event event = tcp_step_event(segment.flags);
+		struct tcp_action expected, action;
+		struct tcp_conn loaded;
+
+		time_wait_insert(table, &key, 1, &tcp, 0);
+		assert_true(time_wait_load(time_wait_lookup(table, &key, 1, 0), &loaded));
+		expected = tcp_step(&tcp, event, &segment, &env);
+		action = tcp_step(&loaded, event, &segment, &env);
+		assert_memory_equal(&action, &expected, sizeof(action));
+		assert_int_equal(loaded.state, tcp.state);
+		assert_int_equal(loaded.snd_nxt, tcp.snd_nxt);
+		assert_int_equal(loaded.rcv_nxt, tcp.rcv_nxt);
+		assert_int_equal(loaded.ts_recent, tcp.ts_recent);
+		if (tcp.state == TCP_SYN_RCVD)
+			assert_memory_equal(&loaded, &tcp, sizeof(tcp));
+		reopened += tcp.state == TCP_SYN_RCVD;
+		closed += tcp.state == TCP_CLOSED;
+	}
+	assert_true(reopened > 1000);
+	assert_true(closed > 1000);
 	free(table);
 }
 
@@ -848,6 +969,8 @@ main(void)
 			cmocka_unit_test(full_table_holds_as_many_connections_as_it_says),
 			cmocka_unit_test(connection_comes_back_as_it_went),
 			cmocka_unit_test(what_tcp_step_changed_is_kept),
+			cmocka_unit_test(challenge_is_remembered_with_all_else),
+			cmocka_unit_test(machine_does_not_notice_the_difference),
 			cmocka_unit_test(versions_that_end_alike_are_told_apart),
 			cmocka_unit_test(equal_hashes_are_told_apart_by_key),
 			cmocka_unit_test(full_bucket_sends_a_guest_home),
