@@ -20,6 +20,7 @@
  *   - the third duplicate ACK came: TCP_CONN_RETRANSMIT is set, the timer runs on;
  *   - a timeout with something in flight: TCP_CONN_RETRANSMIT is set, and the timer;
  *   - the persist timer ran out: if nothing can be sent even so, TCP_SEND_PROBE is to be.
+ * A FIN waits like text for ESTABLISHED (tcp_stream.fin): CLOSE in SYN_RCVD changes nothing.
  * Probes grow apart like retransmissions, and end the connection only when retries2 of them in a
  * row (half as many, once some were answered) get no answer at all (RFC 9293 3.8.6.1).
  *
@@ -43,7 +44,7 @@ enum tcp_event {
 	TCP_EVENT_BARE,    /**< No SYN, no ACK, no RST: never acceptable (RFC 9293 3.10.7.4). */
 	TCP_EVENT_TIMEOUT, /**< The connection's one timer ran out. */
 	TCP_EVENT_OPEN,    /**< Local active open, from CLOSED. */
-	TCP_EVENT_CLOSE,   /**< Local close: everything was sent, now the FIN. */
+	TCP_EVENT_CLOSE,   /**< Local close: everything was sent, now the FIN; not in SYN_RCVD. */
 	TCP_EVENT_ABORT,   /**< Local abort (RFC 9293 3.10.5). */
 	/* ICMP errors: the segment holds the quoted SEG.SEQ, and as MSS what the path takes. */
 	TCP_EVENT_UNREACHABLE, /**< Port or protocol unreachable: hard (RFC 9293 3.9.2.2). */

@@ -138,8 +138,7 @@ require_states(const struct happening *h)
 {
 	const uint8_t before = h->before.state, after = h->after.state;
 	const bool ends = before != TCP_CLOSED && after == TCP_CLOSED;
-	const bool opens = before < TCP_ESTABLISHED && after >= TCP_ESTABLISHED &&
-			   h->event != TCP_EVENT_CLOSE;
+	const bool opens = before < TCP_ESTABLISHED && after >= TCP_ESTABLISHED;
 
 	require(h, ends == ((h->action.outcome & ENDED) != 0), "the end is told, and only the end");
 	require(h, ends == (h->action.timer == TCP_TIMER_STOP), "the timer stops only at the end");

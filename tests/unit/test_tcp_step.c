@@ -269,7 +269,7 @@ simultaneous_open_meets_in_the_middle(void **state)
 }
 
 static void
-simultaneous_open_refuses_a_wrong_ack(void **state)
+simultaneous_open_refuses_a_wrong_ack_and_an_old_timestamp(void **state)
 {
 	(void)state;
 	GIVEN(SYN_SENT);
@@ -277,6 +277,9 @@ simultaneous_open_refuses_a_wrong_ack(void **state)
 	IN(SYN_ACK, .seq = irs, .ack = iss);	OUT(CHALLENGE_ACK, SYN_RCVD);
 	IN(SYN_ACK, .seq = irs, .ack = SND + 1); OUT(CHALLENGE_ACK, SYN_RCVD);
 	IN(SYN_ACK, .seq = irs + 7, .ack = SND); OUT(CHALLENGE_ACK, SYN_RCVD);
+	given_timestamps(100);
+	IN(SYN_ACK, .seq = irs, .ack = SND, TIMESTAMP(99)); OUT(CHALLENGE_ACK, SYN_RCVD);
+	IN(SYN_ACK, .seq = irs, .ack = SND, TIMESTAMP(100)); OUT(ACK, ESTABLISHED);
 }
 
 static void
@@ -489,14 +492,15 @@ fin_wait_2_ends_when_nobody_closes(void **state)
 }
 
 static void
-close_from_syn_rcvd_sends_a_fin(void **state)
+close_waits_for_the_handshake_to_end(void **state)
 {
 	(void)state;
 	GIVEN(SYN_RCVD);
+	HAPPENS(CLOSE);				OUT(NOTHING, SYN_RCVD);	TOLD(NOTHING);
+	TIMER_KEPT();
+	HAPPENS(TIMEOUT);			OUT(SYN_ACK, SYN_RCVD);
+	IN(ACK, .seq = RCV, .ack = SND);	OUT(NOTHING, ESTABLISHED);	TOLD(OPENED);
 	HAPPENS(CLOSE);				OUT(FIN, FIN_WAIT_1);
-	assert_int_equal(conn.snd_nxt, SND + 1);
-	IN(ACK, .seq = RCV, .ack = SND);	OUT(NOTHING, FIN_WAIT_1);
-	IN(ACK, .seq = RCV, .ack = SND + 1);	OUT(NOTHING, FIN_WAIT_2);
 }
 
 static void
@@ -650,6 +654,11 @@ time_wait_acknowledges_and_is_silent_to_acks(void **state)
 	IN(ACK, .seq = RCV + 1, .ack = SND + 2); OUT(CHALLENGE_ACK, TIME_WAIT); REFUSED(BAD_ACK);
 	IN(FIN, .seq = RCV, .ack = SND + 2);	OUT(ACK, TIME_WAIT);	TIMER_KEPT();
 	IN(FIN, .seq = RCV, .ack = SND + 1);	OUT(ACK, TIME_WAIT);	TIMER_SET(120000);
+	given_timestamps(100);
+	IN(FIN, .seq = RCV + 1, .ack = SND + 1, TIMESTAMP(102));	OUT(ACK, TIME_WAIT);
+	assert_int_equal(conn.ts_recent, 102);
+	IN(FIN, .seq = RCV, .ack = SND + 1, TIMESTAMP(103));	OUT(ACK, TIME_WAIT);
+	assert_int_equal(conn.ts_recent, 103);
 }
 
 static void
@@ -747,7 +756,8 @@ main(void)
 			cmocka_unit_test(syn_is_sent_again_until_patience_ends),
 			cmocka_unit_test(retried_handshake_starts_with_three_seconds),
 			cmocka_unit_test(simultaneous_open_meets_in_the_middle),
-			cmocka_unit_test(simultaneous_open_refuses_a_wrong_ack),
+			cmocka_unit_test(
+					simultaneous_open_refuses_a_wrong_ack_and_an_old_timestamp),
 			cmocka_unit_test(active_open_ignores_what_is_not_an_answer),
 			cmocka_unit_test(active_open_is_refused_by_a_reset_of_its_syn),
 			cmocka_unit_test(text_and_fin_of_a_syn_ack_are_left_to_be_sent_again),
@@ -762,7 +772,7 @@ main(void)
 			cmocka_unit_test(last_ack_waits_for_the_ack_of_the_fin),
 			cmocka_unit_test(fin_is_sent_again_until_orphan_retries),
 			cmocka_unit_test(fin_wait_2_ends_when_nobody_closes),
-			cmocka_unit_test(close_from_syn_rcvd_sends_a_fin),
+			cmocka_unit_test(close_waits_for_the_handshake_to_end),
 			cmocka_unit_test(close_without_a_peer_is_silent),
 			cmocka_unit_test(events_that_mean_nothing_are_refused),
 			cmocka_unit_test(abort_resets_who_could_still_be_waiting),
