@@ -25,26 +25,12 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
-#include <rte_vect.h>
 
+#include "table/bucket.h"
 #include "table/conn_table.h"
-
-#define BUCKET_WAYS 10
-#define ALL_WAYS    ((1U << BUCKET_WAYS) - 1)
 
 /* Ways of both buckets in one mask: the second bucket's from this bit on. */
 #define SECOND_SHIFT 16
-
-#define TAG_EMPTY    0
-
-struct bucket {
-	uint16_t tag[BUCKET_WAYS]; /* TAG_EMPTY, or some bits of the hash. */
-	uint16_t reserved[2];
-	uint32_t slot[BUCKET_WAYS]; /* Valid where the tag is not empty. */
-} __rte_aligned(64);
-
-_Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
-_Static_assert(offsetof(struct bucket, slot) >= sizeof(uint16_t) * BUCKET_WAYS, "tags come first");
 
 struct conn_table {
 	struct siphash_key key;
@@ -132,71 +118,25 @@ conn_table_hash(const struct conn_table *table, const struct flow_key *key)
 	return siphash_flow(&table->key, key);
 }
 
-/* Scale a 32-bit fraction to [0, size) without a division. */
-static inline uint32_t
-scale(uint32_t fraction, uint32_t size)
-{
-	return (uint32_t)((uint64_t)fraction * size >> 32);
-}
-
-/*
- * Each bucket comes from 24 bits of its own; the other's low bits only refine it, so that numbers
- * of buckets near 2^24 are filled evenly too.
- */
 static inline struct bucket *
 first_bucket(const struct conn_table *table, uint64_t hash)
 {
-	return &table->buckets[scale(
-			(uint32_t)(hash << 8 | (hash >> 24 & 0xff)), table->half_size)];
+	return &table->buckets[bucket_first(hash, table->half_size)];
 }
 
 static inline struct bucket *
 second_bucket(const struct conn_table *table, uint64_t hash)
 {
-	return &table->buckets[table->half_size +
-			       scale((uint32_t)((hash >> 24) << 8 | (hash & 0xff)),
-					       table->half_size)];
-}
-
-/*
- * Both buckets together take all 48 bits, so the tag mixes them: within one bucket, that is within
- * equal bits of one half, it is as good as the other half.
- */
-static inline uint16_t
-tag_of(uint64_t hash)
-{
-	uint16_t tag = (uint16_t)((hash << 16) * UINT64_C(0x9e3779b97f4a7c15) >> 48);
-
-	return tag == TAG_EMPTY ? 1 : tag;
-}
-
-/* Bit w set where way w holds the tag. */
-static inline uint32_t
-ways_with_tag(const struct bucket *bucket, uint16_t tag)
-{
-#ifdef RTE_ARCH_X86_64
-	const __m128i *tags = (const __m128i *)bucket;
-	__m128i wanted = _mm_set1_epi16((short)tag);
-	__m128i equal = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(tags), wanted),
-			_mm_cmpeq_epi16(_mm_load_si128(tags + 1), wanted));
-
-	return (uint32_t)_mm_movemask_epi8(equal) & ALL_WAYS;
-#else
-	uint32_t ways = 0;
-
-	for (unsigned int way = 0; way < BUCKET_WAYS; way++)
-		ways |= (uint32_t)(bucket->tag[way] == tag) << way;
-	return ways;
-#endif
+	return &table->buckets[table->half_size + bucket_second(hash, table->half_size)];
 }
 
 static inline uint32_t
 ways_of_hash(const struct conn_table *table, uint64_t hash)
 {
-	uint16_t tag = tag_of(hash);
+	uint16_t tag = bucket_tag(hash);
 
-	return ways_with_tag(first_bucket(table, hash), tag) |
-	       ways_with_tag(second_bucket(table, hash), tag) << SECOND_SHIFT;
+	return bucket_ways(first_bucket(table, hash), tag) |
+	       bucket_ways(second_bucket(table, hash), tag) << SECOND_SHIFT;
 }
 
 /* The connection that the lowest way of a mask names.  Which bucket is a coin's toss: no branch. */
@@ -261,15 +201,6 @@ conn_table_lookup(const struct conn_table *table, const struct flow_key *key, ui
 	return first_with_key(table, key, hash, ways_of_hash(table, hash));
 }
 
-static inline void
-bucket_set(struct bucket *bucket, uint32_t empty_ways, uint16_t tag, uint32_t slot)
-{
-	unsigned int way = rte_bsf32(empty_ways);
-
-	bucket->tag[way] = tag;
-	bucket->slot[way] = slot;
-}
-
 /*
  * Make room in a full bucket by moving one resident to its other bucket; the ways that are empty
  * then, 0 if none could move.  Costs up to ten connection lines, but is needed only when both
@@ -286,10 +217,10 @@ bucket_make_room(const struct conn_table *table, struct bucket *bucket)
 
 		if (other == bucket)
 			other = second_bucket(table, hash);
-		empty = ways_with_tag(other, TAG_EMPTY);
+		empty = bucket_ways(other, BUCKET_TAG_EMPTY);
 		if (empty != 0) {
 			bucket_set(other, empty, bucket->tag[way], slot);
-			bucket->tag[way] = TAG_EMPTY;
+			bucket->tag[way] = BUCKET_TAG_EMPTY;
 			return 1U << way;
 		}
 	}
@@ -302,8 +233,8 @@ bucket_for(const struct conn_table *table, uint64_t hash, uint32_t *empty)
 {
 	struct bucket *first = first_bucket(table, hash);
 	struct bucket *second = second_bucket(table, hash);
-	uint32_t empty_first = ways_with_tag(first, TAG_EMPTY);
-	uint32_t empty_second = ways_with_tag(second, TAG_EMPTY);
+	uint32_t empty_first = bucket_ways(first, BUCKET_TAG_EMPTY);
+	uint32_t empty_second = bucket_ways(second, BUCKET_TAG_EMPTY);
 	bool go_first = __builtin_popcount(empty_first) >= __builtin_popcount(empty_second);
 	struct bucket *bucket = go_first ? first : second;
 
@@ -342,7 +273,7 @@ conn_table_insert(struct conn_table *table, const struct flow_key *key, uint64_t
 	if (unlikely(bucket == NULL))
 		return NULL;
 	slot = slot_take(table);
-	bucket_set(bucket, empty, tag_of(hash), slot);
+	bucket_set(bucket, empty, bucket_tag(hash), slot);
 	table->count++;
 	conn = &table->conns[slot];
 	memset(conn, 0, sizeof(*conn));
@@ -351,26 +282,11 @@ conn_table_insert(struct conn_table *table, const struct flow_key *key, uint64_t
 	return conn;
 }
 
-/* Empty the way that holds a slot; false if none does. */
-static inline bool
-bucket_clear(struct bucket *bucket, uint16_t tag, uint32_t slot)
-{
-	for (uint32_t ways = ways_with_tag(bucket, tag); ways != 0; ways &= ways - 1) {
-		unsigned int way = rte_bsf32(ways);
-
-		if (bucket->slot[way] == slot) {
-			bucket->tag[way] = TAG_EMPTY;
-			return true;
-		}
-	}
-	return false;
-}
-
 void
 conn_table_remove(struct conn_table *table, struct conn *conn, uint64_t hash)
 {
 	uint32_t slot = conn_table_slot(table, conn);
-	uint16_t tag = tag_of(hash);
+	uint16_t tag = bucket_tag(hash);
 
 	if (!bucket_clear(first_bucket(table, hash), tag, slot) &&
 			!bucket_clear(second_bucket(table, hash), tag, slot))
