@@ -228,12 +228,57 @@ burst_classify(struct worker *worker, struct burst *burst)
 void
 burst_lookup(struct worker *worker, struct burst *burst)
 {
+	const uint64_t all = burst->n == BURST_MAX ? UINT64_MAX : (UINT64_C(1) << burst->n) - 1;
+	uint64_t found;
+
 	conn_table_hash_bulk(worker->table, burst->key, burst->n, burst->hash);
-	conn_table_lookup_bulk(worker->table, burst->key, burst->hash, burst->n, burst->conn);
+	found = conn_table_lookup_bulk(
+			worker->table, burst->key, burst->hash, burst->n, burst->conn);
 	for (unsigned int i = 0; i < burst->n; i++) {
 		if (burst->conn[i] != NULL)
 			rte_prefetch0(conn_table_tail(worker->table, burst->conn[i]));
 	}
+	memset(burst->waiting, 0, burst->n * sizeof(burst->waiting[0]));
+	if (found != all && time_wait_count(worker->time_wait) > 0)
+		time_wait_lookup_bulk(worker->time_wait, burst->key, burst->hash, burst->n,
+				worker->now_ms, burst->waiting);
+}
+
+/*
+ * TIME_WAIT lasts in its own small table: a connection that entered it moves there, one that was
+ * lent to this burst goes back, with 2 MSL anew if the machine set its timer.
+ */
+static void
+burst_settle_time_wait(struct worker *worker, const struct worker_ending *ending)
+{
+	struct conn *conn = ending->conn;
+	struct time_wait_entry *entry;
+	unsigned int evicted;
+
+	if (timer_wheel_is_scheduled(conn)) {
+		evicted = time_wait_insert(worker->time_wait, &conn->key, ending->hash, &conn->tcp,
+				worker->now_ms);
+		worker_count(worker, conn_table_tail(worker->table, conn)->port,
+				COUNTER_time_wait_evicted, evicted);
+		return;
+	}
+	entry = time_wait_lookup(worker->time_wait, &conn->key, ending->hash, worker->now_ms);
+	if (entry != NULL)
+		time_wait_store(entry, &conn->tcp);
+}
+
+/* A connection that was in TIME_WAIT when the burst began and is not any more. */
+static void
+burst_settle_left_time_wait(struct worker *worker, const struct worker_ending *ending)
+{
+	struct time_wait_entry *entry;
+
+	if (time_wait_count(worker->time_wait) == 0)
+		return;
+	entry = time_wait_lookup(
+			worker->time_wait, &ending->conn->key, ending->hash, worker->now_ms);
+	if (entry != NULL)
+		time_wait_remove(worker->time_wait, entry);
 }
 
 /*
@@ -241,17 +286,22 @@ burst_lookup(struct worker *worker, struct burst *burst)
  * burst; then it stays.
  */
 static void
-burst_free_closed(struct worker *worker)
+burst_settle(struct worker *worker)
 {
-	for (unsigned int i = 0; i < worker->closing_count; i++) {
-		struct conn *conn = worker->closing[i];
+	for (unsigned int i = 0; i < worker->ending_count; i++) {
+		const struct worker_ending *ending = &worker->ending[i];
+		struct conn *conn = ending->conn;
 
-		if (conn->tcp.state != TCP_CLOSED)
+		if (conn->tcp.state == TCP_TIME_WAIT)
+			burst_settle_time_wait(worker, ending);
+		else
+			burst_settle_left_time_wait(worker, ending);
+		if (conn->tcp.state != TCP_TIME_WAIT && conn->tcp.state != TCP_CLOSED)
 			continue;
 		timer_wheel_cancel(worker->wheel, conn);
-		conn_table_remove(worker->table, conn, worker->closing_hash[i]);
+		conn_table_remove(worker->table, conn, ending->hash);
 	}
-	worker->closing_count = 0;
+	worker->ending_count = 0;
 	worker->inserted = false;
 }
 
@@ -260,7 +310,7 @@ burst_transmit(struct worker *worker, struct burst *burst)
 {
 	burst->n = 0;
 	transmit_flush(worker);
-	burst_free_closed(worker);
+	burst_settle(worker);
 }
 
 /* Make a burst of one event out of the burst->n connections in burst->conn. */
@@ -269,6 +319,7 @@ burst_of_event(struct worker *worker, struct burst *burst, enum tcp_event event)
 {
 	for (unsigned int i = 0; i < burst->n; i++) {
 		burst->packet[i] = NULL;
+		burst->waiting[i] = NULL;
 		burst->event[i] = (uint8_t)event;
 		burst->key[i] = burst->conn[i]->key;
 	}

@@ -18,6 +18,7 @@
 #include <rte_mbuf.h>
 
 #include "table/conn_table.h"
+#include "table/time_wait.h"
 #include "tcp/tcp_segment.h"
 #include "tcp/tcp_step.h"
 #include "wire/parse.h"
@@ -33,7 +34,8 @@ struct burst {
 	uint8_t event[BURST_MAX];              /**< burst_classify: enum tcp_event. */
 	uint64_t hash[BURST_MAX];              /**< burst_lookup: of the key. */
 	struct conn *conn[BURST_MAX];          /**< burst_lookup: the connection, or NULL. */
-	struct tcp_action action[BURST_MAX];   /**< burst_step: what to do about it. */
+	struct time_wait_entry *waiting[BURST_MAX]; /**< burst_lookup: what TIME_WAIT has of it. */
+	struct tcp_action action[BURST_MAX];        /**< burst_step: what to do about it. */
 };
 
 struct worker;
@@ -60,7 +62,7 @@ void burst_step(struct worker *worker, struct burst *burst);
 /** Action to bytes, in the same packet where there is one. */
 void burst_reply(struct worker *worker, struct burst *burst);
 
-/** Packets to NIC queues; then connections that ended are freed. */
+/** Packets to NIC queues; then connections that ended are settled. */
 void burst_transmit(struct worker *worker, struct burst *burst);
 
 /** Instead of the first four stages: connections whose timeout is due. */

@@ -6,8 +6,11 @@
  *
  * Two packets of one flow can share a burst, and the lookup answered for both before either had
  * acted.  Two rules follow.  Insertion looks again: a packet that found nothing asks once more when
- * this burst has opened connections.  Removal waits: a connection that ends is only marked, and
- * freed when the burst has been sent; a SYN behind it may open it anew in place.
+ * this burst has opened connections.  Removal waits: a connection that ends is only noted, and
+ * settled when the burst has been sent; a SYN behind it may open it anew in place.
+ *
+ * TIME_WAIT is kept elsewhere, in small entries.  A packet for one borrows it: it becomes a
+ * connection for the length of the burst, and the machine knows no difference.
  */
 
 #include <string.h>
@@ -51,6 +54,13 @@ burst_step_drop(struct worker *worker, struct burst *burst, unsigned int i, enum
 	burst->action[i] = (struct tcp_action){.send = TCP_SEND_NOTHING};
 }
 
+/* To be settled when the burst is over. */
+static void
+burst_step_note(struct worker *worker, struct conn *conn, uint64_t hash)
+{
+	worker->ending[worker->ending_count++] = (struct worker_ending){conn, hash};
+}
+
 /* The connection is over: tell its service, and mark it for burst_transmit(). */
 static void
 burst_step_closed(struct worker *worker, struct burst *burst, unsigned int i, bool had_credit)
@@ -75,13 +85,14 @@ burst_step_closed(struct worker *worker, struct burst *burst, unsigned int i, bo
 		worker_count(worker, tail->port, COUNTER_closed, 1);
 		share->closed++;
 	}
-	worker->closing_hash[worker->closing_count] = burst->hash[i];
-	worker->closing[worker->closing_count++] = conn;
+	/* In TIME_WAIT it was noted already. */
+	if (had_credit)
+		burst_step_note(worker, conn, burst->hash[i]);
 }
 
 /* TIME_WAIT only keeps the ports quiet: it is no longer a connection of the service. */
 static void
-burst_step_entered_time_wait(struct worker *worker, struct conn *conn)
+burst_step_entered_time_wait(struct worker *worker, struct conn *conn, uint64_t hash)
 {
 	struct conn_tail *tail = conn_table_tail(worker->table, conn);
 	struct service *service = burst_step_service(worker, conn->key.endpoint);
@@ -91,6 +102,7 @@ burst_step_entered_time_wait(struct worker *worker, struct conn *conn)
 	services_release(service, share);
 	worker_count(worker, tail->port, COUNTER_closed, 1);
 	share->closed++;
+	burst_step_note(worker, conn, hash);
 }
 
 /* @return false when the service has no room for the connection. */
@@ -190,12 +202,10 @@ burst_step_abort(struct burst *burst, unsigned int i, const struct tcp_env *env)
 static void
 burst_step_revive(struct worker *worker, const struct conn *conn)
 {
-	for (unsigned int i = 0; i < worker->closing_count; i++) {
-		if (worker->closing[i] != conn)
+	for (unsigned int i = 0; i < worker->ending_count; i++) {
+		if (worker->ending[i].conn != conn)
 			continue;
-		worker->closing_count--;
-		worker->closing[i] = worker->closing[worker->closing_count];
-		worker->closing_hash[i] = worker->closing_hash[worker->closing_count];
+		worker->ending[i] = worker->ending[--worker->ending_count];
 		return;
 	}
 }
@@ -229,8 +239,6 @@ static void
 burst_step_forget(struct worker *worker, struct burst *burst, unsigned int i, enum counter reason)
 {
 	burst->conn[i]->tcp.state = TCP_CLOSED;
-	worker->closing_hash[worker->closing_count] = burst->hash[i];
-	worker->closing[worker->closing_count++] = burst->conn[i];
 	burst_step_drop(worker, burst, i, reason);
 }
 
@@ -269,7 +277,7 @@ burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 	if ((burst->action[i].outcome & BURST_STEP_ENDED) != 0)
 		burst_step_closed(worker, burst, i, before != TCP_TIME_WAIT);
 	else if (before != TCP_TIME_WAIT && conn->tcp.state == TCP_TIME_WAIT)
-		burst_step_entered_time_wait(worker, conn);
+		burst_step_entered_time_wait(worker, conn, burst->hash[i]);
 	else if (before == TCP_TIME_WAIT && conn->tcp.state == TCP_SYN_RCVD)
 		burst_step_reopened(worker, burst, i);
 	else if (burst->action[i].outcome != 0)
@@ -365,6 +373,31 @@ burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 		burst->conn[i] = NULL;
 }
 
+/*
+ * Borrow a connection from TIME_WAIT.
+ *
+ * @return
+ *   false when there is none, or no room to put it.
+ */
+static bool
+burst_step_borrow(struct worker *worker, struct burst *burst, unsigned int i)
+{
+	struct tcp_conn tcp;
+	struct conn *conn;
+
+	if (burst->waiting[i] == NULL || !time_wait_load(burst->waiting[i], &tcp))
+		return false;
+	conn = conn_table_insert(worker->table, &burst->key[i], burst->hash[i]);
+	if (conn == NULL)
+		return false;
+	burst->conn[i] = conn;
+	worker->inserted = true;
+	burst_step_set_tcp(conn, &tcp);
+	burst_step_tail(worker, burst, i);
+	burst_step_note(worker, conn, burst->hash[i]);
+	return true;
+}
+
 void
 burst_step(struct worker *worker, struct burst *burst)
 {
@@ -372,7 +405,9 @@ burst_step(struct worker *worker, struct burst *burst)
 		if (burst->conn[i] == NULL && worker->inserted)
 			burst->conn[i] = conn_table_lookup(
 					worker->table, &burst->key[i], burst->hash[i]);
-		if (burst->conn[i] != NULL && burst->conn[i]->tcp.state != TCP_CLOSED)
+		if (burst->conn[i] == NULL && burst_step_borrow(worker, burst, i))
+			burst_step_known(worker, burst, i);
+		else if (burst->conn[i] != NULL && burst->conn[i]->tcp.state != TCP_CLOSED)
 			burst_step_known(worker, burst, i);
 		else
 			burst_step_stranger(worker, burst, i);

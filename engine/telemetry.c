@@ -108,6 +108,7 @@ telemetry_worker(const struct engine *engine, unsigned int index, struct rte_tel
 	compat_add_dict_uint(data, "busy_us", telemetry_read(&worker->busy_us));
 	compat_add_dict_uint(data, "connections", conn_table_count(worker->table));
 	compat_add_dict_uint(data, "capacity", conn_table_capacity(worker->table));
+	compat_add_dict_uint(data, "time_wait", time_wait_count(worker->time_wait));
 	compat_add_dict_uint(data, "rx", sum.value[COUNTER_rx]);
 	compat_add_dict_uint(data, "tx", sum.value[COUNTER_tx]);
 	compat_add_dict_uint(data, "opened", sum.value[COUNTER_opened]);

@@ -84,6 +84,7 @@ worker_turn(struct worker *worker)
 	worker_burst(worker, &burst);
 	busy = worker->turn_packets > 0;
 	busy |= worker_expire(worker, &burst) > 0;
+	time_wait_expire(worker->time_wait, worker->now_ms, BURST_MAX);
 	mailbox_serve(worker);
 	if (worker->index == 0 && worker->now_us - worker->resolved_us > WORKER_RESOLVE_EVERY_US) {
 		worker->resolved_us = worker->now_us;
@@ -156,10 +157,11 @@ worker_footprint(const struct settings *settings)
 {
 	return conn_table_footprint(settings->engine.connections) +
 	       RTE_ALIGN_CEIL(timer_wheel_footprint(), 64) +
+	       time_wait_footprint(settings->tcp.max_tw_buckets) +
 	       echo_buffers_footprint(worker_echo_rings(settings));
 }
 
-/* Table, wheel and echo rings in one piece of the node's memory. */
+/* Tables, wheel and echo rings in one piece of the node's memory. */
 static int
 worker_create_tables(struct worker *worker)
 {
@@ -190,6 +192,9 @@ worker_create_tables(struct worker *worker)
 	memory += table_bytes;
 	worker->wheel = timer_wheel_init(memory, worker->table, worker->now_ms);
 	memory += wheel_bytes;
+	worker->time_wait = time_wait_init(
+			memory, settings->tcp.max_tw_buckets, settings->tcp.time_wait_ms);
+	memory += time_wait_footprint(settings->tcp.max_tw_buckets);
 	worker->echo_buffers = echo_buffers_init(memory, worker_echo_rings(settings));
 	return 0;
 }

@@ -26,6 +26,7 @@
 #include "observe/histogram.h"
 #include "respond/echo_buffer.h"
 #include "table/conn_table.h"
+#include "table/time_wait.h"
 #include "table/timer_wheel.h"
 #include "tcp/tcp_rules.h"
 
@@ -49,6 +50,12 @@ struct worker_queue {
 	uint16_t queue;
 };
 
+/** A connection that ended in this burst, or that TIME_WAIT lent to it. */
+struct worker_ending {
+	struct conn *conn;
+	uint64_t hash;
+};
+
 struct worker {
 	struct engine *engine;
 	unsigned int index;
@@ -62,8 +69,9 @@ struct worker {
 
 	struct conn_table *table;
 	struct timer_wheel *wheel;
+	struct time_wait *time_wait;
 	struct echo_buffers *echo_buffers;
-	void *memory; /**< Holds the three above. */
+	void *memory; /**< Holds the four above. */
 
 	unsigned int queue_count;
 	unsigned int queue_next; /**< Round robin. */
@@ -76,10 +84,9 @@ struct worker {
 	struct rte_ring **transmit_for;     /**< Rings whose packets we transmit for others. */
 	unsigned int transmit_for_count;
 
-	bool inserted;              /**< The current burst opened a connection. */
-	unsigned int closing_count; /**< Connections to be freed when the burst is over. */
-	struct conn *closing[BURST_MAX];
-	uint64_t closing_hash[BURST_MAX];
+	bool inserted;             /**< The current burst opened a connection. */
+	unsigned int ending_count; /**< Connections to be settled when the burst is over. */
+	struct worker_ending ending[BURST_MAX];
 
 	struct token_bucket resets;
 	struct token_bucket challenges;

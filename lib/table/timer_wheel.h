@@ -37,6 +37,13 @@ struct timer_wheel *timer_wheel_init(void *memory, struct conn_table *table, uin
 /** Set the deadline; the connection may or may not be scheduled already. */
 void timer_wheel_schedule(struct timer_wheel *wheel, struct conn *conn, uint32_t deadline_ms);
 
+/** Whether a deadline is set; false for a connection that is all zero. */
+static inline bool
+timer_wheel_is_scheduled(const struct conn *conn)
+{
+	return conn->timer_prev != 0;
+}
+
 /** Forget the deadline, in any case; needed before conn_table_remove(). */
 void timer_wheel_cancel(struct timer_wheel *wheel, struct conn *conn);
 

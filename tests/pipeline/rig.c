@@ -40,7 +40,8 @@ static const char rig_settings[] =
 		"  - {name: sink, listen: [\"10.9.0.2:9\", \"[fd00:9::2]:9\"], reply: discard}\n"
 		"  - {name: mail, listen: \"10.9.0.2:25\", reply: banner, banner: \"220 "
 		"hi\\r\\n\"}\n"
-		"  - {name: brief, listen: \"10.9.0.2:81\", reply: discard, close: at_once}\n"
+		"  - {name: brief, listen: [\"10.9.0.2:81\", \"[fd00:9::2]:81\"], reply: discard, "
+		"close: at_once}\n"
 		"  - {name: large, listen: \"10.9.0.2:8080\", body_size: 1MiB}\n";
 
 static const uint8_t rig_client_mac[6] = {0x02, 0, 0, 0, 0, 0x01};
