@@ -29,6 +29,7 @@
 
 #include "table/bucket.h"
 #include "table/time_wait.h"
+#include "table/time_wait_entry.h"
 
 /* Keys per bucket when the table is full. */
 #define BUCKET_LOAD 5
@@ -38,48 +39,6 @@
 
 /* Records whose buckets are fetched together on expiry. */
 #define EXPIRE_BURST 16U
-
-/* The bits of time_wait_entry.flags; the lowest four are the last challenge's half second. */
-#define FLAGS_CHALLENGED 0x0f
-#define FLAG_TIMESTAMPS  0x10 /* TCP_CONN_TIMESTAMPS */
-#define FLAG_IPV6        0x20 /* Another slot follows: struct second_slot. */
-#define FLAG_RESTARTED   0x40 /* since_ms moved after the record was queued. */
-#define FLAG_DEAD        0x80 /* A hole, or a second slot. */
-
-/*
- * As Snd.Wind.Shift in time_wait_entry.scales: no TCP_CONN_WINDOW_SCALE.  RFC 7323 2.3 ends at 14,
- * and without the option the shift is 0.
- */
-#define SHIFT_NONE 15
-
-struct time_wait_entry {
-	uint64_t key_end; /* The last eight bytes of the flow key: with IPv4, all that differs. */
-	uint32_t snd_nxt;
-	uint32_t rcv_nxt;
-	uint32_t ts_recent;
-	uint32_t since_ms;  /* When 2 MSL began. */
-	uint32_t hash_low;  /* Bits 0 to 31 of the hash. */
-	uint16_t hash_high; /* Bits 32 to 47. */
-	uint8_t flags;
-	uint8_t scales;
-};
-
-#define KEY_START_BYTES (sizeof(struct flow_key) - sizeof(uint64_t))
-
-/* The rest of an IPv6 entry. */
-struct second_slot {
-	uint8_t key_start[KEY_START_BYTES];
-	uint8_t reserved[18];
-	uint8_t flags; /* FLAG_DEAD: no record begins here. */
-	uint8_t reserved_too;
-};
-
-_Static_assert(sizeof(struct time_wait_entry) == 32, "two entries to a cache line");
-_Static_assert(sizeof(struct second_slot) == sizeof(struct time_wait_entry), "a slot");
-_Static_assert(offsetof(struct second_slot, flags) == offsetof(struct time_wait_entry, flags),
-		"a second slot is told from a record");
-_Static_assert(offsetof(struct flow_key, address) + 12 == KEY_START_BYTES,
-		"an IPv4 address and all after it are the key's end");
 
 struct time_wait {
 	struct bucket *buckets;
@@ -148,55 +107,10 @@ other_bucket(const struct time_wait *table, uint64_t hash)
 	return &table->buckets[other + (other >= bucket_first(hash, table->bucket_count))];
 }
 
-static inline uint64_t
-entry_hash(const struct time_wait_entry *entry)
-{
-	return (uint64_t)entry->hash_high << 32 | entry->hash_low;
-}
-
-static inline uint32_t
-entry_slots(const struct time_wait_entry *entry)
-{
-	return (entry->flags & FLAG_IPV6) != 0 ? 2 : 1;
-}
-
 static inline bool
 entry_lapsed(const struct time_wait *table, const struct time_wait_entry *entry, uint32_t now_ms)
 {
 	return (int32_t)(now_ms - entry->since_ms - table->lifetime_ms) >= 0;
-}
-
-/* The key without its start: for IPv4 the address, and for both the port and the endpoint. */
-static inline uint64_t
-key_end(const struct flow_key *key)
-{
-	uint64_t end;
-
-	memcpy(&end, (const uint8_t *)key + KEY_START_BYTES, sizeof(end));
-	return end;
-}
-
-static inline bool
-entry_has_key(const struct time_wait_entry *entry, const struct flow_key *key)
-{
-	const struct second_slot *second = (const struct second_slot *)(entry + 1);
-
-	if (entry->key_end != key_end(key))
-		return false;
-	if ((entry->flags & FLAG_IPV6) == 0)
-		return flow_key_is_ipv4(key->address);
-	return memcmp(second->key_start, key->address, sizeof(second->key_start)) == 0;
-}
-
-static inline void
-entry_get_key(const struct time_wait_entry *entry, struct flow_key *key)
-{
-	const struct second_slot *second = (const struct second_slot *)(entry + 1);
-
-	flow_key_map_ipv4(key->address, 0);
-	if ((entry->flags & FLAG_IPV6) != 0)
-		memcpy(key->address, second->key_start, sizeof(second->key_start));
-	memcpy((uint8_t *)key + KEY_START_BYTES, &entry->key_end, sizeof(entry->key_end));
 }
 
 static inline uint32_t
@@ -219,7 +133,7 @@ find_in_bucket(const struct time_wait *table, const struct bucket *bucket, uint1
 	for (uint32_t ways = bucket_ways(bucket, tag); ways != 0; ways &= ways - 1) {
 		struct time_wait_entry *entry = &table->ring[bucket->slot[rte_bsf32(ways)]];
 
-		if (likely(entry_has_key(entry, key)))
+		if (likely(time_wait_entry_has_key(entry, key)))
 			return entry;
 	}
 	return NULL;
@@ -242,7 +156,7 @@ find(const struct time_wait *table, const struct flow_key *key, uint64_t hash)
 static void
 entry_kill(struct time_wait *table, struct time_wait_entry *entry)
 {
-	uint64_t hash = entry_hash(entry);
+	uint64_t hash = time_wait_entry_hash(entry);
 	uint32_t slot = slot_of(table, entry);
 	uint16_t tag = bucket_tag(hash);
 	struct bucket *home = home_bucket(table, hash);
@@ -251,7 +165,7 @@ entry_kill(struct time_wait *table, struct time_wait_entry *entry)
 		bucket_clear(other_bucket(table, hash), tag, slot);
 		home->sent_away--;
 	}
-	entry->flags |= FLAG_DEAD;
+	entry->flags |= TIME_WAIT_FLAG_DEAD;
 	table->count--;
 }
 
@@ -264,7 +178,7 @@ bucket_make_room(const struct time_wait *table, struct bucket *bucket)
 {
 	for (unsigned int way = 0; way < BUCKET_WAYS; way++) {
 		uint32_t slot = bucket->slot[way];
-		uint64_t hash = entry_hash(&table->ring[slot]);
+		uint64_t hash = time_wait_entry_hash(&table->ring[slot]);
 		struct bucket *home = home_bucket(table, hash);
 		struct bucket *to = home == bucket ? other_bucket(table, hash) : home;
 		uint32_t empty = bucket_ways(to, BUCKET_TAG_EMPTY);
@@ -333,7 +247,8 @@ slot_after(const struct time_wait *table, uint32_t slot, uint32_t slots)
 static inline void
 ring_pop(struct time_wait *table)
 {
-	table->head = slot_after(table, table->head, entry_slots(&table->ring[table->head]));
+	table->head = slot_after(
+			table, table->head, time_wait_entry_slots(&table->ring[table->head]));
 	table->records--;
 }
 
@@ -341,21 +256,21 @@ ring_pop(struct time_wait *table)
 static unsigned int
 ring_push(struct time_wait *table, const struct time_wait_entry record[])
 {
-	uint32_t slots = entry_slots(record);
+	uint32_t slots = time_wait_entry_slots(record);
 	uint32_t slot = table->tail;
 
 	memcpy(&table->ring[slot], record, slots * sizeof(*record));
 	table->tail = slot_after(table, slot, slots);
 	table->records++;
 	table->count++;
-	return index_add(table, entry_hash(record), slot);
+	return index_add(table, time_wait_entry_hash(record), slot);
 }
 
 /* Whether the record at the head has come to its end, or must be queued again. */
 static inline bool
 record_is_ripe(const struct time_wait *table, const struct time_wait_entry *entry, uint32_t now_ms)
 {
-	return (entry->flags & (FLAG_DEAD | FLAG_RESTARTED)) != 0 ||
+	return (entry->flags & (TIME_WAIT_FLAG_DEAD | TIME_WAIT_FLAG_RESTARTED)) != 0 ||
 	       entry_lapsed(table, entry, now_ms);
 }
 
@@ -366,7 +281,7 @@ ring_reap(struct time_wait *table, uint32_t now_ms)
 	struct time_wait_entry *entry = &table->ring[table->head];
 	struct time_wait_entry again[2];
 
-	if ((entry->flags & FLAG_DEAD) != 0) {
+	if ((entry->flags & TIME_WAIT_FLAG_DEAD) != 0) {
 		ring_pop(table);
 		return false;
 	}
@@ -376,8 +291,8 @@ ring_reap(struct time_wait *table, uint32_t now_ms)
 		return true;
 	}
 	/* The room it leaves, in the ring and in the index, is room enough to come again. */
-	memcpy(again, entry, entry_slots(entry) * sizeof(*entry));
-	again[0].flags &= (uint8_t)~FLAG_RESTARTED;
+	memcpy(again, entry, time_wait_entry_slots(entry) * sizeof(*entry));
+	again[0].flags &= (uint8_t)~TIME_WAIT_FLAG_RESTARTED;
 	entry_kill(table, entry);
 	ring_pop(table);
 	ring_push(table, again);
@@ -401,7 +316,7 @@ ring_make_room(struct time_wait *table, uint32_t slots, uint32_t now_ms)
 		struct time_wait_entry *entry = &table->ring[table->head];
 
 		if (looks >= LOOKS_MAX)
-			entry->flags &= (uint8_t)~FLAG_RESTARTED;
+			entry->flags &= (uint8_t)~TIME_WAIT_FLAG_RESTARTED;
 		if (record_is_ripe(table, entry, now_ms)) {
 			ring_reap(table, now_ms);
 		} else {
@@ -410,7 +325,7 @@ ring_make_room(struct time_wait *table, uint32_t slots, uint32_t now_ms)
 			evicted++;
 		}
 		/* The next insertion will do the same to the next one. */
-		rte_prefetch0(home_bucket(table, entry_hash(&table->ring[table->head])));
+		rte_prefetch0(home_bucket(table, time_wait_entry_hash(&table->ring[table->head])));
 	}
 	return evicted;
 }
@@ -432,20 +347,20 @@ time_wait_insert(struct time_wait *table, const struct flow_key *key, uint64_t h
 	if (unlikely(before != NULL))
 		entry_kill(table, before);
 	record[0] = (struct time_wait_entry){
-			.key_end = key_end(key),
+			.key_end = time_wait_entry_key_end(key),
 			.since_ms = now_ms,
 			.hash_low = (uint32_t)hash,
 			.hash_high = (uint16_t)(hash >> 32),
 	};
 	if (!flow_key_is_ipv4(key->address)) {
-		struct second_slot second = {.flags = FLAG_DEAD};
+		struct time_wait_second_slot second = {.flags = TIME_WAIT_FLAG_DEAD};
 
 		memcpy(second.key_start, key->address, sizeof(second.key_start));
 		memcpy(&record[1], &second, sizeof(second));
-		record[0].flags = FLAG_IPV6;
+		record[0].flags = TIME_WAIT_FLAG_IPV6;
 	}
 	time_wait_store(record, tcp);
-	evicted = ring_make_room(table, entry_slots(record), now_ms);
+	evicted = ring_make_room(table, time_wait_entry_slots(record), now_ms);
 	return evicted + ring_push(table, record);
 }
 
@@ -492,7 +407,7 @@ time_wait_lookup_bulk(const struct time_wait *table, const struct flow_key keys[
 	}
 
 	for (unsigned int i = 0; i < n; i++) {
-		bool unlucky = entries[i] != NULL && !entry_has_key(entries[i], &keys[i]);
+		bool unlucky = entries[i] != NULL && !time_wait_entry_has_key(entries[i], &keys[i]);
 
 		if (unlikely(unlucky || (unsure >> i & 1) != 0))
 			entries[i] = find(table, &keys[i], hashes[i]);
@@ -517,13 +432,13 @@ time_wait_load(const struct time_wait_entry *entry, struct tcp_conn *tcp)
 			.state = TCP_TIME_WAIT,
 			.scales = entry->scales,
 	};
-	if ((entry->flags & FLAG_TIMESTAMPS) != 0)
+	if ((entry->flags & TIME_WAIT_FLAG_TIMESTAMPS) != 0)
 		tcp->flags |= TCP_CONN_TIMESTAMPS;
-	if ((entry->scales & 0xf) == SHIFT_NONE)
+	if ((entry->scales & 0xf) == TIME_WAIT_SHIFT_NONE)
 		tcp->scales &= 0xf0;
 	else
 		tcp->flags |= TCP_CONN_WINDOW_SCALE;
-	return (entry->flags & FLAG_DEAD) == 0;
+	return (entry->flags & TIME_WAIT_FLAG_DEAD) == 0;
 }
 
 void
@@ -534,36 +449,36 @@ time_wait_store(struct time_wait_entry *entry, const struct tcp_conn *tcp)
 	entry->ts_recent = tcp->ts_recent;
 	entry->scales = tcp->scales;
 	if ((tcp->flags & TCP_CONN_WINDOW_SCALE) == 0)
-		entry->scales |= SHIFT_NONE;
-	entry->flags &= (uint8_t)~FLAG_TIMESTAMPS;
+		entry->scales |= TIME_WAIT_SHIFT_NONE;
+	entry->flags &= (uint8_t)~TIME_WAIT_FLAG_TIMESTAMPS;
 	if ((tcp->flags & TCP_CONN_TIMESTAMPS) != 0)
-		entry->flags |= FLAG_TIMESTAMPS;
+		entry->flags |= TIME_WAIT_FLAG_TIMESTAMPS;
 }
 
 uint8_t
 time_wait_challenged(const struct time_wait_entry *entry)
 {
-	return entry->flags & FLAGS_CHALLENGED;
+	return entry->flags & TIME_WAIT_FLAGS_CHALLENGED;
 }
 
 void
 time_wait_set_challenged(struct time_wait_entry *entry, uint8_t half_second)
 {
-	entry->flags &= (uint8_t)~FLAGS_CHALLENGED;
-	entry->flags |= half_second & FLAGS_CHALLENGED;
+	entry->flags &= (uint8_t)~TIME_WAIT_FLAGS_CHALLENGED;
+	entry->flags |= half_second & TIME_WAIT_FLAGS_CHALLENGED;
 }
 
 void
 time_wait_restart(struct time_wait_entry *entry, uint32_t now_ms)
 {
 	entry->since_ms = now_ms;
-	entry->flags |= FLAG_RESTARTED;
+	entry->flags |= TIME_WAIT_FLAG_RESTARTED;
 }
 
 void
 time_wait_remove(struct time_wait *table, struct time_wait_entry *entry)
 {
-	if ((entry->flags & FLAG_DEAD) == 0)
+	if ((entry->flags & TIME_WAIT_FLAG_DEAD) == 0)
 		entry_kill(table, entry);
 }
 
@@ -579,8 +494,8 @@ ring_prefetch_ripe(const struct time_wait *table, uint32_t now_ms, unsigned int 
 
 		if (!record_is_ripe(table, entry, now_ms))
 			break;
-		rte_prefetch0(home_bucket(table, entry_hash(entry)));
-		slot = slot_after(table, slot, entry_slots(entry));
+		rte_prefetch0(home_bucket(table, time_wait_entry_hash(entry)));
+		slot = slot_after(table, slot, time_wait_entry_slots(entry));
 	}
 	return n;
 }
@@ -614,7 +529,7 @@ time_wait_at(const struct time_wait *table, uint32_t slot, struct flow_key *key,
 		return false;
 	if (!time_wait_load(&table->ring[slot], tcp))
 		return false;
-	entry_get_key(&table->ring[slot], key);
+	time_wait_entry_get_key(&table->ring[slot], key);
 	return true;
 }
 
