@@ -344,8 +344,11 @@ time_wait_insert(struct time_wait *table, const struct flow_key *key, uint64_t h
 	struct time_wait_entry record[2];
 	unsigned int evicted;
 
-	if (unlikely(before != NULL))
-		entry_kill(table, before);
+	if (unlikely(before != NULL)) {
+		time_wait_store(before, tcp);
+		time_wait_restart(before, now_ms);
+		return 0;
+	}
 	record[0] = (struct time_wait_entry){
 			.key_end = time_wait_entry_key_end(key),
 			.since_ms = now_ms,

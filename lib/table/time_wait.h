@@ -84,7 +84,7 @@ void time_wait_prefetch(const struct time_wait *table, uint64_t hash);
  *   The connection; not needed any more.
  * @return
  *   How many entries lost their 2 MSL for it: 0 unless the table is full.  An older entry of the
- *   same key is replaced and does not count.
+ *   same key takes what the connection says and begins 2 MSL anew, which costs no room.
  */
 unsigned int time_wait_insert(struct time_wait *table, const struct flow_key *key, uint64_t hash,
 		const struct tcp_conn *tcp, uint32_t now_ms);

@@ -637,23 +637,26 @@ removed_entry_is_gone_and_says_so(void **state)
 }
 
 static void
-inserting_again_replaces(void **state)
+inserting_again_replaces_in_place(void **state)
 {
-	struct time_wait *table = table_new(10);
+	struct time_wait *table = table_new(3);
 	struct flow_key key = key_of(1);
 
 	(void)state;
 	insert(table, 1, 0);
-	insert_key(table, &key, 77, 100);
-	assert_int_equal(time_wait_count(table), 1);
-	check_tcp(lookup(table, 1, LIFETIME_MS + 99), 77);
-	assert_int_equal(time_wait_expire(table, LIFETIME_MS, 100), 0);
-	assert_int_equal(time_wait_expire(table, LIFETIME_MS + 100, 100), 1);
+	insert(table, 2, 0);
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_equal(insert_key(table, &key, 77, i), 0);
+	assert_int_equal(time_wait_count(table), 2);
+	check_tcp(lookup(table, 2, 99), 2);
+	check_tcp(lookup(table, 1, LIFETIME_MS + 98), 77);
+	assert_int_equal(time_wait_expire(table, LIFETIME_MS, 100), 1);
+	assert_int_equal(time_wait_expire(table, LIFETIME_MS + 99, 100), 1);
 	/* Nor does one that lapsed, and was not reclaimed, come back with a longer lifetime. */
 	insert(table, 1, 200000);
-	insert_key(table, &key, 77, 300000);
+	insert_key(table, &key, 78, 300000);
 	time_wait_set_lifetime(table, 240000);
-	check_tcp(lookup(table, 1, 300000), 77);
+	check_tcp(lookup(table, 1, 300000), 78);
 	assert_int_equal(time_wait_count(table), 1);
 	free(table);
 }
@@ -982,7 +985,7 @@ main(void)
 			cmocka_unit_test(expiry_keeps_to_its_budget_and_goes_on),
 			cmocka_unit_test(clock_may_wrap),
 			cmocka_unit_test(removed_entry_is_gone_and_says_so),
-			cmocka_unit_test(inserting_again_replaces),
+			cmocka_unit_test(inserting_again_replaces_in_place),
 			cmocka_unit_test(when_full_the_next_to_lapse_gives_way),
 			cmocka_unit_test(room_of_lapsed_and_removed_entries_is_taken_first),
 			cmocka_unit_test(restarted_entry_is_not_the_next_to_lapse),
