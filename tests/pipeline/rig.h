@@ -35,12 +35,19 @@ struct rig_frame {
 	struct tcp_segment segment; /**< When frame.kind is FRAME_TCP. */
 };
 
+/** A frame that came out of the engine, as it is. */
+struct rig_bytes {
+	uint8_t data[RIG_FRAME_MAX];
+	unsigned int length;
+};
+
 struct rig {
 	struct settings *settings;
 	struct engine engine;
 	struct rte_ring *to_engine;
 	struct rte_ring *from_engine;
 	uint16_t port_id;
+	bool open; /**< Between rig_init() and rig_close(). */
 };
 
 /** Start DPDK without hugepages, devices or privileges; once per program. */
@@ -60,6 +67,9 @@ void rig_init(struct rig *rig, const char *yaml, unsigned int workers);
 /** Check that nothing was lost and take the engine apart. */
 void rig_free(struct rig *rig);
 
+/** Take the engine apart, whatever state it is in. */
+void rig_close(struct rig *rig);
+
 /** Give the engine a frame; it is looked at in the next turn. */
 void rig_put(struct rig *rig, const uint8_t *bytes, unsigned int length);
 
@@ -72,6 +82,9 @@ void rig_wait_ms(struct rig *rig, unsigned int ms);
 /** The next frame out of the engine. @return false when there is none. */
 bool rig_take(struct rig *rig, struct rig_frame *frame);
 
+/** The next frame out of the engine, not looked at. @return false when there is none. */
+bool rig_take_bytes(struct rig *rig, struct rig_bytes *bytes);
+
 /** The way from a client's port to an engine's port, for build_tcp(). */
 void rig_path(const struct rig *rig, struct build_path *path, unsigned int family,
 		uint16_t client_port, uint16_t engine_port);
@@ -83,7 +96,15 @@ void rig_put_tcp(struct rig *rig, const struct build_path *path, const struct bu
 /** A counter summed over workers. */
 uint64_t rig_counter(const struct rig *rig, enum counter counter);
 
-/** rx = replies + forwards + sum(drops), exactly. */
+/**
+ * Whether rx = replies + forwards + sum(drops) and tx = what was to be sent, exactly.
+ *
+ * @param reason
+ *   Room for @p size bytes: filled with what is wrong.
+ */
+bool rig_conserves(const struct rig *rig, char *reason, size_t size);
+
+/** The same, asserted. */
 void rig_check_conservation(const struct rig *rig);
 
 /** Connections in all tables. */

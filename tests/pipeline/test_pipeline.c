@@ -26,6 +26,9 @@ static const struct tcp_options linux_syn = {
 		.tsval = 1000,
 };
 
+/* One at a time; close_rig() takes it apart should a test fail. */
+static struct rig rig;
+
 /* A client's side of one connection, as plain as can be. */
 struct client {
 	struct rig *rig;
@@ -87,7 +90,6 @@ static void
 http_request_is_answered_over(unsigned int family)
 {
 	static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-	struct rig rig;
 	struct client client;
 	struct rig_frame frame;
 
@@ -131,7 +133,6 @@ syn_ack_is_sent_again_and_then_given_up(void **state)
 {
 	/* RFC 6298: after 1 s, then doubling; five times, as synack_retries says. */
 	static const unsigned int at_ms[] = {1000, 3000, 7000, 15000, 31000};
-	struct rig rig;
 	struct client client = {.rig = &rig, .next = {.seq = 7, .window = 1000}};
 	struct rig_frame frame;
 	unsigned int now_ms = 0, sent = 0;
@@ -161,13 +162,13 @@ syn_ack_is_sent_again_and_then_given_up(void **state)
 static void
 echo_says_what_it_hears(void **state)
 {
-	struct rig rig;
 	struct client client;
 	struct rig_frame frame;
 
 	(void)state;
 	rig_init(&rig, NULL, 1);
 	client_open(&client, &rig, 4, CLIENT_PORT, 7);
+	client_hear_nothing(&client);
 	for (int i = 0; i < 100; i++) {
 		char text[32];
 		const unsigned int length =
@@ -192,7 +193,6 @@ echo_says_what_it_hears(void **state)
 static void
 banner_speaks_first(void **state)
 {
-	struct rig rig;
 	struct client client;
 	struct rig_frame frame;
 
@@ -207,7 +207,6 @@ banner_speaks_first(void **state)
 static void
 lost_reply_is_sent_again(void **state)
 {
-	struct rig rig;
 	struct client client;
 	struct rig_frame first, second;
 
@@ -228,7 +227,6 @@ lost_reply_is_sent_again(void **state)
 static void
 two_segments_of_one_flow_share_a_burst(void **state)
 {
-	struct rig rig;
 	struct client client = {.rig = &rig, .next = {.seq = 100, .window = 1000}};
 	struct rig_frame frame;
 
@@ -257,7 +255,6 @@ two_segments_of_one_flow_share_a_burst(void **state)
 static void
 closed_port_answers_with_a_reset(void **state)
 {
-	struct rig rig;
 	struct client client = {.rig = &rig, .next = {.seq = 100, .window = 1000}};
 	struct rig_frame frame;
 
@@ -284,8 +281,7 @@ any_number_of_workers_shares_one_queue_by_flow(void **state)
 {
 	(void)state;
 	for (unsigned int workers = 2; workers <= 3; workers++) {
-		struct rig rig;
-
+	
 		rig_init(&rig, NULL, workers);
 		for (uint16_t i = 0; i < 300; i++) {
 			struct client client;
@@ -313,7 +309,6 @@ full_service_refuses_exactly_above_its_limit(void **state)
 			"  - {name: lan, device: \"vdev:net_ring_rig\", addresses: 10.9.0.2/24}\n"
 			"services:\n"
 			"  - {name: few, listen: \"10.9.0.2:80\", max_connections: 10}\n";
-	struct rig rig;
 	struct client client;
 
 	(void)state;
@@ -333,7 +328,6 @@ static void
 frames_of_any_content_are_all_accounted_for(void **state)
 {
 	static const uint64_t seed = 20261120;
-	struct rig rig;
 	struct rig_frame answer;
 	uint64_t random = seed;
 
@@ -370,21 +364,32 @@ frames_of_any_content_are_all_accounted_for(void **state)
 	rig_free(&rig);
 }
 
+static int
+close_rig(void **state)
+{
+	(void)state;
+	if (rig.open)
+		rig_close(&rig);
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, close_rig)
+
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-			cmocka_unit_test(http_request_is_answered_over_ipv4),
-			cmocka_unit_test(http_request_is_answered_over_ipv6),
-			cmocka_unit_test(syn_ack_is_sent_again_and_then_given_up),
-			cmocka_unit_test(echo_says_what_it_hears),
-			cmocka_unit_test(banner_speaks_first),
-			cmocka_unit_test(lost_reply_is_sent_again),
-			cmocka_unit_test(two_segments_of_one_flow_share_a_burst),
-			cmocka_unit_test(closed_port_answers_with_a_reset),
-			cmocka_unit_test(any_number_of_workers_shares_one_queue_by_flow),
-			cmocka_unit_test(full_service_refuses_exactly_above_its_limit),
-			cmocka_unit_test(frames_of_any_content_are_all_accounted_for),
+			TEST(http_request_is_answered_over_ipv4),
+			TEST(http_request_is_answered_over_ipv6),
+			TEST(syn_ack_is_sent_again_and_then_given_up),
+			TEST(echo_says_what_it_hears),
+			TEST(banner_speaks_first),
+			TEST(lost_reply_is_sent_again),
+			TEST(two_segments_of_one_flow_share_a_burst),
+			TEST(closed_port_answers_with_a_reset),
+			TEST(any_number_of_workers_shares_one_queue_by_flow),
+			TEST(full_service_refuses_exactly_above_its_limit),
+			TEST(frames_of_any_content_are_all_accounted_for),
 	};
 
 	(void)argc;
