@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <rte_common.h>
+
 #include "engine/burst_env.h"
 #include "engine/worker.h"
 
@@ -13,10 +15,16 @@ static uint32_t
 burst_env_window(
 		const struct worker *worker, const struct service *service, const struct conn *conn)
 {
+	uint32_t window;
+
 	if (conn == NULL || conn->tcp.state < TCP_ESTABLISHED)
 		return BURST_ENV_FIRST_WINDOW;
-	return respond_window(service->respond, &conn_table_tail(worker->table, conn)->respond,
+	window = respond_window(service->respond, &conn_table_tail(worker->table, conn)->respond,
 			worker->echo_buffers);
+	/* What cannot be said cannot have been offered (RFC 9293 3.1, RFC 7323 2.3). */
+	if ((conn->tcp.flags & TCP_CONN_WINDOW_SCALE) == 0)
+		return RTE_MIN(window, (uint32_t)UINT16_MAX);
+	return window;
 }
 
 void
