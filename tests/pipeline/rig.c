@@ -252,8 +252,7 @@ rig_conserves(const struct rig *rig, char *reason, size_t size)
 				(unsigned long long)gone);
 	else if (sum.value[COUNTER_tx] + sum.value[COUNTER_tx_full] != due)
 		snprintf(reason, size, "%llu packets were to be sent and %llu were",
-				(unsigned long long)due,
-				(unsigned long long)sum.value[COUNTER_tx]);
+				(unsigned long long)due, (unsigned long long)sum.value[COUNTER_tx]);
 	else if (rte_mempool_in_use_count(rig->engine.pool) != rte_ring_count(rig->from_engine))
 		snprintf(reason, size, "%u packet buffers are lost",
 				rte_mempool_in_use_count(rig->engine.pool));

@@ -281,7 +281,7 @@ any_number_of_workers_shares_one_queue_by_flow(void **state)
 {
 	(void)state;
 	for (unsigned int workers = 2; workers <= 3; workers++) {
-	
+
 		rig_init(&rig, NULL, workers);
 		for (uint16_t i = 0; i < 300; i++) {
 			struct client client;

@@ -33,8 +33,8 @@ struct packet_number {
 enum packet_base {
 	PACKET_RELATIVE, /**< To the sender's initial sequence number. */
 	PACKET_ABSOLUTE, /**< `@N`: as on the wire. */
-	PACKET_NEW,      /**< `new`: a new initial sequence number, later ones are relative to it. */
-	PACKET_ABOVE,    /**< `above`: the same, and above all the numbers before it. */
+	PACKET_NEW,   /**< `new`: a new initial sequence number, later ones are relative to it. */
+	PACKET_ABOVE, /**< `above`: the same, and above all the numbers before it. */
 };
 
 enum packet_option_kind {

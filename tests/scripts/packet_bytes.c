@@ -122,8 +122,9 @@ encode_tcp(const struct packet *packet, const struct packet_path *path,
 	put16(tcp + 2, path->to_port);
 	put32(tcp + 4, packet->seq.value + (packet->base == PACKET_ABSOLUTE ? 0 : own->seq));
 	if (packet->has_ack)
-		put32(tcp + 8, packet->ack.value +
-						(packet->ack_base == PACKET_ABSOLUTE ? 0 : peer->seq));
+		put32(tcp + 8, packet->ack.value + (packet->ack_base == PACKET_ABSOLUTE
+										   ? 0
+										   : peer->seq));
 	put16(tcp + 12, packet->flags);
 	tcp[12] |= (uint8_t)((packet->data_offset != 0 ? packet->data_offset : header / 4) << 4);
 	put16(tcp + 14, packet->window.value);
@@ -215,8 +216,7 @@ decode_options(struct packet *packet, const uint8_t *from, unsigned int left)
 		if (packet->option[packet->option_count].kind != PACKET_NOP)
 			packet->option_count++;
 		else
-			memset(&packet->option[packet->option_count], 0,
-					sizeof(packet->option[0]));
+			memset(&packet->option[packet->option_count], 0, sizeof(packet->option[0]));
 		from += length;
 		left -= length;
 	}
@@ -313,8 +313,7 @@ number_matches(const struct packet_number *expected, const struct packet_number 
 static bool
 option_matches(const struct packet_option *expected, const struct packet_option *got)
 {
-	return expected->kind == got->kind &&
-	       number_matches(&expected->value[0], &got->value[0]) &&
+	return expected->kind == got->kind && number_matches(&expected->value[0], &got->value[0]) &&
 	       number_matches(&expected->value[1], &got->value[1]) &&
 	       expected->raw_length == got->raw_length &&
 	       memcmp(expected->raw, got->raw, got->raw_length) == 0;

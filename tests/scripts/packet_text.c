@@ -296,7 +296,8 @@ struct writer {
 	size_t left;
 };
 
-static void __attribute__((format(printf, 2, 3))) put(struct writer *writer, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+put(struct writer *writer, const char *format, ...)
 {
 	va_list arguments;
 	int length;

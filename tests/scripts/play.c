@@ -67,9 +67,9 @@ fail(struct player *player, const char *format, ...)
 	size_t length = 0;
 
 	if (player->step != NULL)
-		length = (size_t)snprintf(player->failure, player->size,
-				"%s:%u: (IPv%u) %s\n    ", player->path, player->step->line,
-				player->family, player->step->text);
+		length = (size_t)snprintf(player->failure, player->size, "%s:%u: (IPv%u) %s\n    ",
+				player->path, player->step->line, player->family,
+				player->step->text);
 	if (length >= player->size)
 		return false;
 	va_start(arguments, format);
@@ -122,7 +122,8 @@ print_yaml(const struct script *script, char *yaml, size_t size)
 			"     addresses: [" RIG_ENGINE_IP4 "/24, \"" RIG_ENGINE_IP6 "/64\"]%s}\n"
 			"services:\n"
 			"  - {name: service, %s,\n"
-			"     listen: [\"" RIG_ENGINE_IP4 ":%u\", \"[" RIG_ENGINE_IP6 "]:%u\"]%s}\n",
+			"     listen: [\"" RIG_ENGINE_IP4 ":%u\", \"[" RIG_ENGINE_IP6
+			"]:%u\"]%s}\n",
 			engine, tcp[0] != '\0' ? "tcp:" : "", tcp, port,
 			services[service_index(script)].yaml, SERVICE_PORT, SERVICE_PORT, service);
 }
@@ -320,8 +321,8 @@ put(struct player *player, const struct script_step *step, bool another_joins)
 	if (!step->joined && !pass(player, step->after_ms))
 		return false;
 	path_of(player, player->now, true, &path);
-	length = packet_encode(&step->packet, &path, &player->now->client, &player->now->engine,
-			frame);
+	length = packet_encode(
+			&step->packet, &path, &player->now->client, &player->now->engine, frame);
 	rig_put(&player->rig, frame, length);
 	if (!another_joins)
 		rig_turn(&player->rig);
