@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+/**
+ * @file
+ * Puts an engine together from settings, two rings and a clock that stands still.
+ *
+ * Everything it checks is an assertion of cmocka.  It does not know what the engine should answer.
+ */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+/**
+ * @file
+ * One step of a script after the other, on an engine that moves only when it is told to.
+ *
+ * A flow per client port keeps what relative numbers are relative to.  Nothing here knows TCP's
+ * rules: what is right is in the scripts.
+ */
+
 #include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>

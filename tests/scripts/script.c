@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+/**
+ * @file
+ * A line at a time; what is wrong is said with the line's number, and nothing is guessed.
+ */
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
