@@ -277,6 +277,38 @@ rig_check_conservation(const struct rig *rig)
 		fail_msg("%s", reason);
 }
 
+static enum tcp_state
+rig_state_in(const struct worker *worker, rte_be16_t port)
+{
+	struct flow_key key;
+	struct tcp_conn tcp;
+
+	for (uint32_t slot = 0; slot < conn_table_capacity(worker->table); slot++) {
+		const struct conn *conn = conn_table_at(worker->table, slot);
+
+		if (conn != NULL && conn->key.port == port)
+			return (enum tcp_state)conn->tcp.state;
+	}
+	for (uint32_t slot = 0; slot < time_wait_capacity(worker->time_wait); slot++) {
+		if (time_wait_at(worker->time_wait, slot, &key, &tcp) && key.port == port)
+			return TCP_TIME_WAIT;
+	}
+	return TCP_CLOSED;
+}
+
+enum tcp_state
+rig_state(const struct rig *rig, uint16_t client_port)
+{
+	for (unsigned int w = 0; w < rig->engine.worker_count; w++) {
+		const enum tcp_state state =
+				rig_state_in(rig->engine.worker[w], rte_cpu_to_be_16(client_port));
+
+		if (state != TCP_CLOSED)
+			return state;
+	}
+	return TCP_CLOSED;
+}
+
 unsigned int
 rig_connections(const struct rig *rig)
 {

@@ -107,7 +107,10 @@ bool rig_conserves(const struct rig *rig, char *reason, size_t size);
 /** The same, asserted. */
 void rig_check_conservation(const struct rig *rig);
 
-/** Connections in all tables. */
+/** The state of a client's connection, TIME_WAIT included; TCP_CLOSED when there is none. */
+enum tcp_state rig_state(const struct rig *rig, uint16_t client_port);
+
+/** Connections in all tables, without those in TIME_WAIT. */
 unsigned int rig_connections(const struct rig *rig);
 
 #endif /* RIG_H */

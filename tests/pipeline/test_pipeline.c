@@ -65,14 +65,14 @@ client_hear_nothing(struct client *client)
 }
 
 static void
-client_open(struct client *client, struct rig *rig, unsigned int family, uint16_t client_port,
+client_open(struct client *client, struct rig *with, unsigned int family, uint16_t client_port,
 		uint16_t engine_port)
 {
 	struct rig_frame frame;
 
 	memset(client, 0, sizeof(*client));
-	client->rig = rig;
-	rig_path(rig, &client->path, family, client_port, engine_port);
+	client->rig = with;
+	rig_path(with, &client->path, family, client_port, engine_port);
 	client->next.seq = 0xfffffff0; /* wraps early */
 	client->next.window = 65535;
 	client->next.options = linux_syn;

@@ -337,27 +337,10 @@ put(struct player *player, const struct script_step *step, bool another_joins)
 	return true;
 }
 
-static const struct conn *
-find_conn(const struct player *player)
-{
-	for (unsigned int w = 0; w < player->rig.engine.worker_count; w++) {
-		const struct conn_table *table = player->rig.engine.worker[w]->table;
-
-		for (uint32_t slot = 0; slot < conn_table_capacity(table); slot++) {
-			const struct conn *conn = conn_table_at(table, slot);
-
-			if (conn != NULL && conn->key.port == htons(player->now->port))
-				return conn;
-		}
-	}
-	return NULL;
-}
-
 static bool
 check_state(struct player *player, const struct script_step *step)
 {
-	const struct conn *conn = find_conn(player);
-	const char *name = tcp_rules_state_name(conn != NULL ? conn->tcp.state : TCP_CLOSED);
+	const char *name = tcp_rules_state_name(rig_state(&player->rig, player->now->port));
 
 	return strcmp(name, step->name) == 0 || fail(player, "it is %s", name);
 }
