@@ -33,11 +33,6 @@
 #define LIMIT     3 /* Every setting that counts retries. */
 
 #define ENDED     (TCP_OUTCOME_CLOSED | TCP_OUTCOME_RESET | TCP_OUTCOME_TIMED_OUT)
-/* After these the engine asks tcp_output_timer(). */
-#define OUTPUT_SETS_TIMER                                                                   \
-	(TCP_OUTCOME_OPENED | TCP_OUTCOME_DATA | TCP_OUTCOME_PEER_FIN | TCP_OUTCOME_ACKED | \
-			TCP_OUTCOME_OUTPUT)
-
 static uint64_t *fired;
 static uint64_t cases;
 
@@ -117,6 +112,11 @@ require_numbers(const struct happening *h)
 					after->state == TCP_SYN_RCVD,
 			"the MSS never grows");
 	require(h, after->timer_tick == before->timer_tick, "the timer wheel's note is untouched");
+	if (after->state == TCP_FIN_WAIT_2 || after->state == TCP_TIME_WAIT)
+		require(h, after->snd_una == after->snd_nxt, "our FIN was acknowledged");
+	if (after->state == TCP_FIN_WAIT_1 || after->state == TCP_CLOSING ||
+			after->state == TCP_LAST_ACK)
+		require(h, after->snd_una != after->snd_nxt, "our FIN is in flight");
 	require(h, data == (action->take > 0), "data is told exactly when there is some");
 	if (data)
 		require(h,
@@ -133,6 +133,23 @@ require_numbers(const struct happening *h)
 		require(h, before->snd_una != after->snd_una, "acked means that SND.UNA moved");
 }
 
+#define TO(state) (1u << TCP_##state)
+
+/* RFC 9293 figure 5, with what 3.10 lets pass by more than one arrow at once. */
+static const unsigned int arrows[TCP_STATES] = {
+		[TCP_CLOSED] = TO(SYN_SENT),
+		[TCP_LISTEN] = TO(SYN_RCVD) | TO(SYN_SENT) | TO(CLOSED),
+		[TCP_SYN_SENT] = TO(SYN_RCVD) | TO(ESTABLISHED) | TO(CLOSED),
+		[TCP_SYN_RCVD] = TO(ESTABLISHED) | TO(CLOSE_WAIT) | TO(CLOSED),
+		[TCP_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(CLOSED),
+		[TCP_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING) | TO(TIME_WAIT) | TO(CLOSED),
+		[TCP_FIN_WAIT_2] = TO(TIME_WAIT) | TO(CLOSED),
+		[TCP_CLOSE_WAIT] = TO(LAST_ACK) | TO(CLOSED),
+		[TCP_CLOSING] = TO(TIME_WAIT) | TO(CLOSED),
+		[TCP_LAST_ACK] = TO(CLOSED),
+		[TCP_TIME_WAIT] = TO(SYN_RCVD) | TO(CLOSED),
+};
+
 static void
 require_states(const struct happening *h)
 {
@@ -140,6 +157,8 @@ require_states(const struct happening *h)
 	const bool ends = before != TCP_CLOSED && after == TCP_CLOSED;
 	const bool opens = before < TCP_ESTABLISHED && after >= TCP_ESTABLISHED;
 
+	require(h, before == after || (arrows[before] & 1u << after) != 0,
+			"states change along the arrows of figure 5");
 	require(h, ends == ((h->action.outcome & ENDED) != 0), "the end is told, and only the end");
 	require(h, ends == (h->action.timer == TCP_TIMER_STOP), "the timer stops only at the end");
 	require(h, opens == ((h->action.outcome & TCP_OUTCOME_OPENED) != 0), "opening is told");
@@ -148,14 +167,65 @@ require_states(const struct happening *h)
 				(h->segment->flags & TCP_ACK) != 0 &&
 						h->segment->ack == h->before.snd_una + 1,
 				"nobody opens without acknowledging our SYN");
-	if (before == after || after == TCP_CLOSED)
+}
+
+/* How long @p state waits, when it was just entered. */
+static uint32_t
+first_delay_ms(const struct tcp_conn *conn, const struct tcp_config *config)
+{
+	switch (conn->state) {
+	case TCP_ESTABLISHED:
+	case TCP_CLOSE_WAIT:
+		return conn->snd_una == conn->snd_nxt && (conn->flags & TCP_CONN_PERSIST) == 0
+				       ? config->idle_timeout_ms
+				       : tcp_step_rto_ms(conn, config);
+	case TCP_FIN_WAIT_2:
+		return config->fin_timeout_ms;
+	case TCP_TIME_WAIT:
+		return config->time_wait_ms;
+	default:
+		return tcp_step_rto_ms(conn, config);
+	}
+}
+
+static void
+require_timers(const struct happening *h)
+{
+	const struct tcp_conn *before = &h->before, *after = &h->after;
+	const bool taken = h->action.drop == TCP_REFUSAL_NONE &&
+			   h->action.send != TCP_SEND_CHALLENGE_ACK;
+	const bool heard = taken && (h->event == TCP_EVENT_ACK || h->event == TCP_EVENT_FIN);
+	const bool idle = (after->state == TCP_ESTABLISHED || after->state == TCP_CLOSE_WAIT) &&
+			  after->snd_una == after->snd_nxt;
+
+	if (after->state == TCP_CLOSED)
 		return;
-	require(h, h->action.timer == TCP_TIMER_SET || (h->action.outcome & OUTPUT_SETS_TIMER) != 0,
-			"a new state has a timer");
-	if (after == TCP_TIME_WAIT)
-		require(h, h->action.timer == TCP_TIMER_SET, "TIME_WAIT sets its own timer");
 	if (h->action.timer == TCP_TIMER_SET)
-		require(h, h->action.delay_ms > 0, "a timer that is set runs for a while");
+		require(h, h->action.delay_ms == first_delay_ms(after, h->env->config),
+				"the timer is the state's");
+	else
+		require(h,
+				after->state == before->state ||
+						(after->snd_una == before->snd_una &&
+								before->snd_una != before->snd_nxt),
+				"a new state sets the timer, unless what it waits for stays");
+	if (heard && idle)
+		require(h, h->action.timer == TCP_TIMER_SET, "who is heard of is not idle");
+}
+
+/* What an acceptable segment acknowledges is acknowledged, whatever else is in it. */
+static void
+require_acks(const struct happening *h)
+{
+	const struct tcp_conn *before = &h->before;
+	const uint8_t drop = h->action.drop;
+	const bool taken = (h->event == TCP_EVENT_ACK || h->event == TCP_EVENT_FIN) &&
+			   before->state >= TCP_SYN_RCVD && h->after.state != TCP_CLOSED &&
+			   h->action.send != TCP_SEND_CHALLENGE_ACK &&
+			   (drop == TCP_REFUSAL_NONE || drop == TCP_REFUSAL_OUT_OF_ORDER);
+
+	if (taken && h->segment->ack - before->snd_una <= before->snd_nxt - before->snd_una)
+		require(h, h->after.snd_una == h->segment->ack, "what is acknowledged is so");
 }
 
 static void
@@ -177,12 +247,16 @@ require_replies(const struct happening *h)
 										h->env->rcv_wnd),
 				"only a reset in the window is challenged");
 	}
-	if (drop != TCP_REFUSAL_NONE && !takes_header)
-		require(h, memcmp(&h->before, &h->after, sizeof(h->before)) == 0,
-				"what is refused changes nothing");
+	if ((drop != TCP_REFUSAL_NONE && !takes_header) || send == TCP_SEND_CHALLENGE_ACK ||
+			send == TCP_SEND_RST || send == TCP_SEND_RST_ACK)
+		require(h,
+				h->action.timer == TCP_TIMER_KEEP && h->action.outcome == 0 &&
+						memcmp(&h->before, &h->after, sizeof(h->before)) ==
+								0,
+				"what is refused, challenged or reset changes nothing");
 	if (send == TCP_SEND_RST || send == TCP_SEND_RST_ACK)
 		require(h, h->before.state <= TCP_SYN_RCVD && h->after.state == h->before.state,
-				"a reset is answered to strangers only, and changes nothing");
+				"only strangers are answered by a reset");
 }
 
 static void
@@ -200,6 +274,8 @@ happen(const struct tcp_conn *conn, enum tcp_event event, const struct tcp_segme
 	cases++;
 	require_numbers(&happening);
 	require_states(&happening);
+	require_timers(&happening);
+	require_acks(&happening);
 	require_replies(&happening);
 }
 

@@ -326,6 +326,7 @@ both_close_at_once(void **state)
 	GIVEN(ESTABLISHED);
 	HAPPENS(CLOSE);				OUT(FIN, FIN_WAIT_1);
 	IN(FIN, .seq = RCV, .ack = SND);	OUT(ACK, CLOSING);	TOLD(PEER_FIN);
+	TIMER_KEPT();
 	IN(ACK, .seq = RCV + 1, .ack = SND + 1); OUT(NOTHING, TIME_WAIT); TOLD(ACKED);
 	TIMER_SET(120000);
 }
@@ -349,7 +350,7 @@ half_closed_peer_goes_on_sending(void **state)
 	GIVEN(FIN_WAIT_1);
 	IN(ACK, .seq = RCV, .ack = SND, .payload_length = 5); OUT(ACK, FIN_WAIT_1); TOLD(DATA);
 	IN(ACK, .seq = RCV + 5, .ack = SND + 1, .payload_length = 5);
-	OUT(ACK, FIN_WAIT_2);	TOLD(ACKED | DATA);
+	OUT(ACK, FIN_WAIT_2);	TOLD(ACKED | DATA);	TIMER_SET(60000);
 	IN(ACK, .seq = RCV + 10, .ack = SND + 1, .payload_length = 5);
 	OUT(ACK, FIN_WAIT_2);	TOLD(DATA);	TIMER_SET(60000);
 	IN(ACK, .seq = RCV + 20, .ack = SND + 1, .payload_length = 5);
@@ -447,7 +448,8 @@ text_and_fin_behind_the_fin_move_nothing(void **state)
 		TOLD(NOTHING);
 	}
 	GIVEN(CLOSING);
-	IN(FIN, .seq = RCV + 1, .ack = SND + 1);	OUT(ACK, TIME_WAIT);
+	IN(FIN, .seq = RCV + 1, .ack = SND + 1);	OUT(ACK, TIME_WAIT);	TOLD(ACKED);
+	TIMER_SET(120000);
 	GIVEN(LAST_ACK);
 	IN(FIN, .seq = RCV + 1, .ack = SND + 1);	OUT(NOTHING, CLOSED);
 }

@@ -342,6 +342,7 @@ text_is_sent_again_with_back_off_until_retries2(void **state)
 		for (uint32_t retry = 1; retry <= config.retries2; retry++) {
 			HAPPENS(TIMEOUT);	TOLD(OUTPUT);
 			assert_int_equal(action.send, TCP_SEND_NOTHING);
+			assert_int_equal(conn.state, states[i]);
 			TIMER_SET(RTE_MIN(1000u << retry, config.rto_max_ms));
 			assert_true((conn.flags & TCP_CONN_RETRANSMIT) != 0);
 			assert_true((conn.flags & TCP_CONN_TIMER_DUE) != 0);
@@ -520,6 +521,52 @@ text_is_not_measured_without_timestamps(void **state)
 	assert_int_equal(conn.flags & TCP_CONN_RTT_MEASURED, 0);
 }
 
+static void
+icmp(enum tcp_event event, uint32_t seq, uint16_t mss)
+{
+	const struct tcp_segment quoted = {.seq = seq, .mss = mss};
+
+	action = tcp_step(&conn, event, &quoted, &env);
+}
+
+static void
+smaller_path_lowers_the_mss_and_sends_again(void **state)
+{
+	(void)state;
+	GIVEN(ESTABLISHED);
+	given_in_flight(3000);
+	icmp(TCP_EVENT_TOO_BIG, SND - 1, 1000);		OUT(NOTHING, ESTABLISHED); REFUSED(ICMP);
+	icmp(TCP_EVENT_TOO_BIG, SND + 3000, 1000);	OUT(NOTHING, ESTABLISHED); REFUSED(ICMP);
+	assert_int_equal(conn.mss, 1460);
+	icmp(TCP_EVENT_TOO_BIG, SND, 1460);
+	assert_int_equal(conn.flags & TCP_CONN_RETRANSMIT, 0);
+	icmp(TCP_EVENT_TOO_BIG, SND + 2999, 1000);	OUT(NOTHING, ESTABLISHED); TOLD(OUTPUT);
+	assert_int_equal(conn.mss, 1000);
+	assert_true((conn.flags & TCP_CONN_RETRANSMIT) != 0);
+	icmp(TCP_EVENT_TOO_BIG, SND, 0);
+	assert_int_equal(conn.mss, 48);
+	given_timestamps(1);
+	icmp(TCP_EVENT_TOO_BIG, SND, 0);
+	assert_int_equal(conn.mss, 36);
+	icmp(TCP_EVENT_TOO_BIG, SND, 40);
+	assert_int_equal(conn.mss, 36);
+}
+
+static void
+hard_error_ends_an_active_open_and_nothing_else(void **state)
+{
+	(void)state;
+	for (unsigned int s = TCP_SYN_RCVD; s < TCP_STATES; s++) {
+		given((enum tcp_state)s);
+		icmp(TCP_EVENT_UNREACHABLE, conn.snd_una, 0);
+		assert_int_equal(conn.state, s);
+		TOLD(NOTHING);
+	}
+	GIVEN(SYN_SENT);
+	icmp(TCP_EVENT_UNREACHABLE, iss + 1, 0);	OUT(NOTHING, SYN_SENT);	REFUSED(ICMP);
+	icmp(TCP_EVENT_UNREACHABLE, iss, 0);		OUT(NOTHING, CLOSED);	TOLD(RESET);
+}
+
 /* clang-format on */
 
 int
@@ -559,6 +606,8 @@ main(void)
 			cmocka_unit_test(rto_stays_between_its_limits),
 			cmocka_unit_test(handshake_is_measured_without_timestamps_if_sent_once),
 			cmocka_unit_test(text_is_not_measured_without_timestamps),
+			cmocka_unit_test(smaller_path_lowers_the_mss_and_sends_again),
+			cmocka_unit_test(hard_error_ends_an_active_open_and_nothing_else),
 	};
 
 	return run_across_the_circle(tests, RTE_DIM(tests));
