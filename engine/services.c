@@ -85,6 +85,7 @@ services_prepare(struct service *service, const struct settings *settings,
 			.banner = wanted->banner,
 			.body_length = wanted->body_size,
 			.content_type = wanted->content_type,
+			.websocket = wanted->websocket,
 	};
 	uint8_t *body = NULL;
 
@@ -99,7 +100,7 @@ services_prepare(struct service *service, const struct settings *settings,
 	service->respond = respond_create(&options);
 	free(body);
 	if (service->respond == NULL) {
-		log_error(wanted->name, "out of memory preparing the replies");
+		log_error(wanted->name, "cannot prepare the replies: %s", strerror(errno));
 		return -1;
 	}
 	service->credit = wanted->max_connections == 0 ? INT64_MAX : wanted->max_connections;

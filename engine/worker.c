@@ -141,12 +141,15 @@ worker_drop(struct worker *worker, struct rte_mbuf *packet, enum counter reason)
 	rte_pktmbuf_free(packet);
 }
 
-/* Echo rings are only needed where something echoes. */
+/* Echo rings are only needed where something echoes; WebSockets do. */
 static uint32_t
 worker_echo_rings(const struct settings *settings)
 {
 	for (unsigned int i = 0; i < settings->service_count; i++) {
-		if (settings->service[i].reply == RESPOND_ECHO)
+		const struct settings_service *service = &settings->service[i];
+
+		if (service->reply == RESPOND_ECHO ||
+				(service->reply == RESPOND_HTTP && service->websocket))
 			return settings->engine.echo_buffers;
 	}
 	return 1;

@@ -2,7 +2,8 @@
 
 /**
  * @file
- * A pool of byte rings in one piece of memory: a head, what is known of each ring, the bytes.
+ * A pool of byte rings in one piece of memory: a head, what is known of each ring, their users'
+ * areas, the bytes.
  *
  * A ring is described apart from its bytes, so that taking and giving one touches sixteen bytes.
  * Free rings are a list through their descriptions, last given first, because that one is still
@@ -27,8 +28,14 @@ struct echo_ring {
 	uint32_t next;   /**< While free: the next free ring. */
 };
 
+/* A line of its own for each, so that an echo that needs none touches none. */
+struct echo_area {
+	uint8_t bytes[ECHO_BUFFER_AREA_BYTES];
+} __rte_cache_aligned;
+
 struct echo_buffers {
 	uint8_t *bytes;
+	struct echo_area *area; /**< [0] is that of ring number 1, as below. */
 	uint32_t rings;
 	uint32_t fresh;          /**< Rings above this number were never taken. */
 	uint32_t free;           /**< First of the rings given back. */
@@ -45,7 +52,7 @@ head_bytes(uint32_t rings)
 size_t
 echo_buffers_footprint(uint32_t rings)
 {
-	return head_bytes(rings) + (size_t)rings * ECHO_BUFFER_BYTES;
+	return head_bytes(rings) + rings * (sizeof(struct echo_area) + ECHO_BUFFER_BYTES);
 }
 
 struct echo_buffers *
@@ -53,7 +60,8 @@ echo_buffers_init(void *memory, uint32_t rings)
 {
 	struct echo_buffers *buffers = memory;
 
-	buffers->bytes = (uint8_t *)memory + head_bytes(rings);
+	buffers->area = RTE_PTR_ADD(memory, head_bytes(rings));
+	buffers->bytes = (uint8_t *)(buffers->area + rings);
 	buffers->rings = rings;
 	buffers->fresh = 0;
 	buffers->free = 0;
@@ -135,4 +143,16 @@ echo_buffer_pop(struct echo_buffers *buffers, uint32_t ring, uint32_t length)
 
 	popped->oldest += length;
 	popped->used -= length;
+}
+
+void
+echo_buffer_retract(struct echo_buffers *buffers, uint32_t ring, uint32_t length)
+{
+	buffers->ring[ring - 1].used -= length;
+}
+
+void *
+echo_buffer_area(struct echo_buffers *buffers, uint32_t ring)
+{
+	return &buffers->area[ring - 1];
 }

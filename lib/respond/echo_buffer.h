@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ECHO_BUFFER_BYTES 16384 /**< Per ring; a power of two. */
+#define ECHO_BUFFER_BYTES      16384 /**< Per ring; a power of two. */
+#define ECHO_BUFFER_AREA_BYTES 64    /**< What a ring's user may keep beside it. */
 
 struct echo_buffers;
 
@@ -43,5 +44,11 @@ void echo_buffer_peek(const struct echo_buffers *buffers, uint32_t ring, uint32_
 
 /** Drop the @p length oldest bytes. */
 void echo_buffer_pop(struct echo_buffers *buffers, uint32_t ring, uint32_t length);
+
+/** Drop the @p length newest bytes. */
+void echo_buffer_retract(struct echo_buffers *buffers, uint32_t ring, uint32_t length);
+
+/** The ring's area, 64-byte aligned; taking a ring leaves it as it was. */
+void *echo_buffer_area(struct echo_buffers *buffers, uint32_t ring);
 
 #endif /* ECHO_BUFFER_H */

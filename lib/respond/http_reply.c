@@ -45,6 +45,11 @@ static const struct template templates[HTTP_REPLIES] = {
 				false},
 		[HTTP_REPLY_NOT_IMPLEMENTED] = {"501 Not Implemented", "", false, false},
 		[HTTP_REPLY_UNAVAILABLE] = {"503 Service Unavailable", "", false, false},
+		/* RFC 9110 15.5.22 and 7.8, RFC 6455 4.4 */
+		[HTTP_REPLY_UPGRADE_REQUIRED] = {"426 Upgrade Required",
+				"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+				"Sec-WebSocket-Version: 13\r\n",
+				false, false},
 		[HTTP_REPLY_VERSION] = {"505 HTTP Version Not Supported", "", false, false},
 };
 

@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Every reply there is.  A new one that ends HTTP on the connection (101) goes to the end. */
+/** Every reply there is. */
 enum http_reply {
 	HTTP_REPLY_NONE,
 	HTTP_REPLY_GET,  /**< 200 with the body; the connection is kept. */
@@ -35,8 +35,11 @@ enum http_reply {
 	HTTP_REPLY_HEADER_TOO_LARGE,   /**< 431 */
 	HTTP_REPLY_NOT_IMPLEMENTED,    /**< 501 */
 	HTTP_REPLY_UNAVAILABLE,        /**< 503 */
+	HTTP_REPLY_UPGRADE_REQUIRED,   /**< 426 */
 	HTTP_REPLY_VERSION,            /**< 505 */
 	HTTP_REPLIES,
+	/** 101 is no prepared text, it differs from one connection to the next; it ends HTTP. */
+	HTTP_REPLY_SWITCHING = HTTP_REPLIES,
 };
 
 /** One prepared reply. */
@@ -77,7 +80,7 @@ void http_reply_free(struct http_reply_texts *texts);
 
 /** The replies a connection owes, oldest first; all zero is none. */
 struct http_reply_queue {
-	uint32_t final : 4; /**< enum http_reply, a closing one, behind all runs. */
+	uint32_t final : 4; /**< enum http_reply, a prepared closing one, behind all runs. */
 	uint32_t kind : 1;  /**< The first run is of HTTP_REPLY_HEAD; then they alternate. */
 	uint32_t run_0 : HTTP_REPLY_RUN_BITS; /**< How many replies the first run has, */
 	uint32_t run_1 : HTTP_REPLY_RUN_BITS; /**< the second: none unless the first has some, */
@@ -85,7 +88,7 @@ struct http_reply_queue {
 };
 
 _Static_assert(sizeof(struct http_reply_queue) == 4, "half of respond_conn.state");
-_Static_assert(HTTP_REPLIES <= 16, "fits http_reply_queue.final");
+_Static_assert(HTTP_REPLY_SWITCHING < 16, "fits http_reply_queue.final");
 
 /**
  * Owe one more reply.  Nothing is added behind a closing one.

@@ -17,6 +17,7 @@
 
 #include <rte_common.h>
 
+#include "http_byte.h"
 #include "http_request.h"
 
 /** What we may stand before, outside the words. */
@@ -45,9 +46,14 @@ enum place {
 	LENGTH_SOME_END,
 	OPTION_START, /**< A connection option (RFC 9110 7.6.1). */
 	OPTION_OTHER,
-	OPTION_END,
+	PROTOCOL_START, /**< A protocol to upgrade to (RFC 9110 7.8). */
+	PROTOCOL_OTHER,
+	SPOKEN_START, /**< A version of the WebSocket protocol. */
+	SPOKEN_OTHER,
+	KEY, /**< In Sec-WebSocket-Key; what of it came is in struct websocket_key. */
+	SWITCHED,
 	STOPPED,
-	WORDS = 32, /**< From here on: places in texts. */
+	WORDS, /**< From here on: places in texts. */
 };
 
 /* The words, in any order.  What is not case-sensitive is in lower case. */
@@ -65,19 +71,26 @@ enum place {
 	WORD(HTTP, "http://") \
 	WORD(HTTPS, "https://")
 #define VERSIONS(WORD) WORD(VERSION, "HTTP/")
-#define NAMES(WORD)                            \
-	WORD(CONNECTION, "connection")         \
-	WORD(CONTENT_LENGTH, "content-length") \
-	WORD(HOST_NAME, "host")                \
-	WORD(TRANSFER_ENCODING, "transfer-encoding")
-#define OPTIONS(WORD)        \
-	WORD(CLOSE, "close") \
-	WORD(KEEP_ALIVE, "keep-alive")
+#define NAMES(WORD)                                  \
+	WORD(CONNECTION, "connection")               \
+	WORD(CONTENT_LENGTH, "content-length")       \
+	WORD(HOST_NAME, "host")                      \
+	WORD(KEY_NAME, "sec-websocket-key")          \
+	WORD(SPOKEN, "sec-websocket-version")        \
+	WORD(TRANSFER_ENCODING, "transfer-encoding") \
+	WORD(UPGRADE_NAME, "upgrade")
+#define OPTIONS(WORD)                  \
+	WORD(CLOSE, "close")           \
+	WORD(KEEP_ALIVE, "keep-alive") \
+	WORD(UPGRADE, "upgrade")
+#define PROTOCOLS(WORD)       WORD(WEBSOCKET, "websocket")
+#define SPOKEN_VERSIONS(WORD) WORD(VERSION_13, "13")
 
 /* Each group is followed by an empty word, which ends a search. */
 #define WORD_TEXT(name, text) text "\0"
-static const char texts[] = "\0" METHODS(WORD_TEXT) "\0" SCHEMES(WORD_TEXT) "\0" VERSIONS(
-		WORD_TEXT) "\0" NAMES(WORD_TEXT) "\0" OPTIONS(WORD_TEXT);
+#define GROUP(words)          "\0" words(WORD_TEXT)
+static const char texts[] = GROUP(METHODS) GROUP(SCHEMES) GROUP(VERSIONS) GROUP(NAMES)
+		GROUP(OPTIONS) GROUP(PROTOCOLS) GROUP(SPOKEN_VERSIONS);
 
 /* AT_<name> is the place before a word's first byte, END_<name> the one behind its last. */
 #define WORD_PLACE(name, text) AT_##name, END_##name = AT_##name + sizeof(text) - 1,
@@ -87,12 +100,13 @@ enum word_place {
 	SCHEMES(WORD_PLACE) BEFORE_VERSIONS,
 	VERSIONS(WORD_PLACE) BEFORE_NAMES,
 	NAMES(WORD_PLACE) BEFORE_OPTIONS,
-	OPTIONS(WORD_PLACE) AFTER_OPTIONS,
+	OPTIONS(WORD_PLACE) BEFORE_PROTOCOLS,
+	PROTOCOLS(WORD_PLACE) BEFORE_SPOKEN_VERSIONS,
+	SPOKEN_VERSIONS(WORD_PLACE) AFTER_WORDS,
 };
 
-_Static_assert(STOPPED < WORDS, "the places before the words");
-_Static_assert(AFTER_OPTIONS <= 256, "fits http_request.place");
-_Static_assert(AFTER_OPTIONS - WORDS == sizeof(texts) - 1, "places and texts agree");
+_Static_assert(AFTER_WORDS <= 256, "fits http_request.place");
+_Static_assert(AFTER_WORDS - WORDS == sizeof(texts) - 1, "places and texts agree");
 
 enum method {
 	METHOD_UNKNOWN, /**< Not one of RFC 9110 9.3 or RFC 5789: 501. */
@@ -101,62 +115,14 @@ enum method {
 	METHOD_HEAD,
 };
 
-enum {
-	CLASS_TOKEN = 1,  /**< tchar, RFC 9110 5.6.2 */
-	CLASS_TARGET = 2, /**< RFC 9112 3.2; bytes above 127 too, since clients send them. */
-	CLASS_VALUE = 4,  /**< RFC 9110 5.5: no control characters but HTAB. */
-	CLASS_HOST = 8,   /**< uri-host [ ":" port ], RFC 3986 3.2.2 */
-	CLASS_NAME = 16,  /**< The first letter of a word in NAMES; spares most fields a search. */
-};
-
-#define IS_ALNUM(c) \
-	(((c) >= '0' && (c) <= '9') || ((c) >= 'A' && (c) <= 'Z') || ((c) >= 'a' && (c) <= 'z'))
-#define IS_TOKEN(c)                                                                              \
-	(IS_ALNUM(c) || (c) == '!' || ((c) >= '#' && (c) <= '\'') || (c) == '*' || (c) == '+' || \
-			(c) == '-' || (c) == '.' || ((c) >= '^' && (c) <= '`') || (c) == '|' ||  \
-			(c) == '~')
-#define IS_HOST(c)                                                                              \
-	(IS_ALNUM(c) || (c) == '!' || ((c) >= '$' && (c) <= '.') || (c) == ':' || (c) == ';' || \
-			(c) == '=' || (c) == '[' || (c) == ']' || (c) == '_' || (c) == '~')
-#define IS_NAME(c) \
-	((c) == 'C' || (c) == 'H' || (c) == 'T' || (c) == 'c' || (c) == 'h' || (c) == 't')
-#define IS_VISIBLE(c) ((c) > ' ' && (c) != 127)
-#define CLASS_1(c)                                                                       \
-	(IS_TOKEN(c) ? CLASS_TOKEN : 0) | (IS_VISIBLE(c) ? CLASS_TARGET : 0) |           \
-			(IS_VISIBLE(c) || (c) == ' ' || (c) == '\t' ? CLASS_VALUE : 0) | \
-			(IS_HOST(c) ? CLASS_HOST : 0) | (IS_NAME(c) ? CLASS_NAME : 0)
-#define CLASS_4(c)  CLASS_1(c), CLASS_1((c) + 1), CLASS_1((c) + 2), CLASS_1((c) + 3)
-#define CLASS_16(c) CLASS_4(c), CLASS_4((c) + 4), CLASS_4((c) + 8), CLASS_4((c) + 12)
-#define CLASS_64(c) CLASS_16(c), CLASS_16((c) + 16), CLASS_16((c) + 32), CLASS_16((c) + 48)
-
-static const uint8_t classes[256] = {CLASS_64(0), CLASS_64(64), CLASS_64(128), CLASS_64(192)};
-
 /* The bytes that leave a place as it is; skip() takes them. */
 static const uint8_t stays[WORDS] = {
-		[METHOD_OTHER] = CLASS_TOKEN,
-		[TARGET] = CLASS_TARGET,
-		[NAME_OTHER] = CLASS_TOKEN,
-		[VALUE] = CLASS_VALUE,
-		[HOST] = CLASS_HOST,
+		[METHOD_OTHER] = HTTP_BYTE_TOKEN,
+		[TARGET] = HTTP_BYTE_TARGET,
+		[NAME_OTHER] = HTTP_BYTE_TOKEN,
+		[VALUE] = HTTP_BYTE_VALUE,
+		[HOST] = HTTP_BYTE_HOST,
 };
-
-static bool
-is(uint8_t byte, unsigned int class)
-{
-	return classes[byte] & class;
-}
-
-static bool
-is_space(uint8_t byte)
-{
-	return byte == ' ' || byte == '\t';
-}
-
-static uint8_t
-lower(uint8_t byte)
-{
-	return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
-}
 
 static bool
 word_ends(unsigned int place)
@@ -234,7 +200,7 @@ method_step(struct http_request *request, uint8_t byte)
 			request->method = METHOD_KNOWN;
 		return go(request, TARGET_START);
 	}
-	if (request->place == METHOD_OTHER || !is(byte, CLASS_TOKEN))
+	if (request->place == METHOD_OTHER || !http_byte_is(byte, HTTP_BYTE_TOKEN))
 		return HTTP_REPLY_BAD_REQUEST;
 	return go(request, word_step(request->place, byte, METHOD_OTHER));
 }
@@ -250,12 +216,12 @@ target_step(struct http_request *request, uint8_t byte)
 
 	if (place == TARGET)
 		return byte == ' ' ? go(request, AT_VERSION) : HTTP_REPLY_BAD_REQUEST;
-	if (!is(byte, CLASS_TARGET))
+	if (!http_byte_is(byte, HTTP_BYTE_TARGET))
 		return HTTP_REPLY_BAD_REQUEST;
 	if (word_ends(place) || request->method == METHOD_KNOWN ||
 			request->method == METHOD_UNKNOWN || (place == AT_HTTP && byte == '/'))
 		return go(request, TARGET);
-	place = word_step(place, lower(byte), START);
+	place = word_step(place, http_byte_lower(byte), START);
 	return place == START ? HTTP_REPLY_BAD_REQUEST : go(request, place);
 }
 
@@ -291,9 +257,9 @@ static enum http_reply
 name_step(struct http_request *request, uint8_t byte)
 {
 	if (byte != ':') {
-		if (request->place == NAME_OTHER || !is(byte, CLASS_TOKEN))
+		if (request->place == NAME_OTHER || !http_byte_is(byte, HTTP_BYTE_TOKEN))
 			return HTTP_REPLY_BAD_REQUEST;
-		return go(request, word_step(request->place, lower(byte), NAME_OTHER));
+		return go(request, word_step(request->place, http_byte_lower(byte), NAME_OTHER));
 	}
 	switch (request->place) {
 	case END_HOST_NAME:
@@ -308,6 +274,12 @@ name_step(struct http_request *request, uint8_t byte)
 	case END_TRANSFER_ENCODING:
 		request->content = 1;
 		return go(request, VALUE);
+	case END_UPGRADE_NAME:
+		return go(request, PROTOCOL_START);
+	case END_SPOKEN:
+		return go(request, SPOKEN_START);
+	case END_KEY_NAME:
+		return go(request, KEY);
 	default:
 		return go(request, VALUE);
 	}
@@ -316,9 +288,9 @@ name_step(struct http_request *request, uint8_t byte)
 static enum http_reply
 host_step(struct http_request *request, uint8_t byte)
 {
-	if (is_space(byte))
+	if (http_byte_is_space(byte))
 		return go(request, request->place == HOST_START ? HOST_START : HOST_END);
-	if (request->place == HOST_END || !is(byte, CLASS_HOST))
+	if (request->place == HOST_END || !http_byte_is(byte, HTTP_BYTE_HOST))
 		return HTTP_REPLY_BAD_REQUEST;
 	return go(request, HOST);
 }
@@ -328,7 +300,7 @@ length_step(struct http_request *request, uint8_t byte)
 {
 	unsigned int place = request->place;
 
-	if (is_space(byte)) {
+	if (http_byte_is_space(byte)) {
 		if (place == LENGTH_ZERO || place == LENGTH_SOME)
 			place++;
 		return go(request, place);
@@ -338,35 +310,48 @@ length_step(struct http_request *request, uint8_t byte)
 	return go(request, byte == '0' && place != LENGTH_SOME ? LENGTH_ZERO : LENGTH_SOME);
 }
 
+/** A field whose value is a list of words (RFC 9110 5.6.1), of which some matter. */
+struct list {
+	unsigned int start; /**< Before a word, */
+	unsigned int other; /**< in or behind one of no interest, */
+	unsigned int words; /**< and before those that matter. */
+};
+
+static const struct list options = {OPTION_START, OPTION_OTHER, AT_CLOSE};
+static const struct list protocols = {PROTOCOL_START, PROTOCOL_OTHER, AT_WEBSOCKET};
+/* RFC 6455 11.3.5 has one version in one field; 13 among several is as good. */
+static const struct list spoken = {SPOKEN_START, SPOKEN_OTHER, AT_VERSION_13};
+
 static void
-option_end(struct http_request *request)
+list_word_end(struct http_request *request)
 {
-	if (request->place == END_CLOSE)
-		request->close = 1;
-	else if (request->place == END_KEEP_ALIVE)
-		request->keep = 1;
+	request->close |= request->place == END_CLOSE;
+	request->keep |= request->place == END_KEEP_ALIVE;
+	request->upgrade |= request->place == END_UPGRADE;
+	request->websocket |= request->place == END_WEBSOCKET;
+	request->version_13 |= request->place == END_VERSION_13;
 }
 
 static enum http_reply
-option_step(struct http_request *request, uint8_t byte)
+list_step(struct http_request *request, uint8_t byte, const struct list *list)
 {
 	unsigned int place = request->place;
 
-	if (!is(byte, CLASS_VALUE))
+	if (!http_byte_is(byte, HTTP_BYTE_VALUE))
 		return HTTP_REPLY_BAD_REQUEST;
-	if (byte == ',' || is_space(byte)) {
-		option_end(request);
+	if (byte == ',' || http_byte_is_space(byte)) {
+		list_word_end(request);
 		if (byte == ',')
-			place = OPTION_START;
+			place = list->start;
 		else if (place >= WORDS)
-			place = OPTION_END;
+			place = list->other;
 		return go(request, place);
 	}
-	if (place == OPTION_START)
-		place = AT_CLOSE;
+	if (place == list->start)
+		place = list->words;
 	if (place < WORDS)
-		return go(request, OPTION_OTHER);
-	return go(request, word_step(place, lower(byte), OPTION_OTHER));
+		return go(request, list->other);
+	return go(request, word_step(place, http_byte_lower(byte), list->other));
 }
 
 static enum http_reply
@@ -378,7 +363,7 @@ value_end(struct http_request *request, uint8_t byte)
 		return HTTP_REPLY_BAD_REQUEST;
 	if (place == LENGTH_SOME || place == LENGTH_SOME_END)
 		request->content = 1;
-	option_end(request);
+	list_word_end(request);
 	return go(request, byte == '\r' ? FIELD_LF : FIELD_START);
 }
 
@@ -387,8 +372,6 @@ value_step(struct http_request *request, uint8_t byte)
 {
 	if (byte == '\r' || byte == '\n')
 		return value_end(request, byte);
-	if (request->place >= BEFORE_OPTIONS)
-		return option_step(request, byte);
 	switch (request->place) {
 	case HOST_START:
 	case HOST:
@@ -396,8 +379,16 @@ value_step(struct http_request *request, uint8_t byte)
 		return host_step(request, byte);
 	case OPTION_START:
 	case OPTION_OTHER:
-	case OPTION_END:
-		return option_step(request, byte);
+	case AT_CLOSE ... END_UPGRADE:
+		return list_step(request, byte, &options);
+	case PROTOCOL_START:
+	case PROTOCOL_OTHER:
+	case AT_WEBSOCKET ... END_WEBSOCKET:
+		return list_step(request, byte, &protocols);
+	case SPOKEN_START:
+	case SPOKEN_OTHER:
+	case AT_VERSION_13 ... END_VERSION_13:
+		return list_step(request, byte, &spoken);
 	case VALUE:
 		return HTTP_REPLY_BAD_REQUEST;
 	default:
@@ -415,7 +406,7 @@ line_step(struct http_request *request, uint8_t byte)
 			return go(request, START_LF);
 		if (byte == '\n')
 			return go(request, START);
-		if (!is(byte, CLASS_TOKEN))
+		if (!http_byte_is(byte, HTTP_BYTE_TOKEN))
 			return HTTP_REPLY_BAD_REQUEST;
 		return go(request, word_step(AT_GET, byte, METHOD_OTHER));
 	case START_LF:
@@ -426,11 +417,11 @@ line_step(struct http_request *request, uint8_t byte)
 		if (byte == '\n')
 			return request_end(request);
 		/* White space here is a folded line, which RFC 9112 5.2 lets a server refuse. */
-		if (!is(byte, CLASS_TOKEN))
+		if (!http_byte_is(byte, HTTP_BYTE_TOKEN))
 			return HTTP_REPLY_BAD_REQUEST;
-		if (!is(byte, CLASS_NAME))
+		if (!http_byte_is(byte, HTTP_BYTE_NAME))
 			return go(request, NAME_OTHER);
-		return go(request, word_step(AT_CONNECTION, lower(byte), NAME_OTHER));
+		return go(request, word_step(AT_CONNECTION, http_byte_lower(byte), NAME_OTHER));
 	case FIELD_LF:
 		return go_line_feed(request, byte, FIELD_START);
 	default:
@@ -462,11 +453,50 @@ step(struct http_request *request, uint8_t byte)
 	case AT_VERSION ... END_VERSION:
 		return version_step(request, byte);
 	case NAME_OTHER:
-	case AT_CONNECTION ... END_TRANSFER_ENCODING:
+	case AT_CONNECTION ... END_UPGRADE_NAME:
 		return name_step(request, byte);
 	default:
 		return value_step(request, byte);
 	}
+}
+
+/* RFC 6455 4.1: one field, white space around the key but not in it. */
+static enum http_reply
+key_step(struct http_request *request, struct websocket_key *key, uint8_t byte)
+{
+	if (byte == '\r' || byte == '\n') {
+		websocket_key_end(key);
+		return value_end(request, byte);
+	}
+	if (!http_byte_is(byte, HTTP_BYTE_VALUE))
+		return HTTP_REPLY_BAD_REQUEST;
+	if (!http_byte_is_space(byte))
+		websocket_key_add(key, byte);
+	else if (key->length > 0)
+		websocket_key_end(key);
+	return HTTP_REPLY_NONE;
+}
+
+static bool
+is_body(enum http_reply reply)
+{
+	return reply == HTTP_REPLY_GET || reply == HTTP_REPLY_GET_CLOSE;
+}
+
+/* RFC 9110 7.8: an upgrade is asked for by both fields, and never by HTTP/1.0. */
+static bool
+asks_for_websocket(const struct http_request *request)
+{
+	return request->minor && request->upgrade && request->websocket;
+}
+
+/* RFC 6455 4.2.2: a version that we do not speak may have another kind of key. */
+static enum http_reply
+handshake_end(const struct http_request *request, const struct websocket_key *key)
+{
+	if (!request->version_13)
+		return HTTP_REPLY_UPGRADE_REQUIRED;
+	return websocket_key_valid(key) ? HTTP_REPLY_SWITCHING : HTTP_REPLY_BAD_REQUEST;
 }
 
 /* A request line or header section beyond the limit. */
@@ -494,7 +524,7 @@ skip(struct http_request *request, const uint8_t *data, size_t length)
 	size_t used = 0;
 
 	if (place < WORDS) {
-		while (used < length && is(data[used], stays[place]))
+		while (used < length && http_byte_is(data[used], stays[place]))
 			used++;
 		return used;
 	}
@@ -507,26 +537,35 @@ skip(struct http_request *request, const uint8_t *data, size_t length)
 }
 
 size_t
-http_request_read(struct http_request *request, const uint8_t *data, size_t length,
-		enum http_reply *reply)
+http_request_read(struct http_request *request, struct websocket_key *key, const uint8_t *data,
+		size_t length, enum http_reply *reply)
 {
+	struct websocket_key unused = {0};
+	bool served = key != NULL;
 	size_t limit = RTE_MIN(length, (size_t)(HTTP_REQUEST_BYTES_MAX - request->length));
 	size_t used = 0;
 
 	*reply = HTTP_REPLY_NONE;
 	if (http_request_stopped(request))
 		return length;
+	if (!served)
+		key = &unused;
 	while (used < limit) {
 		used += skip(request, data + used, limit - used);
 		if (used == limit)
 			break;
-		*reply = step(request, data[used++]);
+		if (request->place == KEY)
+			*reply = key_step(request, key, data[used++]);
+		else
+			*reply = step(request, data[used++]);
 		if (*reply != HTTP_REPLY_NONE)
 			break;
 	}
 	request->length += (uint32_t)used & HTTP_REQUEST_BYTES_MAX;
 	if (*reply == HTTP_REPLY_NONE && request->length == HTTP_REQUEST_BYTES_MAX)
 		*reply = too_long(request);
+	if (served && is_body(*reply) && asks_for_websocket(request))
+		*reply = handshake_end(request, key);
 	if (*reply >= HTTP_REPLY_CLOSING)
 		http_request_stop(request);
 	else if (*reply != HTTP_REPLY_NONE)
@@ -538,6 +577,18 @@ void
 http_request_stop(struct http_request *request)
 {
 	*request = (struct http_request){.place = STOPPED};
+}
+
+void
+http_request_switch(struct http_request *request)
+{
+	*request = (struct http_request){.place = SWITCHED};
+}
+
+bool
+http_request_switched(const struct http_request *request)
+{
+	return request->place == SWITCHED;
 }
 
 bool

@@ -9,9 +9,13 @@
  *
  * All it remembers between two bytes is four bytes, so a million half-read requests cost four
  * megabytes and a request may be split anywhere.  For that price it knows only what the reply
- * depends on: method, version, Host, persistence and whether content follows.  It takes no
- * content: requests that announce some are refused and the connection closed, as is everything
- * malformed, because after a message of uncertain length nothing can be read for sure.
+ * depends on: method, version, Host, persistence, whether content follows and whether a WebSocket
+ * is asked for.  It takes no content: requests that announce some are refused and the connection
+ * closed, as is everything malformed, because after a message of uncertain length nothing can be
+ * read for sure.
+ *
+ * The key of a WebSocket handshake is the one thing that does not fit into four bytes; the caller
+ * keeps it.
  */
 
 #include <stdbool.h>
@@ -19,6 +23,7 @@
 #include <stdint.h>
 
 #include "http_reply.h"
+#include "websocket_key.h"
 
 /** Longest request line and header section, with what precedes it (RFC 9110 5.4). */
 #define HTTP_REQUEST_BYTES_MAX 16383
@@ -34,12 +39,14 @@ struct http_request {
 	uint32_t place : 8;   /**< What the next byte is; private to http_request.c. */
 	uint32_t length : 14; /**< Bytes of this request so far. */
 	uint32_t method : 2;
-	uint32_t minor : 1;   /**< HTTP/1.1 (or later), not 1.0. */
-	uint32_t close : 1;   /**< Connection: close was seen, */
-	uint32_t keep : 1;    /**< or keep-alive. */
-	uint32_t host : 1;    /**< A Host field was seen. */
-	uint32_t content : 1; /**< Content is announced. */
-	uint32_t spare : 3;   /**< Always 0. */
+	uint32_t minor : 1;      /**< HTTP/1.1 (or later), not 1.0. */
+	uint32_t close : 1;      /**< Connection: close was seen, */
+	uint32_t keep : 1;       /**< or keep-alive. */
+	uint32_t host : 1;       /**< A Host field was seen. */
+	uint32_t content : 1;    /**< Content is announced. */
+	uint32_t upgrade : 1;    /**< Connection: upgrade was seen, */
+	uint32_t websocket : 1;  /**< Upgrade: websocket, */
+	uint32_t version_13 : 1; /**< and Sec-WebSocket-Version: 13. */
 };
 
 _Static_assert(sizeof(struct http_request) == 4, "half of respond_conn.state");
@@ -48,19 +55,28 @@ _Static_assert(HTTP_REQUEST_BYTES_MAX < 1 << 14, "fits http_request.length");
 /**
  * Read on, to the end of the request or of @p data.
  *
+ * @param key
+ *   What was read of this request's Sec-WebSocket-Key, all zero at its beginning; NULL when no
+ *   WebSocket is served and such a request is like any other.
  * @param reply
  *   What the request deserves, HTTP_REPLY_NONE when it is not complete.  A closing reply may come
  *   before the request ends; after one nothing more is read.
  * @return
  *   How many bytes were used: all, unless there is a reply.
  */
-size_t http_request_read(struct http_request *request, const uint8_t *data, size_t length,
-		enum http_reply *reply);
+size_t http_request_read(struct http_request *request, struct websocket_key *key,
+		const uint8_t *data, size_t length, enum http_reply *reply);
 
 /** Read nothing any more: what comes is swallowed. */
 void http_request_stop(struct http_request *request);
 
 /** Whether nothing is read any more, for whatever reason. */
 bool http_request_stopped(const struct http_request *request);
+
+/** HTTP is over on this connection, and what comes is not for http_request_read(). */
+void http_request_switch(struct http_request *request);
+
+/** Whether HTTP was left and what follows it still goes on. */
+bool http_request_switched(const struct http_request *request);
 
 #endif /* HTTP_REQUEST_H */

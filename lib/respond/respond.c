@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "respond_service.h"
 
 /** respond_conn.state of discard and banner. */
@@ -136,8 +138,17 @@ prepare(struct respond_service *service, const struct respond_options *options)
 			.type = options->content_type,
 	};
 
-	if (options->reply == RESPOND_HTTP)
-		return http_reply_prepare(&service->http, &content);
+	errno = ENOMEM;
+	if (options->reply == RESPOND_HTTP) {
+		if (!http_reply_prepare(&service->http, &content))
+			return false;
+		/* A service that closes first has nothing to say behind a 101. */
+		if (!options->websocket || options->close != RESPOND_CLOSE_PEER)
+			return true;
+		service->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+		errno = ENOTSUP;
+		return service->sha1 != NULL;
+	}
 	if (options->reply == RESPOND_BANNER && options->banner != NULL) {
 		service->banner = strdup(options->banner);
 		if (service->banner == NULL)
@@ -162,8 +173,10 @@ respond_create(const struct respond_options *options)
 	service->kind = kinds[options->reply];
 	service->close = options->close;
 	if (!prepare(service, options)) {
+		int error = errno;
+
 		respond_free(service);
-		errno = ENOMEM;
+		errno = error;
 		return NULL;
 	}
 	return service;
@@ -175,6 +188,7 @@ respond_free(struct respond_service *service)
 	if (service == NULL)
 		return;
 	http_reply_free(&service->http);
+	EVP_MD_free(service->sha1);
 	free(service->banner);
 	free(service);
 }

@@ -10,7 +10,8 @@
  * `discard`, `banner` and `http` keep no send buffer: what they have said can be written again
  * from any sequence number that the peer has not acknowledged, because a reply is one of a few
  * prepared texts and a body that the service holds once.  `echo` keeps what it owes in a ring from
- * a bounded pool (echo_buffer.h) and closes its receive window when that is full.
+ * a bounded pool (echo_buffer.h) and closes its receive window when that is full; so does a
+ * connection of `http` that became a WebSocket, which also echoes (websocket.h).
  *
  * The stream starts at snd_una when the connection opens (ISS + 1).  The caller promises: bytes are
  * given to respond_input() in order, once each, never more than respond_window() allowed; a
@@ -54,6 +55,8 @@ struct respond_options {
 	const uint8_t *body;      /**< With RESPOND_HTTP: the body, or NULL to generate one. */
 	size_t body_length;       /**< At most RESPOND_BODY_MAX. */
 	const char *content_type; /**< With RESPOND_HTTP; NULL is text/plain. */
+	/** With RESPOND_HTTP and RESPOND_CLOSE_PEER: switch to WebSocket when asked to. */
+	bool websocket;
 };
 
 #define RESPOND_BODY_MAX (1u << 20)
@@ -68,7 +71,8 @@ struct respond_service;
  *
  * @return
  *   An immutable service for any number of workers, free it with respond_free(); NULL with errno
- *   ENOMEM, or EINVAL: a text too long, or a content type that is no field value.
+ *   ENOMEM, EINVAL: a text too long, or a content type that is no field value; or ENOTSUP: no
+ *   SHA-1 in this libcrypto.
  */
 struct respond_service *respond_create(const struct respond_options *options);
 
@@ -80,7 +84,7 @@ void respond_free(struct respond_service *service);
  * @param first
  *   Sequence number of the first byte we may say.
  * @param buffers
- *   The worker's echo rings; may be NULL unless the service echoes.
+ *   The worker's echo rings; may be NULL unless the service echoes or serves WebSockets.
  * @return
  *   false when an echo ring was needed and none is free: abort the connection.
  */

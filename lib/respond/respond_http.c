@@ -8,25 +8,65 @@
  * is owed, so that a peer that asks and does not listen runs out of window before we run out of
  * queue; only one that alternates GET and HEAD more often than the queue has runs is told 503 and
  * closed.
+ *
+ * A connection that becomes a WebSocket takes a ring for what it says from the 101 on, and the
+ * queue of what is owed before that moves to the ring's area, so that the ring's number has room in
+ * the connection.  A handshake that is read in pieces needs the ring earlier, for the key.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include <rte_common.h>
 
+#include "echo_buffer.h"
 #include "http_reply.h"
 #include "http_request.h"
 #include "respond_service.h"
+#include "websocket.h"
+#include "websocket_key.h"
+
+/** In the place of the queue, told from it by what no queue ends with. */
+struct http_ring {
+	uint32_t mark : 4; /**< HTTP_REPLY_SWITCHING */
+	uint32_t number : 28;
+};
 
 /** respond_conn.state of http. */
 struct http {
 	struct http_request request;
+	union {
+		struct http_reply_queue queue;
+		struct http_ring ring;
+	};
+};
+
+/** What a connection with a ring has in the ring's area. */
+struct http_area {
+	struct websocket socket;
+	struct http_reply_queue queue; /**< What is said before the ring's bytes. */
+	struct websocket_key key;      /**< Of the handshake that is being read. */
+};
+
+/** What http_input() works on. */
+struct http_reading {
+	const struct respond_service *service;
+	struct echo_buffers *buffers;
+	struct http_request request;
 	struct http_reply_queue queue;
+	struct websocket_key key;
+	uint32_t ring; /**< 0: none. */
 };
 
 _Static_assert(sizeof(struct http) == RESPOND_STATE_BYTES, "fits respond_conn.state");
+_Static_assert(sizeof(struct http_area) <= ECHO_BUFFER_AREA_BYTES, "fits the ring's area");
 _Static_assert(HTTP_REPLY_OWED_MAX *HTTP_REQUEST_BYTES_MIN <= RESPOND_WINDOW_BYTES,
 		"the window that respond.h promises as the largest");
+
+/* What was promised to HTTP is there for frames, too. */
+#define HTTP_SWITCHING_MAX 256
+_Static_assert(HTTP_REPLY_OWED_MAX *HTTP_REQUEST_BYTES_MIN + HTTP_SWITCHING_MAX < ECHO_BUFFER_BYTES,
+		"the right edge does not move back when a connection switches");
 
 static struct http
 http_load(const struct respond_conn *conn)
@@ -43,6 +83,15 @@ http_store(struct respond_conn *conn, const struct http *http)
 	memcpy(conn->state, http, sizeof(*http));
 }
 
+/* NULL without a ring. */
+static struct http_area *
+http_area(const struct http *http, struct echo_buffers *buffers)
+{
+	if (http->ring.mark != HTTP_REPLY_SWITCHING)
+		return NULL;
+	return echo_buffer_area(buffers, http->ring.number);
+}
+
 static bool
 http_open(const struct respond_service *service, struct respond_conn *conn,
 		struct echo_buffers *buffers)
@@ -56,6 +105,83 @@ http_open(const struct respond_service *service, struct respond_conn *conn,
 	return true;
 }
 
+static struct http_reading
+http_reading_begin(const struct respond_service *service, const struct http *http,
+		struct echo_buffers *buffers)
+{
+	const struct http_area *area = http_area(http, buffers);
+	struct http_reading reading = {
+			.service = service, .buffers = buffers, .request = http->request};
+
+	if (area == NULL) {
+		reading.queue = http->queue;
+	} else {
+		reading.queue = area->queue;
+		reading.key = area->key;
+		reading.ring = http->ring.number;
+	}
+	return reading;
+}
+
+static void
+http_reading_end(const struct http_reading *reading, struct http *http)
+{
+	struct http_area *area;
+
+	http->request = reading->request;
+	http->queue = reading->queue;
+	if (reading->ring == 0)
+		return;
+	http->ring = (struct http_ring){
+			.mark = HTTP_REPLY_SWITCHING, .number = reading->ring & 0xfffffff};
+	area = echo_buffer_area(reading->buffers, reading->ring);
+	*area = (struct http_area){.queue = reading->queue, .key = reading->key};
+}
+
+static void
+http_give_ring(struct http_reading *reading)
+{
+	if (reading->ring != 0)
+		echo_buffer_give(reading->buffers, reading->ring);
+	reading->ring = 0;
+}
+
+/* @return whether there is a ring; if not, the connection ends with 503. */
+static bool
+http_take_ring(struct http_reading *reading)
+{
+	if (reading->ring == 0)
+		reading->ring = echo_buffer_take(reading->buffers);
+	if (reading->ring != 0)
+		return true;
+	http_reply_push(&reading->queue, HTTP_REPLY_UNAVAILABLE);
+	http_request_stop(&reading->request);
+	return false;
+}
+
+/* RFC 6455 4.2.2 */
+static void
+http_switch(struct http_reading *reading)
+{
+	char accept[WEBSOCKET_ACCEPT_LENGTH + 1], text[HTTP_SWITCHING_MAX];
+	int length;
+
+	if (!http_take_ring(reading))
+		return;
+	if (!websocket_key_accept(&reading->key, reading->service->sha1, accept)) {
+		http_give_ring(reading);
+		http_reply_push(&reading->queue, HTTP_REPLY_UNAVAILABLE);
+		return;
+	}
+	length = snprintf(text, sizeof(text),
+			"HTTP/1.1 101 Switching Protocols\r\nServer: handfast\r\n"
+			"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+			"Sec-WebSocket-Accept: %s\r\n\r\n",
+			accept);
+	echo_buffer_push(reading->buffers, reading->ring, (const uint8_t *)text, (uint32_t)length);
+	http_request_switch(&reading->request);
+}
+
 static enum http_reply
 closing(enum http_reply reply)
 {
@@ -64,26 +190,52 @@ closing(enum http_reply reply)
 	return reply == HTTP_REPLY_HEAD ? HTTP_REPLY_HEAD_CLOSE : reply;
 }
 
+static void
+http_reply(struct http_reading *reading, enum http_reply reply)
+{
+	if (reply == HTTP_REPLY_SWITCHING) {
+		http_switch(reading);
+	} else {
+		if (reading->service->close == RESPOND_CLOSE_AFTER_REPLY)
+			reply = closing(reply);
+		if (!http_reply_push(&reading->queue, reply) || reply >= HTTP_REPLY_CLOSING)
+			http_request_stop(&reading->request);
+		http_give_ring(reading);
+	}
+	reading->key = (struct websocket_key){0};
+}
+
 static unsigned int
 http_input(const struct respond_service *service, struct respond_conn *conn,
 		struct echo_buffers *buffers, const uint8_t *data, size_t length)
 {
 	struct http http = http_load(conn);
+	struct http_reading reading;
+	struct http_area *area;
 	unsigned int requests = 0;
 
-	(void)buffers;
-	while (length > 0) {
-		enum http_reply reply;
-		size_t used = http_request_read(&http.request, data, length, &reply);
+	if (!http_request_switched(&http.request) && !http_request_stopped(&http.request)) {
+		reading = http_reading_begin(service, &http, buffers);
+		while (length > 0 && !http_request_switched(&reading.request)) {
+			enum http_reply reply;
+			size_t used = http_request_read(&reading.request,
+					service->sha1 != NULL ? &reading.key : NULL, data, length,
+					&reply);
 
-		data += used;
-		length -= used;
-		if (reply == HTTP_REPLY_NONE)
-			continue;
-		requests++;
-		if (service->close == RESPOND_CLOSE_AFTER_REPLY)
-			reply = closing(reply);
-		if (!http_reply_push(&http.queue, reply) || reply >= HTTP_REPLY_CLOSING)
+			data += used;
+			length -= used;
+			if (reply == HTTP_REPLY_NONE)
+				continue;
+			requests++;
+			http_reply(&reading, reply);
+		}
+		if (reading.key.length > 0)
+			http_take_ring(&reading);
+		http_reading_end(&reading, &http);
+	}
+	if (length > 0 && http_request_switched(&http.request)) {
+		area = http_area(&http, buffers);
+		if (!websocket_read(&area->socket, buffers, http.ring.number, data, length))
 			http_request_stop(&http.request);
 	}
 	http_store(conn, &http);
@@ -105,10 +257,21 @@ http_acked(const struct respond_service *service, struct respond_conn *conn,
 		struct echo_buffers *buffers, uint32_t acked)
 {
 	struct http http = http_load(conn);
+	struct http_area *area = http_area(&http, buffers);
+	uint32_t bytes;
 
-	(void)buffers;
-	conn->base += http_reply_pop(&service->http, &http.queue, acked);
-	http_store(conn, &http);
+	if (area == NULL) {
+		conn->base += http_reply_pop(&service->http, &http.queue, acked);
+		http_store(conn, &http);
+		return;
+	}
+	bytes = http_reply_pop(&service->http, &area->queue, acked);
+	conn->base += bytes;
+	if (http_reply_bytes(&service->http, &area->queue) > 0)
+		return;
+	bytes = RTE_MIN(acked - bytes, websocket_ready(&area->socket, buffers, http.ring.number));
+	echo_buffer_pop(buffers, http.ring.number, bytes);
+	conn->base += bytes;
 }
 
 static uint32_t
@@ -116,10 +279,13 @@ http_ready(const struct respond_service *service, const struct respond_conn *con
 		struct echo_buffers *buffers, bool *fin)
 {
 	struct http http = http_load(conn);
+	struct http_area *area = http_area(&http, buffers);
 
-	(void)buffers;
 	*fin = http_request_stopped(&http.request);
-	return http_reply_bytes(&service->http, &http.queue);
+	if (area == NULL)
+		return http_reply_bytes(&service->http, &http.queue);
+	return http_reply_bytes(&service->http, &area->queue) +
+	       websocket_ready(&area->socket, buffers, http.ring.number);
 }
 
 static void
@@ -127,9 +293,22 @@ http_fill(const struct respond_service *service, const struct respond_conn *conn
 		struct echo_buffers *buffers, uint32_t offset, uint8_t *to, size_t length)
 {
 	struct http http = http_load(conn);
+	struct http_area *area = http_area(&http, buffers);
+	uint32_t before, part;
 
-	(void)buffers;
-	http_reply_fill(&service->http, &http.queue, offset, to, length);
+	if (area == NULL) {
+		http_reply_fill(&service->http, &http.queue, offset, to, length);
+		return;
+	}
+	before = http_reply_bytes(&service->http, &area->queue);
+	if (offset < before) {
+		part = RTE_MIN((uint32_t)length, before - offset);
+		http_reply_fill(&service->http, &area->queue, offset, to, part);
+		offset += part;
+		to += part;
+		length -= part;
+	}
+	echo_buffer_peek(buffers, http.ring.number, offset - before, to, (uint32_t)length);
 }
 
 /*
@@ -142,13 +321,17 @@ http_window(const struct respond_service *service, const struct respond_conn *co
 		struct echo_buffers *buffers)
 {
 	struct http http = http_load(conn);
+	struct http_area *area = http_area(&http, buffers);
 	uint32_t room = HTTP_REPLY_OWED_MAX * HTTP_REQUEST_BYTES_MIN;
 	uint32_t used;
 
-	(void)service, (void)buffers;
+	(void)service;
+	/* What is swallowed never fills up; no window before was larger. */
 	if (http_request_stopped(&http.request))
-		return room;
-	used = http_reply_owed(&http.queue) * HTTP_REQUEST_BYTES_MIN +
+		return ECHO_BUFFER_BYTES;
+	if (http_request_switched(&http.request))
+		return websocket_window(&area->socket, buffers, http.ring.number);
+	used = http_reply_owed(area != NULL ? &area->queue : &http.queue) * HTTP_REQUEST_BYTES_MIN +
 	       RTE_MIN((uint32_t)http.request.length, (uint32_t)HTTP_REQUEST_BYTES_MIN);
 	return used < room ? room - used : 0;
 }
@@ -156,7 +339,10 @@ http_window(const struct respond_service *service, const struct respond_conn *co
 static void
 http_closed(struct respond_conn *conn, struct echo_buffers *buffers)
 {
-	(void)conn, (void)buffers;
+	struct http http = http_load(conn);
+
+	if (http_area(&http, buffers) != NULL)
+		echo_buffer_give(buffers, http.ring.number);
 }
 
 const struct respond_kind respond_http_kind = {

@@ -44,6 +44,7 @@ struct respond_service {
 	uint32_t banner_length;
 	char *banner;
 	struct http_reply_texts http;
+	struct evp_md_st *sha1; /**< With RESPOND_HTTP that serves WebSockets, else NULL. */
 };
 
 extern const struct respond_kind respond_echo_kind;

@@ -226,6 +226,8 @@ verify_reply(const struct settings_verify *verify, const struct settings_service
 			refuse_pointless(verify, marks, OPTION_OF(service, body_file), reply);
 		if (strcmp(service->content_type, standard->content_type) != 0)
 			refuse_pointless(verify, marks, OPTION_OF(service, content_type), reply);
+		if (service->websocket != standard->websocket)
+			refuse_pointless(verify, marks, OPTION_OF(service, websocket), reply);
 	} else if (service->body_file[0] != '\0' && service->body_size != standard->body_size) {
 		refuse_pointless(verify, marks, OPTION_OF(service, body_size), "body_file");
 	}

@@ -29,6 +29,7 @@ packages_to_run=(
 	"librte-net-vhost23       DPDK plugin: vhost:"
 	"librte-net-virtio23      DPDK plugin: the other end of vhost:"
 	"libnuma-dev              memory on the worker's node"
+	"libssl-dev               SHA-1 of WebSocket handshakes"
 	"libyaml-dev              configuration files"
 	"libjansson-dev           JSON output"
 	"python3                  the demo"

@@ -145,6 +145,25 @@ a_ring_holds_all_its_bytes_wherever_it_begins(void **state)
 }
 
 static void
+every_ring_has_an_area_of_its_own(void **state)
+{
+	(void)state;
+	for (uint32_t ring = 1; ring <= RINGS; ring++) {
+		assert_int_equal((uintptr_t)echo_buffer_area(buffers, ring) % 64, 0);
+		assert_int_equal(echo_buffer_take(buffers), ring);
+		memset(echo_buffer_area(buffers, ring), (int)ring, ECHO_BUFFER_AREA_BYTES);
+		push(ring, 0, ECHO_BUFFER_BYTES);
+	}
+	for (uint32_t ring = 1; ring <= RINGS; ring++) {
+		const uint8_t *area = echo_buffer_area(buffers, ring);
+
+		for (unsigned int i = 0; i < ECHO_BUFFER_AREA_BYTES; i++)
+			assert_int_equal(area[i], ring);
+		assert_held(ring, 0, 0, ECHO_BUFFER_BYTES);
+	}
+}
+
+static void
 interleaved_rings_do_not_mix(void **state)
 {
 	uint64_t first[RINGS + 1] = {0}, next[RINGS + 1] = {0};
@@ -165,6 +184,10 @@ interleaved_rings_do_not_mix(void **state)
 			part = part < ECHO_BUFFER_BYTES - used ? part : ECHO_BUFFER_BYTES - used;
 			push(ring, next[ring], part);
 			next[ring] += part;
+		} else if (random_next(&seed) % 4 == 0) {
+			part = part < used ? part : used;
+			echo_buffer_retract(buffers, ring, part);
+			next[ring] -= part;
 		} else {
 			part = part < used ? part : used;
 			assert_held(ring, first[ring], used - part, part);
@@ -187,6 +210,8 @@ main(void)
 			cmocka_unit_test_setup_teardown(
 					a_ring_holds_all_its_bytes_wherever_it_begins, setup,
 					teardown),
+			cmocka_unit_test_setup_teardown(
+					every_ring_has_an_area_of_its_own, setup, teardown),
 			cmocka_unit_test_setup_teardown(
 					interleaved_rings_do_not_mix, setup, teardown),
 	};

@@ -203,11 +203,90 @@ static const struct sample nonsense[] = {
 		{OK11 "Content-Length: 5x", {BAD}},
 };
 
+#define R426       HTTP_REPLY_UPGRADE_REQUIRED
+#define R101       HTTP_REPLY_SWITCHING
+#define UPGRADE    "Upgrade: websocket\r\n"
+#define CONNECTION "Connection: Upgrade\r\n"
+#define ASKS       OK11 UPGRADE CONNECTION
+#define KEY        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define SPEAKS     "Sec-WebSocket-Version: 13\r\n"
+
+/* With WebSockets served; without, each of the first group is a GET. */
+static const struct sample handshakes[] = {
+		{"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n"
+		 "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+		 "Origin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n"
+		 "Sec-WebSocket-Version: 13\r\n\r\n",
+				{R101}}, /* RFC 6455 1.3 */
+		{ASKS KEY SPEAKS "\r\n", {R101}},
+		{"GET / HTTP/1.1\n" SPEAKS KEY CONNECTION UPGRADE "Host:\n\n", {R101}},
+		{OK11 "UPGRADE: h2c, WebSocket\r\nconnection: keep-alive ,\tuPGRADE\r\n"
+		      "SEC-WEBSOCKET-KEY:\t dGhlIHNhbXBsZSBub25jZQ== \t\r\n"
+		      "sec-websocket-version:13 \r\n\r\n",
+				{R101}},
+		{OK11 "Upgrade: foo/1\r\n" UPGRADE "Connection: TE\r\n" CONNECTION KEY
+		      "Sec-WebSocket-Version: 8\r\n" SPEAKS "\r\n",
+				{R101}},
+		{OK11 "\r\n" ASKS KEY SPEAKS "\r\n", {GET, R101}},
+		{ASKS KEY SPEAKS "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n", {R101}},
+};
+
+/* RFC 9110 7.8: without both fields, or before HTTP/1.1, nothing is asked. */
+static const struct sample no_handshakes[] = {
+		{OK11 UPGRADE KEY SPEAKS "\r\n", {GET}},
+		{OK11 CONNECTION KEY SPEAKS "\r\n", {GET}},
+		{OK11 KEY SPEAKS "\r\n", {GET}},
+		{OK11 KEY "\r\n" ASKS SPEAKS KEY "X", {GET}},
+		{OK11 CONNECTION "Upgrade: websockets\r\n" KEY SPEAKS "\r\n", {GET}},
+		{OK11 CONNECTION "Upgrade: websocket/13\r\n" KEY SPEAKS "\r\n", {GET}},
+		{OK11 CONNECTION "Upgrade: close\r\n" KEY SPEAKS "\r\n", {GET}},
+		{OK11 "Connection: websocket\r\n" UPGRADE KEY SPEAKS "\r\n", {GET}},
+		{OK11 "Connection: Upgrades, 13\r\n" UPGRADE KEY SPEAKS "\r\n", {GET}},
+		{"GET / HTTP/1.0\r\nHost: a\r\n" CONNECTION UPGRADE KEY SPEAKS "\r\n", {GET_C}},
+		{"HEAD / HTTP/1.1\r\nHost: a\r\n" CONNECTION UPGRADE KEY SPEAKS "\r\n", {HEAD}},
+		{ASKS KEY SPEAKS "Content-Length: 1\r\n\r\n", {R413}},
+		{"GET / HTTP/1.1\r\n" CONNECTION UPGRADE KEY SPEAKS "\r\n", {BAD}},
+		{OK11 "Sec-WebSocket-Key: \x01", {BAD}},
+		{OK11 "Sec-WebSocket-Key: dGhl\x7f", {BAD}},
+		{OK11 "Sec-WebSocket-Version: 1\x02", {BAD}},
+		{OK11 "Upgrade: web\x02", {BAD}},
+		{OK11 "Sec-WebSocket-Ke: x\r\nSec-WebSocket-Keys: x\r\nSec-WebSocket-Versio: 8\r\n"
+		      "Upgrad: x\r\nServer: x\r\nUser-Agent: x\r\n\r\n",
+				{GET}},
+};
+
+static const struct sample refused_handshakes[] = {
+		{ASKS KEY "\r\n", {R426}},
+		{ASKS KEY "Sec-WebSocket-Version:\r\n\r\n", {R426}},
+		{ASKS KEY "Sec-WebSocket-Version: 8\r\n\r\n", {R426}},
+		{ASKS KEY "Sec-WebSocket-Version: 130\r\n\r\n", {R426}},
+		{ASKS KEY "Sec-WebSocket-Version: 1\r\n\r\n", {R426}},
+		{ASKS KEY "Sec-WebSocket-Version: 1 3\r\n\r\n", {R426}},
+		{ASKS KEY "Sec-WebSocket-Version: 013\r\n\r\n", {R426}},
+		{ASKS "Sec-WebSocket-Key: x\r\nSec-WebSocket-Version: 14\r\n\r\n", {R426}},
+		{ASKS SPEAKS "\r\n", {BAD}},
+		{ASKS SPEAKS "Sec-WebSocket-Key:\r\n\r\n", {BAD}},
+		{ASKS SPEAKS "Sec-WebSocket-Key: \t \r\n\r\n", {BAD}},
+		{ASKS SPEAKS "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n\r\n", {BAD}},
+		{ASKS SPEAKS "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ===\r\n\r\n", {BAD}},
+		{ASKS SPEAKS "Sec-WebSocket-Key: dGhlIHNhbXBs ZSBub25jZQ==\r\n\r\n", {BAD}},
+		{ASKS SPEAKS "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ== x\r\n\r\n", {BAD}},
+		{ASKS SPEAKS "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==, a\r\n\r\n", {BAD}},
+		{ASKS SPEAKS KEY KEY "\r\n", {BAD}},
+		{ASKS SPEAKS "Sec-WebSocket-Key: dGhlIHNhbXBs\r\nSec-WebSocket-Key: "
+			     "ZSBub25jZQ==\r\n"
+			     "\r\n",
+				{BAD}},
+		{ASKS SPEAKS "Sec-WebSocket-Key:\r\n" KEY "\r\n", {BAD}},
+};
+
 /** What a reader made of a stream. */
 struct outcome {
 	unsigned int replies;
 	enum http_reply reply[REPLIES_MAX];
 	struct http_request request;
+	struct websocket_key key;
+	bool served; /**< WebSockets are. */
 };
 
 static uint64_t
@@ -225,7 +304,8 @@ read_piece(struct outcome *outcome, const uint8_t *data, size_t length)
 {
 	while (length > 0) {
 		enum http_reply reply;
-		size_t used = http_request_read(&outcome->request, data, length, &reply);
+		size_t used = http_request_read(&outcome->request,
+				outcome->served ? &outcome->key : NULL, data, length, &reply);
 
 		assert_true(used > 0 && used <= length);
 		data += used;
@@ -236,6 +316,7 @@ read_piece(struct outcome *outcome, const uint8_t *data, size_t length)
 		}
 		assert_true(outcome->replies < REPLIES_MAX);
 		outcome->reply[outcome->replies++] = reply;
+		outcome->key = (struct websocket_key){0};
 		assert_int_equal(http_request_stopped(&outcome->request),
 				reply >= HTTP_REPLY_CLOSING);
 	}
@@ -253,17 +334,17 @@ assert_outcome(const struct outcome *outcome, const struct sample *sample)
 
 /* At once; cut in two anywhere; byte by byte. */
 static void
-check(const struct sample *samples, size_t count)
+check(const struct sample *samples, size_t count, bool served)
 {
 	for (size_t i = 0; i < count; i++) {
 		const uint8_t *text = (const uint8_t *)samples[i].text;
 		size_t length = strlen(samples[i].text);
-		struct outcome whole = {0}, single = {0};
+		struct outcome whole = {.served = served}, single = whole;
 
 		read_piece(&whole, text, length);
 		assert_outcome(&whole, &samples[i]);
 		for (size_t cut = 0; cut <= length; cut++) {
-			struct outcome two = {0};
+			struct outcome two = {.served = served};
 
 			read_piece(&two, text, cut);
 			read_piece(&two, text + cut, length - cut);
@@ -275,7 +356,14 @@ check(const struct sample *samples, size_t count)
 	}
 }
 
-#define CHECK(samples) check(samples, sizeof(samples) / sizeof(samples[0]))
+#define CHECK_SERVED(samples, served) check(samples, sizeof(samples) / sizeof(samples[0]), served)
+
+/* What has nothing to do with WebSockets does not depend on them. */
+#define CHECK(samples)                        \
+	do {                                  \
+		CHECK_SERVED(samples, false); \
+		CHECK_SERVED(samples, true);  \
+	} while (0)
 
 static void
 persistence_follows_version_and_connection_options(void **state)
@@ -296,6 +384,41 @@ pipelined_requests_are_told_apart(void **state)
 {
 	(void)state;
 	CHECK(pipelined);
+}
+
+static void
+a_websocket_is_switched_to_when_served(void **state)
+{
+	(void)state;
+	CHECK_SERVED(handshakes, true);
+	for (size_t i = 0; i < sizeof(handshakes) / sizeof(handshakes[0]); i++) {
+		const struct sample *sample = &handshakes[i];
+		struct sample plain = *sample;
+
+		for (unsigned int reply = 0; reply < REPLIES_MAX; reply++)
+			if (plain.reply[reply] == R101)
+				plain.reply[reply] = GET;
+		check(&plain, 1, false);
+	}
+}
+
+static void
+what_does_not_ask_for_a_websocket_gets_none(void **state)
+{
+	(void)state;
+	CHECK(no_handshakes);
+}
+
+static void
+wrong_versions_and_keys_are_refused_when_served(void **state)
+{
+	(void)state;
+	CHECK_SERVED(refused_handshakes, true);
+	for (size_t i = 0; i < sizeof(refused_handshakes) / sizeof(refused_handshakes[0]); i++) {
+		const struct sample plain = {refused_handshakes[i].text, {GET}};
+
+		check(&plain, 1, false);
+	}
 }
 
 static void
@@ -454,6 +577,9 @@ main(void)
 			cmocka_unit_test(persistence_follows_version_and_connection_options),
 			cmocka_unit_test(harmless_oddities_are_tolerated),
 			cmocka_unit_test(pipelined_requests_are_told_apart),
+			cmocka_unit_test(a_websocket_is_switched_to_when_served),
+			cmocka_unit_test(what_does_not_ask_for_a_websocket_gets_none),
+			cmocka_unit_test(wrong_versions_and_keys_are_refused_when_served),
 			cmocka_unit_test(what_we_do_not_do_is_refused_by_name),
 			cmocka_unit_test(nonsense_is_bad_at_its_first_wrong_byte),
 			cmocka_unit_test(control_characters_are_bad_everywhere),
