@@ -8,6 +8,7 @@
 #include "engine/burst.h"
 #include "engine/local.h"
 #include "engine/steering.h"
+#include "engine/targets.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
 #include "wire/icmp_error.h"
@@ -122,24 +123,44 @@ burst_refuse_link(const struct port *port, const struct rte_mbuf *packet, const 
 	return DROP_NONE;
 }
 
-/* The key of a TCP segment; its endpoint is SERVICE_MAP_NONE where nobody listens. */
+/*
+ * Whose a segment is that goes from key->address and port to a local end: of whom listens there, or
+ * else of what we opened from there to where it comes from.  The endpoint is SERVICE_MAP_NONE where
+ * nobody waits for it, SERVICE_MAP_FOREIGN where the address is not ours.
+ */
+static void
+burst_complete_key(const struct engine *engine, const struct port *port, const uint8_t local[16],
+		rte_be16_t local_port, struct flow_key *key)
+{
+	unsigned int target;
+
+	key->endpoint = service_map_lookup(port->services, local, local_port);
+	if (key->endpoint != SERVICE_MAP_NONE)
+		return;
+	target = targets_find(&engine->targets, port->index, key->address, key->port);
+	if (target == TARGETS_NONE)
+		return;
+	memcpy(key->address, local, sizeof(key->address));
+	key->port = local_port;
+	key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | target);
+}
+
+/* The key of a TCP segment. */
 static enum counter
-burst_find_key(const struct port *port, const struct rte_mbuf *packet, const struct frame *frame,
-		struct flow_key *key)
+burst_find_key(const struct engine *engine, const struct rte_mbuf *packet,
+		const struct frame *frame, struct flow_key *key)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(packet, const uint8_t *);
 	const uint8_t *ports = data + frame->l4_offset;
 	uint8_t local[16];
 	rte_be16_t local_port;
 
+	parse_source(data, frame, key->address);
 	parse_destination(data, frame, local);
 	memcpy(&key->port, ports, sizeof(key->port));
 	memcpy(&local_port, ports + 2, sizeof(local_port));
-	key->endpoint = service_map_lookup(port->services, local, local_port);
-	if (key->endpoint == SERVICE_MAP_FOREIGN)
-		return DROP_unknown_destination;
-	parse_source(data, frame, key->address);
-	return DROP_NONE;
+	burst_complete_key(engine, &engine->port[packet->port], local, local_port, key);
+	return key->endpoint == SERVICE_MAP_FOREIGN ? DROP_unknown_destination : DROP_NONE;
 }
 
 /*
@@ -149,7 +170,7 @@ burst_find_key(const struct port *port, const struct rte_mbuf *packet, const str
  * @return DROP_NONE; icmp_ignored for what is no such error; bad_icmp.
  */
 static enum counter
-burst_take_icmp_error(const struct port *port, const struct rte_mbuf *packet,
+burst_take_icmp_error(const struct engine *engine, const struct rte_mbuf *packet,
 		const struct frame *frame, struct burst *burst, unsigned int to)
 {
 	struct icmp_error error;
@@ -162,7 +183,8 @@ burst_take_icmp_error(const struct port *port, const struct rte_mbuf *packet,
 		return DROP_icmp_ignored;
 	memcpy(burst->key[to].address, error.remote, sizeof(burst->key[to].address));
 	burst->key[to].port = error.remote_port;
-	burst->key[to].endpoint = service_map_lookup(port->services, error.local, error.local_port);
+	burst_complete_key(engine, &engine->port[packet->port], error.local, error.local_port,
+			&burst->key[to]);
 	if (burst->key[to].endpoint >= SERVICE_MAP_FOREIGN)
 		return DROP_icmp_ignored;
 	burst->segment[to] = (struct tcp_segment){
@@ -183,8 +205,7 @@ burst_classify_other(struct worker *worker, struct burst *burst, unsigned int i,
 	enum counter reason = DROP_icmp_ignored;
 
 	if (frame->kind != FRAME_ARP)
-		reason = burst_take_icmp_error(
-				&worker->engine->port[packet->port], packet, frame, burst, to);
+		reason = burst_take_icmp_error(worker->engine, packet, frame, burst, to);
 	if (reason == DROP_icmp_ignored)
 		local_input(worker, packet, frame);
 	else if (reason != DROP_NONE)
@@ -207,8 +228,8 @@ burst_classify(struct worker *worker, struct burst *burst)
 				continue;
 		} else {
 			if (reason == DROP_NONE)
-				reason = burst_find_key(
-						port, packet, &burst->frame[i], &burst->key[kept]);
+				reason = burst_find_key(worker->engine, packet, &burst->frame[i],
+						&burst->key[kept]);
 			if (reason != DROP_NONE) {
 				worker_drop(worker, packet, reason);
 				continue;
@@ -299,6 +320,8 @@ burst_settle(struct worker *worker)
 		if (conn->tcp.state != TCP_TIME_WAIT && conn->tcp.state != TCP_CLOSED)
 			continue;
 		timer_wheel_cancel(worker->wheel, conn);
+		if (flow_key_is_active(&conn->key))
+			worker_count_target(worker, flow_key_target(&conn->key), -1);
 		conn_table_remove(worker->table, conn, ending->hash);
 	}
 	worker->ending_count = 0;
@@ -347,4 +370,30 @@ burst_abort(struct worker *worker, struct burst *burst, uint32_t slot)
 	}
 	burst_of_event(worker, burst, TCP_EVENT_ABORT);
 	return slot;
+}
+
+bool
+burst_open(struct worker *worker, struct burst *burst, const struct flow_key *key,
+		const struct burst_origin *origin)
+{
+	const uint64_t hash = conn_table_hash(worker->table, key);
+	struct conn_tail *tail;
+
+	burst->conn[0] = conn_table_insert(worker->table, key, hash);
+	if (burst->conn[0] == NULL)
+		return false;
+	worker_count_target(worker, flow_key_target(key), 1);
+	tail = conn_table_tail(worker->table, burst->conn[0]);
+	tail->port = origin->port;
+	memcpy(tail->peer_mac, origin->peer_mac, sizeof(tail->peer_mac));
+	burst_happen(worker, burst, burst->conn[0], TCP_EVENT_OPEN);
+	return true;
+}
+
+void
+burst_happen(struct worker *worker, struct burst *burst, struct conn *conn, enum tcp_event event)
+{
+	burst->n = 1;
+	burst->conn[0] = conn;
+	burst_of_event(worker, burst, event);
 }

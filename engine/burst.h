@@ -13,6 +13,7 @@
  * and conn[i] is whom it happens to.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_mbuf.h>
@@ -67,6 +68,26 @@ void burst_transmit(struct worker *worker, struct burst *burst);
 
 /** Instead of the first four stages: connections whose timeout is due. */
 void burst_expire(struct worker *worker, struct burst *burst);
+
+/** Where a connection that we open begins. */
+struct burst_origin {
+	uint8_t port; /**< Engine port. */
+	uint8_t peer_mac[6];
+};
+
+/**
+ * Instead of the first four stages: a new connection that is to be opened.
+ *
+ * @param key
+ *   Active, and not in the table.
+ * @return false when the table is full; nothing has happened then.
+ */
+bool burst_open(struct worker *worker, struct burst *burst, const struct flow_key *key,
+		const struct burst_origin *origin);
+
+/** Instead of the first four stages: one event for one connection, told by control. */
+void burst_happen(struct worker *worker, struct burst *burst, struct conn *conn,
+		enum tcp_event event);
 
 /** Instead of the first four stages: up to a burst of live connections to abort, from a table slot
  * on. @return the slot to go on from. */

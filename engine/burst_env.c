@@ -8,8 +8,8 @@
 /* What we take before the service has been asked: an echo ring's size, so that all can keep it. */
 #define BURST_ENV_FIRST_WINDOW ECHO_BUFFER_BYTES
 
-/* Where nobody listens there are no settings either. */
-static const struct tcp_config burst_env_closed_port;
+/* For where nobody listens; and for who has no time left: it allows no retries. */
+static const struct tcp_config burst_env_nothing;
 
 static uint32_t
 burst_env_window(
@@ -38,7 +38,7 @@ burst_env(const struct worker *worker, const struct burst *burst, unsigned int i
 	const uint16_t mtu = worker->engine->port[port].mtu;
 
 	*env = (struct tcp_env){
-			.config = &burst_env_closed_port,
+			.config = &burst_env_nothing,
 			.now_ms = worker->now_ms,
 			/* The table does not place by these bits: they may be seen on the wire. */
 			.ts_clock = worker->now_ms + ((uint32_t)(burst->hash[i] >> 48) << 16),
@@ -47,11 +47,12 @@ burst_env(const struct worker *worker, const struct burst *burst, unsigned int i
 			.default_mss = ipv4 ? 536 : 1220,
 	};
 	if (key->endpoint != SERVICE_MAP_NONE) {
-		const struct services *services = &worker->engine->services;
-		const struct service *service =
-				&services->service[services->listener[key->endpoint].service];
+		const struct service *service = services_of(&worker->engine->services, key);
 
 		env->config = &service->tcp;
 		env->rcv_wnd = burst_env_window(worker, service, conn);
 	}
+	if (burst->event[i] == TCP_EVENT_TIMEOUT &&
+			opening_is_late(&worker->opening, conn, worker->now_us))
+		env->config = &burst_env_nothing;
 }

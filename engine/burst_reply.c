@@ -46,20 +46,30 @@ static const enum counter reply_refusals[TCP_REFUSALS] = {
 static void
 reply_path_of_conn(struct reply *reply)
 {
-	const struct conn *conn = reply->conn;
-	const struct listener *listener =
-			&reply->worker->engine->services.listener[conn->key.endpoint];
+	const struct flow_key *key = &reply->conn->key;
+	const struct engine *engine = reply->worker->engine;
 	struct build_path *path = &reply->path;
 
 	memcpy(path->remote_mac, reply->tail->peer_mac, sizeof(path->remote_mac));
 	memcpy(path->local_mac, reply->port->mac.addr_bytes, sizeof(path->local_mac));
-	memcpy(path->remote, conn->key.address, sizeof(path->remote));
-	memcpy(path->local, listener->address, sizeof(path->local));
-	path->remote_port = conn->key.port;
-	path->local_port = listener->port;
 	path->tagged = reply->port->tagged;
 	path->vlan = reply->port->vlan;
-	path->family = listener->family;
+	path->family = flow_key_is_ipv4(key->address) ? 4 : 6;
+	if (flow_key_is_active(key)) {
+		const struct target *target = &engine->targets.target[flow_key_target(key)];
+
+		memcpy(path->remote, target->address, sizeof(path->remote));
+		memcpy(path->local, key->address, sizeof(path->local));
+		path->remote_port = target->port;
+		path->local_port = key->port;
+	} else {
+		const struct listener *listener = &engine->services.listener[key->endpoint];
+
+		memcpy(path->remote, key->address, sizeof(path->remote));
+		memcpy(path->local, listener->address, sizeof(path->local));
+		path->remote_port = key->port;
+		path->local_port = listener->port;
+	}
 }
 
 static void
@@ -276,6 +286,8 @@ reply_count_control(const struct reply *reply, enum tcp_send send)
 		worker_count(reply->worker, port, COUNTER_synack_sent, 1);
 		if (reply->conn->tcp.retries > 0)
 			worker_count(reply->worker, port, COUNTER_synack_retransmits, 1);
+	} else if (send == TCP_SEND_SYN) {
+		worker_count(reply->worker, port, COUNTER_syn_sent, 1);
 	} else if (send == TCP_SEND_RST || send == TCP_SEND_RST_ACK || send == TCP_SEND_ABORT) {
 		worker_count(reply->worker, port, COUNTER_resets_sent, 1);
 	} else if (send == TCP_SEND_CHALLENGE_ACK) {
@@ -335,9 +347,7 @@ reply_stream(struct reply *reply)
 {
 	struct worker *worker = reply->worker;
 	struct conn *conn = reply->conn;
-	const struct services *services = &worker->engine->services;
-	const struct service *service =
-			&services->service[services->listener[conn->key.endpoint].service];
+	const struct service *service = services_of(&worker->engine->services, &conn->key);
 	struct tcp_stream stream;
 	struct tcp_chunk chunk;
 	uint32_t delay_ms;

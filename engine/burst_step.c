@@ -22,25 +22,23 @@
 #include "tcp/tcp_output.h"
 
 static struct service *
-burst_step_service(const struct worker *worker, uint16_t endpoint)
+burst_step_service(const struct worker *worker, const struct flow_key *key)
 {
-	const struct services *services = &worker->engine->services;
-
-	return &services->service[services->listener[endpoint].service];
+	return services_of(&worker->engine->services, key);
 }
 
 static struct service_share *
-burst_step_share(struct worker *worker, uint16_t endpoint)
+burst_step_share(struct worker *worker, const struct flow_key *key)
 {
-	return &worker->services[worker->engine->services.listener[endpoint].service];
+	return &worker->services[services_number(&worker->engine->services, key)];
 }
 
-/* Only a SYN can need an initial sequence number. */
+/* Only what opens a connection can need an initial sequence number. */
 static void
 burst_step_isn(const struct worker *worker, const struct burst *burst, unsigned int i,
 		struct tcp_env *env)
 {
-	if (burst->event[i] == TCP_EVENT_SYN)
+	if (burst->event[i] == TCP_EVENT_SYN || burst->event[i] == TCP_EVENT_OPEN)
 		env->isn = isn_make(&worker->engine->isn_key, &burst->key[i], worker->now_us);
 }
 
@@ -66,12 +64,12 @@ static void
 burst_step_closed(struct worker *worker, struct burst *burst, unsigned int i, bool had_credit)
 {
 	struct conn *conn = burst->conn[i];
-	const uint16_t endpoint = conn->key.endpoint;
-	struct service *service = burst_step_service(worker, endpoint);
-	struct service_share *share = burst_step_share(worker, endpoint);
+	struct service *service = burst_step_service(worker, &conn->key);
+	struct service_share *share = burst_step_share(worker, &conn->key);
 	struct conn_tail *tail = conn_table_tail(worker->table, conn);
 	const uint8_t outcome = burst->action[i].outcome;
 
+	opening_ended(worker, conn, (enum tcp_event)burst->event[i]);
 	respond_closed(service->respond, &tail->respond, worker->echo_buffers);
 	if (had_credit)
 		services_release(service, share);
@@ -95,8 +93,8 @@ static void
 burst_step_entered_time_wait(struct worker *worker, struct conn *conn, uint64_t hash)
 {
 	struct conn_tail *tail = conn_table_tail(worker->table, conn);
-	struct service *service = burst_step_service(worker, conn->key.endpoint);
-	struct service_share *share = burst_step_share(worker, conn->key.endpoint);
+	struct service *service = burst_step_service(worker, &conn->key);
+	struct service_share *share = burst_step_share(worker, &conn->key);
 
 	respond_closed(service->respond, &tail->respond, worker->echo_buffers);
 	services_release(service, share);
@@ -105,22 +103,28 @@ burst_step_entered_time_wait(struct worker *worker, struct conn *conn, uint64_t 
 	burst_step_note(worker, conn, hash);
 }
 
-/* @return false when the service has no room for the connection. */
+/* @return false when the connection is to be aborted: no room, or opened only to see it open. */
 static bool
 burst_step_opened(struct worker *worker, struct conn *conn)
 {
 	struct conn_tail *tail = conn_table_tail(worker->table, conn);
-	struct service *service = burst_step_service(worker, conn->key.endpoint);
+	struct service *service = burst_step_service(worker, &conn->key);
 	struct tcp_sender sender;
+	bool wanted = true;
 
-	histogram_record(&worker->handshake_us, (uint32_t)worker->now_us - tail->recover, 1);
+	if (flow_key_is_active(&conn->key))
+		wanted = opening_opened(worker, conn);
+	else
+		histogram_record(
+				&worker->handshake_us, (uint32_t)worker->now_us - tail->recover, 1);
 	worker_count(worker, tail->port, COUNTER_opened, 1);
-	burst_step_share(worker, conn->key.endpoint)->opened++;
+	burst_step_share(worker, &conn->key)->opened++;
 	tcp_output_open(&conn->tcp, &sender, &service->tcp);
 	tail->recover = sender.recover;
 	tail->ssthresh = sender.ssthresh;
-	return respond_open(
-			service->respond, &tail->respond, conn->tcp.snd_una, worker->echo_buffers);
+	return respond_open(service->respond, &tail->respond, conn->tcp.snd_una,
+			       worker->echo_buffers) &&
+	       wanted;
 }
 
 static void
@@ -129,7 +133,7 @@ burst_step_data(struct worker *worker, const struct burst *burst, unsigned int i
 	const struct tcp_action *action = &burst->action[i];
 	struct conn *conn = burst->conn[i];
 	struct conn_tail *tail = conn_table_tail(worker->table, conn);
-	const struct service *service = burst_step_service(worker, conn->key.endpoint);
+	const struct service *service = burst_step_service(worker, &conn->key);
 	const struct rte_ether_hdr *ethernet =
 			rte_pktmbuf_mtod(burst->packet[i], const struct rte_ether_hdr *);
 	const uint8_t *payload = rte_pktmbuf_mtod_offset(burst->packet[i], const uint8_t *,
@@ -141,7 +145,7 @@ burst_step_data(struct worker *worker, const struct burst *burst, unsigned int i
 	memcpy(tail->peer_mac, ethernet->src_addr.addr_bytes, sizeof(tail->peer_mac));
 	worker_count(worker, tail->port, COUNTER_data_bytes_received, action->take);
 	worker_count(worker, tail->port, COUNTER_requests, requests);
-	burst_step_share(worker, conn->key.endpoint)->requests += requests;
+	burst_step_share(worker, &conn->key)->requests += requests;
 }
 
 /*
@@ -153,7 +157,7 @@ burst_step_acked(struct worker *worker, struct burst *burst, unsigned int i)
 {
 	struct conn *conn = burst->conn[i];
 	struct conn_tail *tail = conn_table_tail(worker->table, conn);
-	const struct service *service = burst_step_service(worker, conn->key.endpoint);
+	const struct service *service = burst_step_service(worker, &conn->key);
 	const uint32_t before =
 			respond_window(service->respond, &tail->respond, worker->echo_buffers);
 
@@ -171,7 +175,7 @@ burst_step_outcome(struct worker *worker, struct burst *burst, unsigned int i, u
 	struct tcp_action *action = &burst->action[i];
 	struct conn *conn = burst->conn[i];
 	struct conn_tail *tail = conn_table_tail(worker->table, conn);
-	const struct service *service = burst_step_service(worker, conn->key.endpoint);
+	const struct service *service = burst_step_service(worker, &conn->key);
 	const uint8_t outcome = action->outcome;
 
 	if ((outcome & (TCP_OUTCOME_ACKED | TCP_OUTCOME_OUTPUT)) != 0) {
@@ -246,12 +250,11 @@ burst_step_forget(struct worker *worker, struct burst *burst, unsigned int i, en
 static void
 burst_step_reopened(struct worker *worker, struct burst *burst, unsigned int i)
 {
-	const uint16_t endpoint = burst->conn[i]->key.endpoint;
+	const struct flow_key *key = &burst->conn[i]->key;
 
 	worker_count(worker, (uint8_t)burst->packet[i]->port, COUNTER_syn_received, 1);
 	burst_step_tail(worker, burst, i);
-	if (!services_admit(burst_step_service(worker, endpoint),
-			    burst_step_share(worker, endpoint)))
+	if (!services_admit(burst_step_service(worker, key), burst_step_share(worker, key)))
 		burst_step_forget(worker, burst, i, DROP_service_full);
 }
 
@@ -270,6 +273,9 @@ burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 	burst_step_isn(worker, burst, i, &env);
 	burst->action[i] = tcp_step(&conn->tcp, (enum tcp_event)burst->event[i], segment, &env);
 	worker->rules[burst->action[i].rule]++;
+	if (burst->action[i].timer == TCP_TIMER_SET)
+		burst->action[i].delay_ms = opening_patience_ms(
+				&worker->opening, conn, worker->now_us, burst->action[i].delay_ms);
 
 	if ((burst->action[i].outcome & TCP_OUTCOME_OPENED) != 0 &&
 			!burst_step_opened(worker, conn))
@@ -314,9 +320,8 @@ static void
 burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
 		const struct tcp_conn *tcp)
 {
-	const uint16_t endpoint = burst->key[i].endpoint;
-	struct service *service = burst_step_service(worker, endpoint);
-	struct service_share *share = burst_step_share(worker, endpoint);
+	struct service *service = burst_step_service(worker, &burst->key[i]);
+	struct service_share *share = burst_step_share(worker, &burst->key[i]);
 	struct conn *conn = burst->conn[i];
 
 	if (engine_phase(worker->engine) != ENGINE_RUNNING) {
@@ -347,7 +352,8 @@ static void
 burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 {
 	const struct port *port = &worker->engine->port[burst->packet[i]->port];
-	const bool listening = burst->key[i].endpoint != SERVICE_MAP_NONE;
+	const struct flow_key *key = &burst->key[i];
+	const bool listening = flow_key_is_passive(key);
 	struct tcp_conn tcp = {.state = listening ? TCP_LISTEN : TCP_CLOSED};
 	const uint8_t before = tcp.state;
 	struct tcp_env env;
@@ -356,7 +362,8 @@ burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 		burst_step_drop(worker, burst, i, DROP_icmp_ignored);
 		return;
 	}
-	if (burst_step_bad_source(port, burst->key[i].address)) {
+	/* A target's address was judged when it became one; the key holds ours. */
+	if (!flow_key_is_active(key) && burst_step_bad_source(port, key->address)) {
 		burst_step_drop(worker, burst, i, DROP_bad_source);
 		return;
 	}
@@ -390,6 +397,8 @@ burst_step_borrow(struct worker *worker, struct burst *burst, unsigned int i)
 	conn = conn_table_insert(worker->table, &burst->key[i], burst->hash[i]);
 	if (conn == NULL)
 		return false;
+	if (flow_key_is_active(&conn->key))
+		worker_count_target(worker, flow_key_target(&conn->key), 1);
 	burst->conn[i] = conn;
 	worker->inserted = true;
 	burst_step_set_tcp(conn, &tcp);
@@ -407,7 +416,9 @@ burst_step(struct worker *worker, struct burst *burst)
 					worker->table, &burst->key[i], burst->hash[i]);
 		if (burst->conn[i] == NULL && burst_step_borrow(worker, burst, i))
 			burst_step_known(worker, burst, i);
-		else if (burst->conn[i] != NULL && burst->conn[i]->tcp.state != TCP_CLOSED)
+		else if (burst->conn[i] != NULL &&
+				(burst->conn[i]->tcp.state != TCP_CLOSED ||
+						burst->event[i] == TCP_EVENT_OPEN))
 			burst_step_known(worker, burst, i);
 		else
 			burst_step_stranger(worker, burst, i);

@@ -19,6 +19,7 @@
 #include "engine/port.h"
 #include "engine/resolver.h"
 #include "engine/services.h"
+#include "engine/targets.h"
 #include "settings/settings.h"
 
 struct worker;
@@ -40,7 +41,8 @@ struct engine {
 	unsigned int worker_count;
 	struct worker *worker[SETTINGS_WORKERS_MAX];
 	struct services services;
-	struct resolver resolver;
+	struct resolver resolver; /**< Grows while the engine runs. */
+	struct targets targets;   /**< The same. */
 	struct rte_mempool *pool;
 	uint8_t phase; /**< enum engine_phase; written by control, read by workers once a turn. */
 };

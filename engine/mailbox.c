@@ -8,52 +8,81 @@
 #include "engine/mailbox.h"
 #include "engine/worker.h"
 
-#define MAILBOX_WAIT_MS 1000
+#define MAILBOX_PAUSE_NS 100000
+/* A stopping worker answers in its last turn or never. */
+#define MAILBOX_STOP_MS 100
 
 void
-mailbox_init(struct mailbox *mailbox)
+mailbox_init(struct mailbox *mailbox, const struct engine *engine)
 {
 	memset(mailbox, 0, sizeof(*mailbox));
+	mailbox->engine = engine;
 	pthread_mutex_init(&mailbox->control, NULL);
 }
 
-static bool
-mailbox_wait(const struct mailbox *mailbox, uint32_t question)
+bool
+mailbox_is_answered(const struct mailbox *mailbox)
 {
-	const struct timespec pause = {.tv_nsec = 200000};
+	return __atomic_load_n(&mailbox->answered, __ATOMIC_ACQUIRE) == mailbox->asked;
+}
 
-	for (unsigned int i = 0; i < MAILBOX_WAIT_MS * 5; i++) {
-		if (__atomic_load_n(&mailbox->answered, __ATOMIC_ACQUIRE) == question)
-			return true;
+static uint64_t
+mailbox_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool
+mailbox_wait(const struct mailbox *mailbox, unsigned int wait_ms)
+{
+	const struct timespec pause = {.tv_nsec = MAILBOX_PAUSE_NS};
+	uint64_t end_ms = mailbox_now_ms() + wait_ms;
+
+	while (!mailbox_is_answered(mailbox)) {
+		const uint64_t now_ms = mailbox_now_ms();
+
+		if (now_ms >= end_ms)
+			return false;
+		if (engine_phase(mailbox->engine) == ENGINE_STOPPING)
+			end_ms = RTE_MIN(end_ms, now_ms + MAILBOX_STOP_MS);
 		nanosleep(&pause, NULL);
 	}
-	return false;
+	return true;
+}
+
+void
+mailbox_post(struct mailbox *mailbox, const struct mailbox_question *question)
+{
+	mailbox->question = *question;
+	__atomic_store_n(&mailbox->asked, mailbox->asked + 1, __ATOMIC_RELEASE);
 }
 
 int
-mailbox_ask(struct mailbox *mailbox, uint32_t *cursor, struct mailbox_record records[],
-		unsigned int limit)
+mailbox_ask(struct mailbox *mailbox, const struct mailbox_question *question, unsigned int wait_ms,
+		struct mailbox_answer *answer)
 {
-	int count = -1;
-	uint32_t question;
+	int result = -1;
 
 	pthread_mutex_lock(&mailbox->control);
 	/* A question given up earlier may still be worked on: let it end before writing. */
-	if (mailbox->asked != __atomic_load_n(&mailbox->answered, __ATOMIC_ACQUIRE) &&
-			!mailbox_wait(mailbox, mailbox->asked))
-		goto unlock;
-	question = mailbox->asked + 1;
-	mailbox->cursor = *cursor;
-	mailbox->limit = RTE_MIN(limit, (unsigned int)MAILBOX_RECORDS);
-	__atomic_store_n(&mailbox->asked, question, __ATOMIC_RELEASE);
-	if (mailbox_wait(mailbox, question)) {
-		count = (int)mailbox->count;
-		*cursor = mailbox->cursor;
-		memcpy(records, mailbox->record, mailbox->count * sizeof(records[0]));
+	if (mailbox_wait(mailbox, MAILBOX_WAIT_MS)) {
+		mailbox_post(mailbox, question);
+		if (mailbox_wait(mailbox, wait_ms)) {
+			*answer = mailbox->answer;
+			result = 0;
+		}
 	}
-unlock:
 	pthread_mutex_unlock(&mailbox->control);
-	return count;
+	return result;
+}
+
+void
+mailbox_answer(struct mailbox *mailbox)
+{
+	__atomic_store_n(&mailbox->answered, mailbox->working_on, __ATOMIC_RELEASE);
 }
 
 static void
@@ -68,30 +97,64 @@ mailbox_record(const struct worker *worker, const struct conn *conn, struct mail
 	record->retries = conn->tcp.retries;
 }
 
-void
-mailbox_serve(struct worker *worker)
+/* A piece of the table a turn; the question's own cursor moves on. */
+static void
+mailbox_dump(struct worker *worker, struct mailbox *mailbox, bool begin)
 {
-	struct mailbox *mailbox = &worker->mailbox;
-	const uint32_t question = __atomic_load_n(&mailbox->asked, __ATOMIC_ACQUIRE);
 	const uint32_t capacity = conn_table_capacity(worker->table);
+	struct mailbox_question *question = &mailbox->question;
+	struct mailbox_answer *answer = &mailbox->answer;
+	const uint32_t limit = RTE_MIN(question->dump.limit, (uint32_t)MAILBOX_RECORDS);
 	uint32_t last;
 
-	if (question == mailbox->answered)
-		return;
-	if (question != mailbox->working_on) {
-		mailbox->working_on = question;
-		mailbox->count = 0;
+	if (begin) {
+		answer->dump.cursor = question->dump.cursor;
+		answer->dump.count = 0;
 	}
-	last = (uint32_t)RTE_MIN((uint64_t)mailbox->cursor + MAILBOX_PER_TURN, capacity);
-	while (mailbox->cursor < last && mailbox->count < mailbox->limit) {
-		const struct conn *conn = conn_table_at(worker->table, mailbox->cursor++);
+	last = (uint32_t)RTE_MIN((uint64_t)answer->dump.cursor + MAILBOX_PER_TURN, capacity);
+	while (answer->dump.cursor < last && answer->dump.count < limit) {
+		const struct conn *conn = conn_table_at(worker->table, answer->dump.cursor++);
 
 		if (conn != NULL)
-			mailbox_record(worker, conn, &mailbox->record[mailbox->count++]);
+			mailbox_record(worker, conn, &answer->dump.record[answer->dump.count++]);
 	}
-	if (mailbox->cursor >= capacity)
-		mailbox->cursor = MAILBOX_NO_CURSOR;
-	else if (mailbox->count < mailbox->limit)
+	if (answer->dump.cursor >= capacity)
+		answer->dump.cursor = MAILBOX_NO_CURSOR;
+	else if (answer->dump.count < limit)
 		return;
-	__atomic_store_n(&mailbox->answered, question, __ATOMIC_RELEASE);
+	mailbox_answer(mailbox);
+}
+
+/* @return whether a question was there. */
+static bool
+mailbox_look(struct worker *worker, struct mailbox *mailbox)
+{
+	const uint32_t asked = __atomic_load_n(&mailbox->asked, __ATOMIC_ACQUIRE);
+	const bool begin = asked != mailbox->working_on;
+
+	if (asked == mailbox->answered)
+		return false;
+	mailbox->working_on = asked;
+	switch (mailbox->question.kind) {
+	case MAILBOX_DUMP:
+		mailbox_dump(worker, mailbox, begin);
+		return true;
+	case MAILBOX_OPEN:
+		if (begin)
+			opening_begin(worker, &mailbox->question.opening);
+		return begin;
+	case MAILBOX_ACT:
+		conn_act_apply(worker, &mailbox->question.act, &mailbox->answer.act);
+		mailbox_answer(mailbox);
+		return true;
+	}
+	return false;
+}
+
+bool
+mailbox_serve(struct worker *worker)
+{
+	const bool busy = mailbox_look(worker, &worker->mailbox);
+
+	return mailbox_look(worker, &worker->openings) || busy;
 }

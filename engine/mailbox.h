@@ -5,11 +5,14 @@
 
 /**
  * @file
- * How control asks a worker about its connections.
+ * How control asks a worker about its connections, and to do something with them.
  *
- * One slot: control fills in the question and raises `asked`; the worker, once a turn, works on it
- * for a bounded number of table slots and, when done, raises `answered`.  A worker never waits; a
- * question that was given up is overwritten by the next one.
+ * One slot: control fills in the question and raises `asked`; the worker sees it once a turn and,
+ * when done, raises `answered`.  A worker never waits: a listing looks at a bounded number of table
+ * slots a turn, an opening is answered by the turn in which its handshake ends.  A question that
+ * was given up is overwritten by the next one once it is answered.
+ *
+ * Every worker has two of these, so that who lists connections does not wait for who opens one.
  */
 
 #include <stdbool.h>
@@ -17,13 +20,35 @@
 
 #include <pthread.h>
 
+#include "engine/conn_act.h"
+#include "engine/opening.h"
 #include "tcp/flow_key.h"
 
+struct engine;
 struct worker;
 
 #define MAILBOX_RECORDS   64   /**< Most connections in one answer. */
 #define MAILBOX_PER_TURN  1024 /**< Table slots looked at in one turn of the worker. */
 #define MAILBOX_NO_CURSOR UINT32_MAX
+#define MAILBOX_WAIT_MS   1000 /**< Enough for whatever is answered at once. */
+
+enum mailbox_kind {
+	MAILBOX_DUMP, /**< List connections. */
+	MAILBOX_OPEN, /**< Open one: opening.h. */
+	MAILBOX_ACT,  /**< Close, shut down or reset some: conn_act.h. */
+};
+
+struct mailbox_question {
+	enum mailbox_kind kind;
+	union {
+		struct {
+			uint32_t cursor; /**< First table slot. */
+			uint32_t limit;  /**< At most this many records. */
+		} dump;
+		struct opening_question opening;
+		struct conn_act_question act;
+	};
+};
 
 /** One connection, copied. */
 struct mailbox_record {
@@ -36,34 +61,50 @@ struct mailbox_record {
 	uint8_t retries;
 };
 
+struct mailbox_answer {
+	union {
+		struct {
+			uint32_t cursor; /**< Where to go on, or MAILBOX_NO_CURSOR. */
+			uint32_t count;
+			struct mailbox_record record[MAILBOX_RECORDS];
+		} dump;
+		struct opening_answer opening;
+		struct conn_act_answer act;
+	};
+};
+
 struct mailbox {
-	pthread_mutex_t control; /**< Among askers only. */
-	uint32_t asked;          /**< Number of the question.  Atomic; written by control. */
-	uint32_t answered;       /**< Number of the last answer.  Atomic; written by the worker. */
-	uint32_t cursor;         /**< In: first table slot.  Out: where to go on, or NO_CURSOR. */
-	uint32_t limit;          /**< In: at most this many records. */
-	uint32_t count;          /**< Out: records filled. */
-	struct mailbox_record record[MAILBOX_RECORDS];
+	const struct engine *engine; /**< Whoever waits stops with it. */
+	pthread_mutex_t control;     /**< Among askers only. */
+	uint32_t asked;              /**< Number of the question.  Atomic; written by control. */
+	uint32_t answered; /**< Number of the last answer.  Atomic; written by the worker. */
+	struct mailbox_question question;
+	struct mailbox_answer answer;
 
 	uint32_t working_on; /**< The worker's: the question its progress belongs to. */
 };
 
-void mailbox_init(struct mailbox *mailbox);
+void mailbox_init(struct mailbox *mailbox, const struct engine *engine);
 
 /**
- * Ask a worker for connections, from any control thread; waits for at most a second.
+ * Ask, from any control thread, and wait for the answer.
  *
- * @param cursor
- *   Where to begin, 0 at first; set to where to go on, or MAILBOX_NO_CURSOR at the end.
- * @param records
- *   Room for @p limit records.
  * @return
- *   Records filled, or -1 when the worker did not answer.
+ *   0, or -1 when there was none within @p wait_ms.
  */
-int mailbox_ask(struct mailbox *mailbox, uint32_t *cursor, struct mailbox_record records[],
-		unsigned int limit);
+int mailbox_ask(struct mailbox *mailbox, const struct mailbox_question *question,
+		unsigned int wait_ms, struct mailbox_answer *answer);
 
-/** Work on a question, if there is one.  The worker's part. */
-void mailbox_serve(struct worker *worker);
+/** Ask without waiting; one at a time. */
+void mailbox_post(struct mailbox *mailbox, const struct mailbox_question *question);
+
+/** Whether everything that was asked is answered. */
+bool mailbox_is_answered(const struct mailbox *mailbox);
+
+/** Work on questions, if there are any.  The worker's part. @return whether there were. */
+bool mailbox_serve(struct worker *worker);
+
+/** The answer is filled in.  The worker's part. */
+void mailbox_answer(struct mailbox *mailbox);
 
 #endif /* MAILBOX_H */

@@ -1,31 +1,90 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <rte_ethdev.h>
+#include <rte_thash.h>
 
 #include "cookie/siphash.h"
 #include "engine/log.h"
 #include "engine/port.h"
+#include "tcp/flow_key.h"
 #include "wire/parse.h"
 
 #define PORT_CHECKSUMS_TX (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
 #define PORT_CHECKSUMS_RX (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
 #define PORT_LINK_WAIT_MS 9000
+#define PORT_RETA_MAX     2048
+#define PORT_RETA_USUAL   128 /* What those have who do not tell. */
 
 /* Toeplitz with this key gives both directions of a flow the same hash. */
-static uint8_t port_symmetric_rss_key[52];
+#define PORT_RSS_KEY_4  0x6d, 0x5a, 0x6d, 0x5a
+#define PORT_RSS_KEY_16 PORT_RSS_KEY_4, PORT_RSS_KEY_4, PORT_RSS_KEY_4, PORT_RSS_KEY_4
+static uint8_t port_symmetric_rss_key[52] __rte_aligned(4)
+= {PORT_RSS_KEY_16, PORT_RSS_KEY_16, PORT_RSS_KEY_16, PORT_RSS_KEY_4};
 
-static void
-port_fill_rss_key(void)
+/* What the NIC hashes of an address: 32-bit words, high byte first; an IPv4 address is the last. */
+static unsigned int
+port_rss_words(const uint8_t address[16], bool ipv4, uint32_t words[])
 {
-	for (unsigned int i = 0; i < sizeof(port_symmetric_rss_key); i += 2) {
-		port_symmetric_rss_key[i] = 0x6d;
-		port_symmetric_rss_key[i + 1] = 0x5a;
+	unsigned int n = 0;
+
+	for (unsigned int i = ipv4 ? 12 : 0; i < 16; i += 4)
+		words[n++] = (uint32_t)address[i] << 24 | (uint32_t)address[i + 1] << 16 |
+			     (uint32_t)address[i + 2] << 8 | address[i + 3];
+	return n;
+}
+
+uint16_t
+port_rss_queue(const struct port *port, const struct port_flow *flow)
+{
+	const bool ipv4 = flow_key_is_ipv4(flow->remote);
+	const uint64_t type = ipv4 ? RTE_ETH_RSS_NONFRAG_IPV4_TCP : RTE_ETH_RSS_NONFRAG_IPV6_TCP;
+	uint32_t words[9];
+	unsigned int n;
+	uint32_t hash;
+
+	if ((port->rss_types & type) == 0)
+		return 0;
+	n = port_rss_words(flow->remote, ipv4, words);
+	n += port_rss_words(flow->local, ipv4, &words[n]);
+	words[n++] = (uint32_t)rte_be_to_cpu_16(flow->remote_port) << 16 |
+		     rte_be_to_cpu_16(flow->local_port);
+	hash = rte_softrss(words, n, port_symmetric_rss_key);
+	return (uint16_t)(hash % port->reta_size % port->receive_queues);
+}
+
+/*
+ * The NIC's table from hash to queue, filled in turn so that port_rss_queue() knows it.  Drivers
+ * that do not let us fill it in have filled it so themselves.
+ */
+static void
+port_fill_reta(struct port *port, const struct rte_eth_dev_info *info)
+{
+	struct rte_eth_rss_reta_entry64 table[PORT_RETA_MAX / RTE_ETH_RETA_GROUP_SIZE] = {0};
+	int result;
+
+	if (port->rss_types == 0)
+		return;
+	port->reta_size = info->reta_size != 0 ? info->reta_size : PORT_RETA_USUAL;
+	if (info->reta_size == 0 || info->reta_size > PORT_RETA_MAX)
+		return;
+	for (unsigned int i = 0; i < info->reta_size; i++) {
+		table[i / RTE_ETH_RETA_GROUP_SIZE].mask |= UINT64_C(1)
+							   << i % RTE_ETH_RETA_GROUP_SIZE;
+		table[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] =
+				(uint16_t)(i % port->receive_queues);
 	}
+	result = rte_eth_dev_rss_reta_update(port->id, table, info->reta_size);
+	if (result != 0 && result != -ENOTSUP)
+		log_warning(port->settings->name,
+				"%s keeps its own spreading of flows (%s): `probe` may not find "
+				"the answers to what it opens",
+				port->device.name, strerror(-result));
 }
 
 /*
@@ -144,7 +203,7 @@ port_configure(struct port *port, const struct rte_eth_dev_info *info, unsigned 
 	conf.rxmode.offloads = port->receive_offload ? PORT_CHECKSUMS_RX : 0;
 	conf.txmode.offloads = port->transmit_offload ? PORT_CHECKSUMS_TX : 0;
 	if (rss != 0 && queues > 1) {
-		port_fill_rss_key();
+		port->rss_types = rss;
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = rss;
 		conf.rx_adv_conf.rss_conf.rss_key = port_symmetric_rss_key;
@@ -291,6 +350,7 @@ port_open(struct port *port, const struct settings_port *settings, unsigned int 
 				strerror(-result));
 		return -1;
 	}
+	port_fill_reta(port, &info);
 	port_set_optional(port);
 	port_announce(port);
 	return 0;

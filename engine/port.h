@@ -33,6 +33,8 @@ struct port {
 	uint16_t mtu;
 	uint16_t receive_queues;
 	uint16_t transmit_queues;
+	uint16_t reta_size;           /**< Entries of the NIC's table from hash to queue. */
+	uint64_t rss_types;           /**< What the NIC spreads by its ports: RTE_ETH_RSS_... */
 	unsigned int parse_flags;     /**< enum parse_flag for every packet of the port. */
 	struct rte_ether_addr mac;    /**< Ours. */
 	struct service_map *services; /**< Our addresses here, and who listens; built at start. */
@@ -61,6 +63,17 @@ int port_open(struct port *port, const struct settings_port *settings, unsigned 
 
 /** Stop the device and close it. */
 void port_close(struct port *port);
+
+/** The two ends of a TCP flow, as its packets come in. */
+struct port_flow {
+	uint8_t remote[16]; /**< IPv4-mapped. */
+	uint8_t local[16];
+	rte_be16_t remote_port;
+	rte_be16_t local_port;
+};
+
+/** The receive queue to which a NIC that spreads by RSS brings a flow. */
+uint16_t port_rss_queue(const struct port *port, const struct port_flow *flow);
 
 /** Whether a frame's 802.1Q tag is the one this port has. */
 static inline bool

@@ -14,6 +14,7 @@
 
 #define RESOLVER_RETRY_US   1000000
 #define RESOLVER_REFRESH_US 30000000
+#define RESOLVER_WANTED_US  30000000
 
 int
 resolver_init(struct resolver *resolver, const struct settings *settings)
@@ -25,33 +26,98 @@ resolver_init(struct resolver *resolver, const struct settings *settings)
 		for (unsigned int i = 0; i < gateways->count; i++) {
 			struct resolver_entry *entry = &resolver->entry[resolver->count];
 
-			if (resolver->count == RESOLVER_MAX) {
+			if (resolver->count == RESOLVER_GATEWAYS_MAX) {
 				log_error(settings->port[p].name, "more than %u gateways",
-						RESOLVER_MAX);
+						RESOLVER_GATEWAYS_MAX);
 				return -1;
 			}
 			memcpy(entry->address, gateways->item[i], 16);
 			entry->port = (uint8_t)p;
+			entry->wanted_us = UINT64_MAX;
 			resolver->count++;
 		}
 	}
 	return 0;
 }
 
+unsigned int
+resolver_find(const struct resolver *resolver, uint8_t port, const uint8_t address[16])
+{
+	const unsigned int count = __atomic_load_n(&resolver->count, __ATOMIC_ACQUIRE);
+
+	for (unsigned int i = 0; i < count; i++) {
+		const struct resolver_entry *entry = &resolver->entry[i];
+
+		if (__atomic_load_n(&entry->port, __ATOMIC_ACQUIRE) == port &&
+				memcmp(entry->address, address, 16) == 0)
+			return i;
+	}
+	return RESOLVER_NONE;
+}
+
+static bool
+resolver_is_wanted(const struct resolver_entry *entry, uint64_t now_us)
+{
+	return now_us <= __atomic_load_n(&entry->wanted_us, __ATOMIC_RELAXED);
+}
+
+/* An entry that nobody looks at: a new one, or one that nobody wants any more. */
+static unsigned int
+resolver_vacate(struct engine *engine, uint64_t now_us)
+{
+	struct resolver *resolver = &engine->resolver;
+
+	if (resolver->count < RESOLVER_MAX)
+		return resolver->count;
+	for (unsigned int i = 0; i < RESOLVER_MAX; i++) {
+		if (resolver_is_wanted(&resolver->entry[i], now_us))
+			continue;
+		__atomic_store_n(&resolver->entry[i].port, PORT_NONE, __ATOMIC_SEQ_CST);
+		return worker_wait_for_turns(engine) ? i : RESOLVER_NONE;
+	}
+	return RESOLVER_NONE;
+}
+
+unsigned int
+resolver_want(struct engine *engine, uint8_t port, const uint8_t address[16])
+{
+	struct resolver *resolver = &engine->resolver;
+	const uint64_t now_us = clock_us(&engine->clock);
+	unsigned int number = resolver_find(resolver, port, address);
+	struct resolver_entry *entry;
+
+	if (number == RESOLVER_NONE) {
+		number = resolver_vacate(engine, now_us);
+		if (number == RESOLVER_NONE)
+			return number;
+		entry = &resolver->entry[number];
+		memcpy(entry->address, address, 16);
+		__atomic_store_n(&entry->mac, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&entry->port, port, __ATOMIC_RELEASE);
+		if (number == resolver->count)
+			__atomic_store_n(&resolver->count, number + 1, __ATOMIC_RELEASE);
+	}
+	entry = &resolver->entry[number];
+	/* What was known half a minute ago may have moved. */
+	if (!resolver_is_wanted(entry, now_us))
+		__atomic_store_n(&entry->mac, 0, __ATOMIC_RELAXED);
+	if (entry->wanted_us != UINT64_MAX)
+		__atomic_store_n(&entry->wanted_us, now_us + RESOLVER_WANTED_US, __ATOMIC_RELAXED);
+	return number;
+}
+
 void
 resolver_learn(struct resolver *resolver, uint8_t port, const uint8_t address[16],
 		const uint8_t mac[6])
 {
-	for (unsigned int i = 0; i < resolver->count; i++) {
-		struct resolver_entry *entry = &resolver->entry[i];
-		uint64_t word = RESOLVER_KNOWN;
+	const unsigned int number = resolver_find(resolver, port, address);
+	uint64_t word = RESOLVER_KNOWN;
 
-		if (entry->port != port || memcmp(entry->address, address, 16) != 0)
-			continue;
-		for (unsigned int byte = 0; byte < 6; byte++)
-			word |= (uint64_t)mac[byte] << (8 * byte);
-		__atomic_store_n(&entry->mac, word, __ATOMIC_RELAXED);
-	}
+	if (number == RESOLVER_NONE)
+		return;
+	for (unsigned int byte = 0; byte < 6; byte++)
+		word |= (uint64_t)mac[byte] << (8 * byte);
+	__atomic_store_n(&resolver->entry[number].mac, word, __ATOMIC_RELAXED);
 }
 
 bool
@@ -112,12 +178,17 @@ resolver_poll(struct worker *worker)
 {
 	struct resolver *resolver = &worker->engine->resolver;
 
-	for (unsigned int i = 0; i < resolver->count; i++) {
+	const unsigned int count = __atomic_load_n(&resolver->count, __ATOMIC_ACQUIRE);
+
+	for (unsigned int i = 0; i < count; i++) {
 		struct resolver_entry *entry = &resolver->entry[i];
 		uint8_t mac[6];
 		const uint64_t pause_us = resolver_get(resolver, i, mac) ? RESOLVER_REFRESH_US
 									 : RESOLVER_RETRY_US;
 
+		if (__atomic_load_n(&entry->port, __ATOMIC_ACQUIRE) == PORT_NONE ||
+				!resolver_is_wanted(entry, worker->now_us))
+			continue;
 		if (entry->asked_us != 0 && worker->now_us - entry->asked_us < pause_us)
 			continue;
 		entry->asked_us = worker->now_us;

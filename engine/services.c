@@ -111,6 +111,22 @@ services_prepare(struct service *service, const struct settings *settings,
 	return 0;
 }
 
+/* What answers on connections that we open. */
+static int
+services_prepare_own(
+		struct services *services, const struct settings *settings, unsigned int workers)
+{
+	static const struct settings_service own = {
+			.name = SERVICES_OWN_NAME,
+			.reply = RESPOND_DISCARD,
+			.close = RESPOND_CLOSE_AT_ONCE,
+			.idle_timeout_ms = 60000,
+	};
+
+	return services_prepare(
+			&services->service[services->service_count], settings, &own, workers);
+}
+
 static void
 services_add_listeners(struct services *services, const struct settings_service *wanted,
 		unsigned int number)
@@ -151,6 +167,8 @@ services_init(struct services *services, const struct settings *settings, unsign
 			goto fail;
 		services_add_listeners(services, &settings->service[i], i);
 	}
+	if (services_prepare_own(services, settings, workers) != 0)
+		goto fail;
 	return 0;
 fail:
 	services_free(services);
@@ -160,7 +178,7 @@ fail:
 void
 services_free(struct services *services)
 {
-	for (unsigned int i = 0; i < services->service_count; i++) {
+	for (unsigned int i = 0; services->service != NULL && i <= services->service_count; i++) {
 		if (services->service[i].respond != NULL)
 			respond_free(services->service[i].respond);
 	}
@@ -183,7 +201,7 @@ services_in_prefix(const uint8_t address[16], const struct settings_prefix *pref
 	return bits % 8 == 0 || ((address[bytes] ^ prefix->address[bytes]) & mask) == 0;
 }
 
-static bool
+bool
 services_in_subnets(const uint8_t address[16], const struct settings_port *port)
 {
 	for (unsigned int i = 0; i < port->addresses.count; i++) {

@@ -14,6 +14,7 @@
 
 #include "respond/respond.h"
 #include "settings/settings.h"
+#include "tcp/flow_key.h"
 #include "tcp/tcp_step.h"
 
 struct port;
@@ -52,9 +53,28 @@ struct service_share {
 struct services {
 	unsigned int listener_count;
 	struct listener *listener;
-	unsigned int service_count;
-	struct service *service;
+	unsigned int service_count; /**< Those of the settings. */
+	struct service *service;    /**< And one more, SERVICES_OWN_NAME. */
 };
+
+/** The service behind connections that we open: says nothing and closes at once.  The colon keeps
+ * it apart from the settings' names. */
+#define SERVICES_OWN_NAME "probe:"
+
+/** Which service a connection belongs to, from its key; passive or active, not nobody's. */
+static inline unsigned int
+services_number(const struct services *services, const struct flow_key *key)
+{
+	return flow_key_is_active(key) ? services->service_count
+				       : services->listener[key->endpoint].service;
+}
+
+/** The service a connection belongs to. */
+static inline struct service *
+services_of(const struct services *services, const struct flow_key *key)
+{
+	return &services->service[services_number(services, key)];
+}
 
 /**
  * Prepare every service of the settings.
@@ -76,6 +96,9 @@ int services_map_port(const struct services *services, const struct settings *se
 
 /** Whether one more connection may open; exact over all workers. */
 bool services_admit(struct service *service, struct service_share *share);
+
+/** Whether the address is in one of the port's subnets. */
+bool services_in_subnets(const uint8_t address[16], const struct settings_port *port);
 
 /** A connection ended. */
 void services_release(struct service *service, struct service_share *share);

@@ -159,6 +159,22 @@ steering_keep_own(struct worker *worker, struct rte_mbuf *packets[], unsigned in
 }
 
 unsigned int
+steering_flow_owner(
+		const struct engine *engine, const struct port *port, const struct port_flow *flow)
+{
+	const unsigned int workers = engine->worker_count;
+
+	if (workers == 1)
+		return 0;
+	/* Hardware steering: as many queues as workers, and queue i is worker i's. */
+	if (!port->software_steering)
+		return port_rss_queue(port, flow);
+	return steering_owner(parse_steering_hash_of(flow->remote, flow->local, flow->remote_port,
+					      flow->local_port),
+			workers);
+}
+
+unsigned int
 steering_take(struct worker *worker, struct rte_mbuf *packets[], unsigned int room)
 {
 	const unsigned int workers = worker->engine->worker_count;

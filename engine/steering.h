@@ -14,6 +14,8 @@
 
 #include <stdint.h>
 
+#include "engine/port.h"
+
 struct engine;
 struct rte_mbuf;
 struct worker;
@@ -42,6 +44,10 @@ void steering_free(struct engine *engine);
  *   How many stay, moved to the front of @p packets.
  */
 unsigned int steering_keep_own(struct worker *worker, struct rte_mbuf *packets[], unsigned int n);
+
+/** The worker to which packets of a TCP flow go that come in through @p port. */
+unsigned int steering_flow_owner(
+		const struct engine *engine, const struct port *port, const struct port_flow *flow);
 
 /** Packets that other workers received for us. @return how many, at most @p room. */
 unsigned int steering_take(struct worker *worker, struct rte_mbuf *packets[], unsigned int room);

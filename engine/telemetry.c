@@ -11,11 +11,12 @@
 #include "engine/compat.h"
 #include "engine/engine.h"
 #include "engine/telemetry.h"
+#include "engine/telemetry_probe.h"
 #include "engine/worker.h"
 #include "version.h"
 
-/* Held while a command reads the engine, so that the engine is not freed under it. */
-static pthread_mutex_t telemetry_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Held, shared, while a command reads the engine, so that the engine is not freed under it. */
+static pthread_rwlock_t telemetry_lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct engine *telemetry_engine;
 
 /* An answer has at most 16 KiB. */
@@ -36,7 +37,7 @@ telemetry_read(const uint64_t *word)
 }
 
 static int
-telemetry_info(const struct engine *engine, const char *parameters, struct rte_tel_data *data)
+telemetry_info(struct engine *engine, const char *parameters, struct rte_tel_data *data)
 {
 	RTE_SET_USED(parameters);
 	rte_tel_data_start_dict(data);
@@ -118,7 +119,7 @@ telemetry_worker(const struct engine *engine, unsigned int index, struct rte_tel
 }
 
 static int
-telemetry_workers(const struct engine *engine, const char *parameters, struct rte_tel_data *data)
+telemetry_workers(struct engine *engine, const char *parameters, struct rte_tel_data *data)
 {
 	return telemetry_list(engine, parameters, engine->worker_count, telemetry_worker, data);
 }
@@ -152,14 +153,14 @@ telemetry_port(const struct engine *engine, unsigned int index, struct rte_tel_d
 }
 
 static int
-telemetry_ports(const struct engine *engine, const char *parameters, struct rte_tel_data *data)
+telemetry_ports(struct engine *engine, const char *parameters, struct rte_tel_data *data)
 {
 	return telemetry_list(engine, parameters, engine->port_count, telemetry_port, data);
 }
 
 /* All counters of one port, or of all without a parameter. */
 static int
-telemetry_counters(const struct engine *engine, const char *parameters, struct rte_tel_data *data)
+telemetry_counters(struct engine *engine, const char *parameters, struct rte_tel_data *data)
 {
 	struct counters sum = {0};
 	bool found = parameters == NULL;
@@ -226,14 +227,14 @@ telemetry_service(const struct engine *engine, unsigned int index, struct rte_te
 }
 
 static int
-telemetry_services(const struct engine *engine, const char *parameters, struct rte_tel_data *data)
+telemetry_services(struct engine *engine, const char *parameters, struct rte_tel_data *data)
 {
 	return telemetry_list(engine, parameters, engine->services.service_count, telemetry_service,
 			data);
 }
 
 static int
-telemetry_latency(const struct engine *engine, const char *parameters, struct rte_tel_data *data)
+telemetry_latency(struct engine *engine, const char *parameters, struct rte_tel_data *data)
 {
 	struct histogram *sum = calloc(1, sizeof(*sum));
 
@@ -255,7 +256,7 @@ telemetry_latency(const struct engine *engine, const char *parameters, struct rt
 
 /* How often each row of the TCP table fired, a page from the row given. */
 static int
-telemetry_rules(const struct engine *engine, const char *parameters, struct rte_tel_data *data)
+telemetry_rules(struct engine *engine, const char *parameters, struct rte_tel_data *data)
 {
 	const unsigned int first = telemetry_offset(parameters);
 	const unsigned int last = RTE_MIN(first + TELEMETRY_RULES_PAGE, tcp_rules_count());
@@ -281,44 +282,45 @@ telemetry_rules(const struct engine *engine, const char *parameters, struct rte_
 }
 
 static void
-telemetry_format_conn(const struct engine *engine, const struct mailbox_record *record, char *text,
-		size_t size)
+telemetry_format_conn(
+		struct engine *engine, const struct mailbox_record *record, char *text, size_t size)
 {
-	const struct listener *listener = &engine->services.listener[record->key.endpoint];
-	char address[46];
+	char name[96];
 
-	snprintf(text, size, "%.20s %s %u %s %u %u %u %u %d",
-			engine->services.service[listener->service].settings->name,
-			settings_format_address(record->key.address, address),
-			rte_be_to_cpu_16(record->key.port), tcp_rules_state_name(record->state),
+	telemetry_conn_name(engine, record, name, sizeof(name));
+	snprintf(text, size, "%s %s %u %u %u %u %d", name, tcp_rules_state_name(record->state),
 			record->snd_una, record->snd_nxt, record->rcv_nxt, record->retries,
 			record->deadline_ms);
 }
 
 /* WORKER,CURSOR,LIMIT */
 static int
-telemetry_conns(const struct engine *engine, const char *parameters, struct rte_tel_data *data)
+telemetry_conns(struct engine *engine, const char *parameters, struct rte_tel_data *data)
 {
-	struct mailbox_record records[MAILBOX_RECORDS];
-	unsigned int worker, limit;
-	uint32_t cursor;
+	struct mailbox_question question = {.kind = MAILBOX_DUMP};
+	struct mailbox_answer answer;
 	struct rte_tel_data *list;
-	int count;
+	unsigned int worker;
+	uint32_t cursor;
 
-	if (parameters == NULL || sscanf(parameters, "%u,%u,%u", &worker, &cursor, &limit) != 3 ||
-			worker >= engine->worker_count)
+	if (parameters == NULL ||
+			sscanf(parameters, "%u,%u,%u", &worker, &question.dump.cursor,
+					&question.dump.limit) != 3 ||
+			worker >= engine->worker_count ||
+			mailbox_ask(&engine->worker[worker]->mailbox, &question, MAILBOX_WAIT_MS,
+					&answer) != 0)
 		return -1;
-	count = mailbox_ask(&engine->worker[worker]->mailbox, &cursor, records, limit);
 	list = rte_tel_data_alloc();
-	if (count < 0 || list == NULL)
+	if (list == NULL)
 		return -1;
 	rte_tel_data_start_array(list, RTE_TEL_STRING_VAL);
-	for (int i = 0; i < count; i++) {
+	for (unsigned int i = 0; i < answer.dump.count; i++) {
 		char text[RTE_TEL_MAX_STRING_LEN];
 
-		telemetry_format_conn(engine, &records[i], text, sizeof(text));
+		telemetry_format_conn(engine, &answer.dump.record[i], text, sizeof(text));
 		rte_tel_data_add_array_string(list, text);
 	}
+	cursor = answer.dump.cursor;
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_int(data, "next", cursor == MAILBOX_NO_CURSOR ? -1 : (int)cursor);
 	rte_tel_data_add_dict_container(data, "conns", list, 0);
@@ -326,16 +328,19 @@ telemetry_conns(const struct engine *engine, const char *parameters, struct rte_
 }
 
 static int
-telemetry_gateways(const struct engine *engine, const char *parameters, struct rte_tel_data *data)
+telemetry_gateways(struct engine *engine, const char *parameters, struct rte_tel_data *data)
 {
 	RTE_SET_USED(parameters);
 	rte_tel_data_start_array(data, RTE_TEL_STRING_VAL);
-	for (unsigned int i = 0; i < engine->resolver.count; i++) {
+	for (unsigned int i = 0; i < __atomic_load_n(&engine->resolver.count, __ATOMIC_ACQUIRE);
+			i++) {
 		const struct resolver_entry *entry = &engine->resolver.entry[i];
 		struct rte_ether_addr mac;
 		char text[RTE_TEL_MAX_STRING_LEN], mac_text[RTE_ETHER_ADDR_FMT_SIZE] = "unresolved";
 		char address[46];
 
+		if (entry->wanted_us != UINT64_MAX)
+			continue;
 		if (resolver_get(&engine->resolver, i, mac.addr_bytes))
 			rte_ether_format_addr(mac_text, sizeof(mac_text), &mac);
 		snprintf(text, sizeof(text), "%s %s %s", engine->port[entry->port].settings->name,
@@ -348,8 +353,7 @@ telemetry_gateways(const struct engine *engine, const char *parameters, struct r
 static const struct {
 	const char *command;
 	const char *help;
-	int (*answer)(const struct engine *engine, const char *parameters,
-			struct rte_tel_data *data);
+	int (*answer)(struct engine *engine, const char *parameters, struct rte_tel_data *data);
 } telemetry_commands[] = {
 		{"/handfast/info", "Version, uptime, sizes. No parameters", telemetry_info},
 		{"/handfast/workers", "What each worker does. Parameter: first row",
@@ -366,6 +370,13 @@ static const struct {
 				telemetry_rules},
 		{"/handfast/conns", "Connections. Parameters: worker,cursor,limit",
 				telemetry_conns},
+		{"/handfast/probe",
+				"Open a connection. Parameters: address,port,fin|rst,timeout_ms",
+				telemetry_probe},
+		{"/handfast/conn_act",
+				"End connections. Parameters: "
+				"close|shutdown|reset,service,address,port",
+				telemetry_conn_act},
 		{"/handfast/gateways", "Next hops and their addresses. No parameters",
 				telemetry_gateways},
 };
@@ -375,21 +386,21 @@ telemetry_answer(const char *command, const char *parameters, struct rte_tel_dat
 {
 	int result = -1;
 
-	pthread_mutex_lock(&telemetry_lock);
+	pthread_rwlock_rdlock(&telemetry_lock);
 	for (unsigned int i = 0; i < RTE_DIM(telemetry_commands); i++) {
 		if (telemetry_engine != NULL && strcmp(command, telemetry_commands[i].command) == 0)
 			result = telemetry_commands[i].answer(telemetry_engine, parameters, data);
 	}
-	pthread_mutex_unlock(&telemetry_lock);
+	pthread_rwlock_unlock(&telemetry_lock);
 	return result;
 }
 
 void
 telemetry_init(struct engine *engine)
 {
-	pthread_mutex_lock(&telemetry_lock);
+	pthread_rwlock_wrlock(&telemetry_lock);
 	telemetry_engine = engine;
-	pthread_mutex_unlock(&telemetry_lock);
+	pthread_rwlock_unlock(&telemetry_lock);
 	for (unsigned int i = 0; i < RTE_DIM(telemetry_commands); i++)
 		rte_telemetry_register_cmd(telemetry_commands[i].command, telemetry_answer,
 				telemetry_commands[i].help);
@@ -398,9 +409,9 @@ telemetry_init(struct engine *engine)
 void
 telemetry_stop(void)
 {
-	pthread_mutex_lock(&telemetry_lock);
+	pthread_rwlock_wrlock(&telemetry_lock);
 	telemetry_engine = NULL;
-	pthread_mutex_unlock(&telemetry_lock);
+	pthread_rwlock_unlock(&telemetry_lock);
 }
 
 void

@@ -8,8 +8,8 @@
  * The engine's figures over DPDK's telemetry socket, under /handfast/.
  *
  * `handfast stats`, `top` and `conns` are clients of it, and so is dpdk-telemetry.py.  Commands run
- * in DPDK's telemetry threads: they read counters and ask workers through their mailboxes, and
- * touch nothing else.
+ * in DPDK's telemetry threads, several at a time: they read counters, ask workers through their
+ * mailboxes, and touch nothing else.
  */
 
 #include <stdio.h>

@@ -85,12 +85,12 @@ worker_turn(struct worker *worker)
 	busy = worker->turn_packets > 0;
 	busy |= worker_expire(worker, &burst) > 0;
 	time_wait_expire(worker->time_wait, worker->now_ms, BURST_MAX);
-	mailbox_serve(worker);
+	busy |= mailbox_serve(worker);
 	if (worker->index == 0 && worker->now_us - worker->resolved_us > WORKER_RESOLVE_EVERY_US) {
 		worker->resolved_us = worker->now_us;
 		resolver_poll(worker);
 	}
-	__atomic_store_n(&worker->turns, worker->turns + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&worker->turns, worker->turns + 1, __ATOMIC_RELEASE);
 	if (busy)
 		__atomic_store_n(&worker->busy_us,
 				worker->busy_us + clock_us(&worker->engine->clock) - worker->now_us,
@@ -132,6 +132,27 @@ worker_run(void *argument)
 	worker_read_clock(worker);
 	worker_abort_all(worker);
 	return 0;
+}
+
+bool
+worker_wait_for_turns(const struct engine *engine)
+{
+	const struct timespec pause = {.tv_nsec = 100000};
+	uint64_t begun[SETTINGS_WORKERS_MAX];
+	unsigned int patience = 10000;
+
+	for (unsigned int w = 0; w < engine->worker_count; w++)
+		begun[w] = __atomic_load_n(&engine->worker[w]->turns, __ATOMIC_SEQ_CST);
+	for (unsigned int w = 0; w < engine->worker_count; w++) {
+		/* The turn in progress may have looked before; the one after it has not. */
+		while (__atomic_load_n(&engine->worker[w]->turns, __ATOMIC_SEQ_CST) - begun[w] <
+				2) {
+			if (patience-- == 0)
+				return false;
+			nanosleep(&pause, NULL);
+		}
+	}
+	return true;
 }
 
 void
@@ -241,7 +262,7 @@ worker_create_arrays(struct worker *worker)
 					sizeof(*worker->transmit_for));
 	worker->counters = worker_alloc(worker, engine->port_count, sizeof(*worker->counters));
 	worker->services = worker_alloc(
-			worker, engine->services.service_count, sizeof(*worker->services));
+			worker, engine->services.service_count + 1, sizeof(*worker->services));
 	worker->rules = worker_alloc(worker, tcp_rules_count(), sizeof(*worker->rules));
 	if (worker->queue == NULL || worker->handover == NULL || worker->steer_in == NULL ||
 			worker->transmit_through == NULL || worker->transmit_for == NULL ||
@@ -272,7 +293,8 @@ worker_create(struct engine *engine, unsigned int index, unsigned int lcore)
 	worker->core = (unsigned int)rte_lcore_to_cpu_id((int)lcore);
 	worker->numa_node = numa_node;
 	worker->pool = engine->pool;
-	mailbox_init(&worker->mailbox);
+	mailbox_init(&worker->mailbox, engine);
+	mailbox_init(&worker->openings, engine);
 	worker_read_clock(worker);
 	token_bucket_init(&worker->resets, tcp->reset_rate, worker->now_us);
 	token_bucket_init(&worker->challenges, tcp->challenge_ack_rate, worker->now_us);

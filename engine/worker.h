@@ -20,6 +20,7 @@
 #include "engine/burst.h"
 #include "engine/engine.h"
 #include "engine/mailbox.h"
+#include "engine/opening.h"
 #include "engine/services.h"
 #include "limit/token_bucket.h"
 #include "observe/counters.h"
@@ -94,10 +95,13 @@ struct worker {
 	struct token_bucket echoes;
 
 	struct counters *counters;      /**< Per port. */
-	struct service_share *services; /**< Per service. */
+	struct service_share *services; /**< Per service, and for the one of our own. */
 	uint64_t *rules;                /**< How often each row of the TCP table fired. */
 	struct histogram handshake_us;  /**< From SYN to the ACK that opened. */
-	struct mailbox mailbox;
+	struct mailbox mailbox;         /**< Questions that are answered at once. */
+	struct mailbox openings;        /**< Those that wait for a peer. */
+	struct opening opening;
+	uint32_t target_conns[TARGETS_MAX]; /**< Connections of each target in the table. */
 
 	unsigned int turn_packets; /**< Received in this turn. */
 	uint64_t turns;
@@ -130,6 +134,22 @@ worker_count(struct worker *worker, uint8_t port, enum counter counter, uint64_t
 {
 	counters_bump(&worker->counters[port], counter, n);
 }
+
+/** A connection of a target came to the table, or left it. */
+static inline void
+worker_count_target(struct worker *worker, unsigned int target, int change)
+{
+	__atomic_store_n(&worker->target_conns[target],
+			worker->target_conns[target] + (uint32_t)change, __ATOMIC_RELEASE);
+}
+
+/**
+ * Wait until every worker has begun a turn after now, and so has seen what was written before;
+ * for control, which then may change what no worker looks at any more.
+ *
+ * @return false when one did not within a second.
+ */
+bool worker_wait_for_turns(const struct engine *engine);
 
 /** A packet ends here, for one reason. */
 void worker_drop(struct worker *worker, struct rte_mbuf *packet, enum counter reason);

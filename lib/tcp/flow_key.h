@@ -20,8 +20,12 @@
 
 #include <rte_byteorder.h>
 
-/** Set in flow_key.endpoint when we opened the connection: the low bits number a target. */
+/**
+ * Set in flow_key.endpoint when we opened the connection: the bits below FLOW_KEY_NOBODY number a
+ * target.  Both set: nobody, neither a service nor a target.
+ */
 #define FLOW_KEY_ACTIVE 0x8000
+#define FLOW_KEY_NOBODY 0x4000
 
 /** No padding, so that keys may be compared and hashed as bytes. */
 struct flow_key {
@@ -37,6 +41,27 @@ static inline bool
 flow_key_equal(const struct flow_key *a, const struct flow_key *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/** Whether the connection is one to a service of ours. */
+static inline bool
+flow_key_is_passive(const struct flow_key *key)
+{
+	return key->endpoint < FLOW_KEY_ACTIVE;
+}
+
+/** Whether the connection is one that we open to a target. */
+static inline bool
+flow_key_is_active(const struct flow_key *key)
+{
+	return (key->endpoint & (FLOW_KEY_ACTIVE | FLOW_KEY_NOBODY)) == FLOW_KEY_ACTIVE;
+}
+
+/** The number of the target, of an active connection. */
+static inline uint16_t
+flow_key_target(const struct flow_key *key)
+{
+	return key->endpoint & (FLOW_KEY_NOBODY - 1);
 }
 
 /** Write the IPv4 address @p ipv4 (network byte order) as the IPv4-mapped IPv6 address. */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <string.h>
+#include <time.h>
+
+#include <sys/random.h>
+
+#include "engine/engine.h"
+#include "engine/probe.h"
+#include "engine/steering.h"
+#include "engine/worker.h"
+#include "settings/settings_address.h"
+
+#define PROBE_RESOLVE_MS 1000
+#define PROBE_PAUSE_NS   500000
+/* RFC 6056 3.2, RFC 6335 6: the dynamic ports. */
+#define PROBE_PORT_FIRST 49152
+#define PROBE_PORT_COUNT 16384
+#define PROBE_PORT_TRIES 64
+
+/* How packets get to the address. */
+struct probe_route {
+	const struct port *port;
+	const uint8_t *local; /* Our address. */
+	unsigned int next_hop;
+};
+
+/* Our address in the next hop's subnet, else our first one of its family, else NULL. */
+static const uint8_t *
+probe_local(const struct settings_port *settings, const uint8_t next_hop[16])
+{
+	const struct settings_prefixes *addresses = &settings->addresses;
+	const uint8_t *local = NULL;
+
+	for (unsigned int i = 0; i < addresses->count; i++) {
+		const struct settings_prefix *prefix = &addresses->item[i];
+
+		if (settings_prefix_holds(prefix, next_hop))
+			return prefix->address;
+		if (local == NULL &&
+				flow_key_is_ipv4(prefix->address) == flow_key_is_ipv4(next_hop))
+			local = prefix->address;
+	}
+	return local;
+}
+
+/* The first gateway of the family whose Ethernet address is known, or else the first. */
+static const uint8_t *
+probe_gateway(const struct engine *engine, const struct port *port, bool ipv4)
+{
+	const struct settings_addresses *gateways = &port->settings->gateways;
+	const uint8_t *gateway = NULL;
+
+	for (unsigned int i = 0; i < gateways->count; i++) {
+		const uint8_t *address = gateways->item[i];
+		uint8_t mac[6];
+
+		if (flow_key_is_ipv4(address) != ipv4)
+			continue;
+		if (gateway == NULL)
+			gateway = address;
+		if (resolver_get(&engine->resolver,
+				    resolver_find(&engine->resolver, port->index, address), mac))
+			return address;
+	}
+	return gateway;
+}
+
+/* The port and the neighbour through which an address is reached. @return NULL: none. */
+static const struct port *
+probe_find_port(const struct engine *engine, const uint8_t address[16], const uint8_t **next_hop)
+{
+	for (unsigned int p = 0; p < engine->port_count; p++) {
+		*next_hop = address;
+		if (services_in_subnets(address, engine->port[p].settings))
+			return &engine->port[p];
+	}
+	for (unsigned int p = 0; p < engine->port_count; p++) {
+		*next_hop = probe_gateway(engine, &engine->port[p], flow_key_is_ipv4(address));
+		if (*next_hop != NULL)
+			return &engine->port[p];
+	}
+	return NULL;
+}
+
+static bool
+probe_is_ours(const struct engine *engine, const uint8_t address[16])
+{
+	for (unsigned int p = 0; p < engine->port_count; p++) {
+		if (service_map_is_ours(engine->port[p].services, address))
+			return true;
+	}
+	return false;
+}
+
+/* @return PROBE_OPENED when there is a way so far. */
+static enum probe_result
+probe_find_route(struct engine *engine, const struct probe *probe, struct probe_route *route,
+		struct probe_report *report)
+{
+	const uint8_t *next_hop;
+
+	if (probe_is_ours(engine, probe->address))
+		return PROBE_OUR_OWN;
+	route->port = probe_find_port(engine, probe->address, &next_hop);
+	if (route->port == NULL)
+		return PROBE_NO_ROUTE;
+	route->local = probe_local(route->port->settings, next_hop);
+	if (route->local == NULL)
+		return PROBE_NO_ROUTE;
+	memcpy(report->next_hop, next_hop, sizeof(report->next_hop));
+	pthread_mutex_lock(&engine->targets.control);
+	route->next_hop = resolver_want(engine, route->port->index, next_hop);
+	pthread_mutex_unlock(&engine->targets.control);
+	return route->next_hop == RESOLVER_NONE ? PROBE_NO_TARGET : PROBE_OPENED;
+}
+
+static bool
+probe_resolve(const struct engine *engine, const struct probe_route *route, uint8_t mac[6])
+{
+	const struct timespec pause = {.tv_nsec = PROBE_PAUSE_NS};
+	const uint64_t end_us = clock_us(&engine->clock) + PROBE_RESOLVE_MS * 1000;
+
+	while (!resolver_get(&engine->resolver, route->next_hop, mac)) {
+		if (clock_us(&engine->clock) > end_us || engine_phase(engine) != ENGINE_RUNNING)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+/* A random dynamic port at which nobody listens. */
+static bool
+probe_choose_port(const struct probe_route *route, rte_be16_t *port)
+{
+	for (unsigned int i = 0; i < PROBE_PORT_TRIES; i++) {
+		uint16_t random;
+
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			return false;
+		*port = rte_cpu_to_be_16((uint16_t)(PROBE_PORT_FIRST + random % PROBE_PORT_COUNT));
+		if (service_map_lookup(route->port->services, route->local, *port) ==
+				SERVICE_MAP_NONE)
+			return true;
+	}
+	return false;
+}
+
+/* One attempt from one local port. */
+static enum probe_result
+probe_ask(struct engine *engine, const struct probe *probe, const struct probe_route *route,
+		struct mailbox_question *question, struct probe_report *report)
+{
+	struct flow_key *key = &question->opening.key;
+	struct port_flow flow = {.remote_port = probe->port, .local_port = key->port};
+	struct mailbox_answer answer;
+	unsigned int owner;
+
+	memcpy(flow.remote, probe->address, sizeof(flow.remote));
+	memcpy(flow.local, route->local, sizeof(flow.local));
+	owner = steering_flow_owner(engine, route->port, &flow);
+	if (mailbox_ask(&engine->worker[owner]->openings, question,
+			    probe->timeout_ms + MAILBOX_WAIT_MS, &answer) != 0)
+		return PROBE_NO_ANSWER;
+	report->handshake_us = answer.opening.handshake_us;
+	report->local_port = rte_be_to_cpu_16(key->port);
+	return (enum probe_result)answer.opening.result;
+}
+
+static enum probe_result
+probe_target(struct engine *engine, const struct probe *probe, const struct probe_route *route,
+		unsigned int number, struct probe_report *report)
+{
+	struct mailbox_question question = {
+			.kind = MAILBOX_OPEN,
+			.opening.key.endpoint = (uint16_t)(FLOW_KEY_ACTIVE | number),
+			.opening.origin.port = route->port->index,
+			.opening.reset = probe->reset,
+			.opening.timeout_ms = probe->timeout_ms,
+	};
+	enum probe_result result = PROBE_NO_PORT;
+
+	memcpy(question.opening.key.address, route->local, 16);
+	if (!probe_resolve(engine, route, question.opening.origin.peer_mac))
+		return engine_phase(engine) == ENGINE_RUNNING ? PROBE_UNRESOLVED : PROBE_STOPPED;
+	for (unsigned int i = 0; i < PROBE_PORT_TRIES && result == PROBE_NO_PORT; i++) {
+		if (!probe_choose_port(route, &question.opening.key.port))
+			return PROBE_NO_PORT;
+		result = probe_ask(engine, probe, route, &question, report);
+	}
+	return result;
+}
+
+void
+probe_run(struct engine *engine, const struct probe *probe, struct probe_report *report)
+{
+	struct probe_route route;
+	struct target target = {.port = probe->port};
+	unsigned int number;
+
+	*report = (struct probe_report){0};
+	report->result = probe_find_route(engine, probe, &route, report);
+	if (report->result != PROBE_OPENED)
+		return;
+	memcpy(target.address, probe->address, sizeof(target.address));
+	target.port_index = route.port->index;
+	number = targets_take(engine, &target);
+	if (number == TARGETS_NONE) {
+		report->result = PROBE_NO_TARGET;
+		return;
+	}
+	report->result = probe_target(engine, probe, &route, number, report);
+	/* A worker that has not answered may still open it. */
+	if (report->result != PROBE_NO_ANSWER)
+		targets_let_go(engine, number);
+}
