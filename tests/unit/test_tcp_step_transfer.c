@@ -323,7 +323,7 @@ probe_of_our_closed_window_brings_its_ack(void **state)
 	env.rcv_wnd = 0;
 	IN(ACK, .seq = RCV, .ack = SND, .payload_length = 1);	OUT(ACK, FIN_WAIT_1);
 	IN(ACK, .seq = RCV, .ack = SND + 1, .payload_length = 1);	OUT(ACK, FIN_WAIT_2);
-	TOLD(ACKED);	TIMER_SET(60000);
+	TOLD(ACKED);	TIMER_SET(60000);	REFUSED(OUT_OF_WINDOW);
 	GIVEN(FIN_WAIT_1);
 	env.rcv_wnd = 0;
 	IN(FIN, .seq = RCV, .ack = SND);	OUT(ACK, FIN_WAIT_1);
