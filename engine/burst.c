@@ -272,32 +272,32 @@ burst_lookup(struct worker *worker, struct burst *burst)
 static void
 burst_settle_time_wait(struct worker *worker, const struct worker_ending *ending)
 {
-	struct conn *conn = ending->conn;
+	const struct conn *conn = ending->conn;
+	const struct conn_tail *tail = conn_table_tail(worker->table, conn);
 	struct time_wait_entry *entry;
 	unsigned int evicted;
 
 	if (timer_wheel_is_scheduled(conn)) {
 		evicted = time_wait_insert(worker->time_wait, &conn->key, ending->hash, &conn->tcp,
 				worker->now_ms);
-		worker_count(worker, conn_table_tail(worker->table, conn)->port,
-				COUNTER_time_wait_evicted, evicted);
-		return;
+		worker_count(worker, tail->port, COUNTER_time_wait_evicted, evicted);
 	}
+	if (!ending->borrowed)
+		return;
 	entry = time_wait_lookup(worker->time_wait, &conn->key, ending->hash, worker->now_ms);
-	if (entry != NULL)
+	if (entry != NULL) {
 		time_wait_store(entry, &conn->tcp);
+		time_wait_set_challenged(entry, tail->challenged);
+	}
 }
 
-/* A connection that was in TIME_WAIT when the burst began and is not any more. */
+/* A connection that was lent by TIME_WAIT and is not in it any more. */
 static void
 burst_settle_left_time_wait(struct worker *worker, const struct worker_ending *ending)
 {
-	struct time_wait_entry *entry;
-
-	if (time_wait_count(worker->time_wait) == 0)
-		return;
-	entry = time_wait_lookup(
+	struct time_wait_entry *entry = time_wait_lookup(
 			worker->time_wait, &ending->conn->key, ending->hash, worker->now_ms);
+
 	if (entry != NULL)
 		time_wait_remove(worker->time_wait, entry);
 }
@@ -315,7 +315,7 @@ burst_settle(struct worker *worker)
 
 		if (conn->tcp.state == TCP_TIME_WAIT)
 			burst_settle_time_wait(worker, ending);
-		else
+		else if (ending->borrowed)
 			burst_settle_left_time_wait(worker, ending);
 		if (conn->tcp.state != TCP_TIME_WAIT && conn->tcp.state != TCP_CLOSED)
 			continue;
@@ -325,6 +325,7 @@ burst_settle(struct worker *worker)
 		conn_table_remove(worker->table, conn, ending->hash);
 	}
 	worker->ending_count = 0;
+	worker->revived = false;
 	worker->inserted = false;
 }
 

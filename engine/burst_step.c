@@ -52,11 +52,15 @@ burst_step_drop(struct worker *worker, struct burst *burst, unsigned int i, enum
 	burst->action[i] = (struct tcp_action){.send = TCP_SEND_NOTHING};
 }
 
-/* To be settled when the burst is over. */
+/* To be settled when the burst is over; once, also when it began again in between. */
 static void
-burst_step_note(struct worker *worker, struct conn *conn, uint64_t hash)
+burst_step_note(struct worker *worker, struct conn *conn, uint64_t hash, bool borrowed)
 {
-	worker->ending[worker->ending_count++] = (struct worker_ending){conn, hash};
+	for (unsigned int i = 0; worker->revived && i < worker->ending_count; i++) {
+		if (worker->ending[i].conn == conn)
+			return;
+	}
+	worker->ending[worker->ending_count++] = (struct worker_ending){conn, hash, borrowed};
 }
 
 /* The connection is over: tell its service, and mark it for burst_transmit(). */
@@ -85,7 +89,7 @@ burst_step_closed(struct worker *worker, struct burst *burst, unsigned int i, bo
 	}
 	/* In TIME_WAIT it was noted already. */
 	if (had_credit)
-		burst_step_note(worker, conn, burst->hash[i]);
+		burst_step_note(worker, conn, burst->hash[i], false);
 }
 
 /* TIME_WAIT only keeps the ports quiet: it is no longer a connection of the service. */
@@ -100,7 +104,8 @@ burst_step_entered_time_wait(struct worker *worker, struct conn *conn, uint64_t 
 	services_release(service, share);
 	worker_count(worker, tail->port, COUNTER_closed, 1);
 	share->closed++;
-	burst_step_note(worker, conn, hash);
+	time_wait_prefetch(worker->time_wait, hash);
+	burst_step_note(worker, conn, hash, false);
 }
 
 /* @return false when the connection is to be aborted: no room, or opened only to see it open. */
@@ -200,18 +205,6 @@ static void
 burst_step_abort(struct burst *burst, unsigned int i, const struct tcp_env *env)
 {
 	burst->action[i] = tcp_step(&burst->conn[i]->tcp, TCP_EVENT_ABORT, NULL, env);
-}
-
-/* A connection that ended in this burst begins again, so it is not to be freed. */
-static void
-burst_step_revive(struct worker *worker, const struct conn *conn)
-{
-	for (unsigned int i = 0; i < worker->ending_count; i++) {
-		if (worker->ending[i].conn != conn)
-			continue;
-		worker->ending[i] = worker->ending[--worker->ending_count];
-		return;
-	}
 }
 
 /* The timer wheel's note in the line is not the machine's to overwrite. */
@@ -333,7 +326,7 @@ burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
 		return;
 	}
 	if (conn != NULL)
-		burst_step_revive(worker, conn);
+		worker->revived = true; /* It was noted; that it lives will be seen. */
 	else
 		conn = conn_table_insert(worker->table, &burst->key[i], burst->hash[i]);
 	if (conn == NULL) {
@@ -380,46 +373,44 @@ burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 		burst->conn[i] = NULL;
 }
 
-/*
- * Borrow a connection from TIME_WAIT.
- *
- * @return
- *   false when there is none, or no room to put it.
- */
-static bool
-burst_step_borrow(struct worker *worker, struct burst *burst, unsigned int i)
+/* A connection in TIME_WAIT is spoken to: lend it to the burst, or drop the packet. */
+static void
+burst_step_waiting(struct worker *worker, struct burst *burst, unsigned int i,
+		const struct tcp_conn *tcp)
 {
-	struct tcp_conn tcp;
-	struct conn *conn;
+	struct conn *conn = conn_table_insert(worker->table, &burst->key[i], burst->hash[i]);
 
-	if (burst->waiting[i] == NULL || !time_wait_load(burst->waiting[i], &tcp))
-		return false;
-	conn = conn_table_insert(worker->table, &burst->key[i], burst->hash[i]);
-	if (conn == NULL)
-		return false;
+	if (conn == NULL) {
+		burst_step_drop(worker, burst, i, DROP_table_full);
+		return;
+	}
 	if (flow_key_is_active(&conn->key))
 		worker_count_target(worker, flow_key_target(&conn->key), 1);
 	burst->conn[i] = conn;
 	worker->inserted = true;
-	burst_step_set_tcp(conn, &tcp);
+	burst_step_set_tcp(conn, tcp);
 	burst_step_tail(worker, burst, i);
-	burst_step_note(worker, conn, burst->hash[i]);
-	return true;
+	conn_table_tail(worker->table, conn)->challenged =
+			time_wait_challenged(burst->waiting[i]) & 0xf;
+	burst_step_note(worker, conn, burst->hash[i], true);
+	burst_step_known(worker, burst, i);
 }
 
 void
 burst_step(struct worker *worker, struct burst *burst)
 {
 	for (unsigned int i = 0; i < burst->n; i++) {
+		struct tcp_conn tcp;
+
 		if (burst->conn[i] == NULL && worker->inserted)
 			burst->conn[i] = conn_table_lookup(
 					worker->table, &burst->key[i], burst->hash[i]);
-		if (burst->conn[i] == NULL && burst_step_borrow(worker, burst, i))
+		if (burst->conn[i] != NULL && (burst->conn[i]->tcp.state != TCP_CLOSED ||
+							      burst->event[i] == TCP_EVENT_OPEN))
 			burst_step_known(worker, burst, i);
-		else if (burst->conn[i] != NULL &&
-				(burst->conn[i]->tcp.state != TCP_CLOSED ||
-						burst->event[i] == TCP_EVENT_OPEN))
-			burst_step_known(worker, burst, i);
+		else if (burst->conn[i] == NULL && burst->waiting[i] != NULL &&
+				time_wait_load(burst->waiting[i], &tcp))
+			burst_step_waiting(worker, burst, i, &tcp);
 		else
 			burst_step_stranger(worker, burst, i);
 	}

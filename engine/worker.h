@@ -55,6 +55,7 @@ struct worker_queue {
 struct worker_ending {
 	struct conn *conn;
 	uint64_t hash;
+	bool borrowed; /**< TIME_WAIT has an entry of it. */
 };
 
 struct worker {
@@ -85,7 +86,8 @@ struct worker {
 	struct rte_ring **transmit_for;     /**< Rings whose packets we transmit for others. */
 	unsigned int transmit_for_count;
 
-	bool inserted;             /**< The current burst opened a connection. */
+	bool revived;  /**< The current burst opened a connection that had ended in it. */
+	bool inserted; /**< The current burst opened a connection. */
 	unsigned int ending_count; /**< Connections to be settled when the burst is over. */
 	struct worker_ending ending[BURST_MAX];
 
