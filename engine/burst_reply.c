@@ -390,6 +390,25 @@ reply_is_acknowledged(const struct conn *conn, const struct tcp_action *action)
 	       (conn->tcp.flags & TCP_CONN_ACK_DUE) == 0 && conn->tcp.state != TCP_TIME_WAIT;
 }
 
+/*
+ * The timeout of a segment that makes the service say nothing.  The machine named it before the
+ * burst was answered: if an earlier segment of the connection let data out since, that data's
+ * retransmission timeout stands.
+ */
+static void
+reply_timer(struct worker *worker, struct conn *conn, const struct tcp_action *action)
+{
+	const struct services *services = &worker->engine->services;
+	uint32_t delay_ms = action->delay_ms;
+
+	if (conn->tcp.state >= TCP_ESTABLISHED && conn->tcp.state != TCP_TIME_WAIT)
+		delay_ms = tcp_output_timer(&conn->tcp,
+				&services->service[services->listener[conn->key.endpoint].service]
+						 .tcp);
+	if (delay_ms != TCP_OUTPUT_TIMER_KEEP)
+		timer_wheel_schedule(worker->wheel, conn, worker->now_ms + delay_ms);
+}
+
 static void
 reply_one(struct worker *worker, const struct burst *burst, unsigned int i)
 {
@@ -414,7 +433,7 @@ reply_one(struct worker *worker, const struct burst *burst, unsigned int i)
 			reason = limited;
 	}
 	if (!has_stream && conn != NULL && action->timer == TCP_TIMER_SET)
-		timer_wheel_schedule(worker->wheel, conn, worker->now_ms + action->delay_ms);
+		reply_timer(worker, conn, action);
 	if (reply.packet != NULL)
 		worker_drop(worker, reply.packet, reason);
 }

@@ -224,6 +224,46 @@ lost_reply_is_sent_again(void **state)
 	rig_free(&rig);
 }
 
+/* Take all that came out. @return how many frames; @p last is the latest of them. */
+static unsigned int
+client_hear_all(struct client *client, struct rig_frame *last)
+{
+	unsigned int n = 0;
+
+	rig_turn(client->rig);
+	while (rig_take(client->rig, last))
+		n++;
+	if (n > 0)
+		client->next.ack = last->segment.seq + tcp_segment_length(&last->segment);
+	return n;
+}
+
+/* Reordered on the way, an old acknowledgment shares a burst with the one that lets data out. */
+static void
+old_ack_in_the_burst_keeps_the_retransmission_timer(void **state)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct client client;
+	struct rig_frame frame;
+	uint32_t acknowledged;
+
+	(void)state;
+	rig_init(&rig, NULL, 1);
+	client_open(&client, &rig, 4, CLIENT_PORT, 8080);
+	client_say(&client, TCP_ACK | TCP_PSH, request, sizeof(request) - 1);
+	assert_true(client_hear_all(&client, &frame) > 2);
+	acknowledged = client.next.ack;
+	client_say(&client, TCP_ACK, NULL, 0);
+	client.next.ack -= frame.segment.payload_length;
+	client_say(&client, TCP_ACK, NULL, 0);
+	assert_true(client_hear_all(&client, &frame) > 2);
+	rig_wait_ms(&rig, 1000);
+	assert_true(rig_take(&rig, &frame));
+	assert_int_equal(frame.segment.seq, acknowledged);
+	assert_true(rig_counter(&rig, COUNTER_data_retransmits) > 0);
+	rig_free(&rig);
+}
+
 static void
 two_segments_of_one_flow_share_a_burst(void **state)
 {
@@ -385,6 +425,7 @@ main(int argc, char **argv)
 			TEST(echo_says_what_it_hears),
 			TEST(banner_speaks_first),
 			TEST(lost_reply_is_sent_again),
+			TEST(old_ack_in_the_burst_keeps_the_retransmission_timer),
 			TEST(two_segments_of_one_flow_share_a_burst),
 			TEST(closed_port_answers_with_a_reset),
 			TEST(any_number_of_workers_shares_one_queue_by_flow),
