@@ -44,7 +44,9 @@ struct engine {
 	struct resolver resolver; /**< Grows while the engine runs. */
 	struct targets targets;   /**< The same. */
 	struct rte_mempool *pool;
-	uint8_t phase; /**< enum engine_phase; written by control, read by workers once a turn. */
+	uint32_t timing; /**< How many handshakes control is timing; naps are short until it is 0.
+			  */
+	uint8_t phase;   /**< enum engine_phase; written by control, read by workers once a turn. */
 };
 
 static inline enum engine_phase

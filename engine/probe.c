@@ -155,12 +155,18 @@ probe_ask(struct engine *engine, const struct probe *probe, const struct probe_r
 	struct port_flow flow = {.remote_port = probe->port, .local_port = key->port};
 	struct mailbox_answer answer;
 	unsigned int owner;
+	int result;
 
 	memcpy(flow.remote, probe->address, sizeof(flow.remote));
 	memcpy(flow.local, route->local, sizeof(flow.local));
 	owner = steering_flow_owner(engine, route->port, &flow);
-	if (mailbox_ask(&engine->worker[owner]->openings, question,
-			    probe->timeout_ms + MAILBOX_WAIT_MS, &answer) != 0)
+	/* Whoever receives the answer shall not be in a nap that began before. */
+	__atomic_fetch_add(&engine->timing, 1, __ATOMIC_SEQ_CST);
+	worker_wait_for_turns(engine);
+	result = mailbox_ask(&engine->worker[owner]->openings, question,
+			probe->timeout_ms + MAILBOX_WAIT_MS, &answer);
+	__atomic_fetch_sub(&engine->timing, 1, __ATOMIC_SEQ_CST);
+	if (result != 0)
 		return PROBE_NO_ANSWER;
 	report->handshake_us = answer.opening.handshake_us;
 	report->local_port = rte_be_to_cpu_16(key->port);

@@ -114,6 +114,8 @@ worker_idle(struct worker *worker)
 		return;
 	}
 	us = 10 + (worker->idle_turns - WORKER_IDLE_TURNS) * 2;
+	if (__atomic_load_n(&worker->engine->timing, __ATOMIC_RELAXED) > 0)
+		us = 10;
 	nap.tv_nsec = (long)RTE_MIN(us, (uint32_t)WORKER_NAP_MAX_US) * 1000;
 	nanosleep(&nap, NULL);
 }

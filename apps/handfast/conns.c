@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conns_act.h"
 #include "exit_code.h"
 #include "sample.h"
 #include "telemetry_client.h"
@@ -28,10 +29,21 @@
 
 const char conns_help[] =
 		"usage: handfast conns [--limit N] [--service NAME] [--json] [--instance NAME]\n"
+		"       handfast conns close|shutdown|reset SERVICE ADDRESS PORT\n"
+		"       handfast conns close|shutdown|reset ADDRESS:PORT\n"
 		"\n"
 		"Lists the connections of a running engine.  It does not stop for that: "
 		"connections\n"
-		"that open or close meanwhile may be missing.\n"
+		"that open or close meanwhile may be missing.  What `probe` opened has the "
+		"service\n"
+		"probe:PORT, with our own port.  Or ends one of them, named as listed; "
+		"ADDRESS:PORT\n"
+		"names that client's connections to whatever service:\n"
+		"\n"
+		"  close            FIN behind what is still owed; data that comes later is "
+		"refused\n"
+		"  shutdown         FIN behind what is still owed; the client may go on sending\n"
+		"  reset            RST, at once\n"
 		"\n"
 		"  --limit N        stop after N connections\n"
 		"  --service NAME   those of one service only\n"
@@ -40,7 +52,9 @@ const char conns_help[] =
 		"\n"
 		"examples:\n"
 		"  handfast conns --service web --limit 20\n"
-		"  handfast conns --json > conns.jsonl\n";
+		"  handfast conns --json > conns.jsonl\n"
+		"  handfast conns close web 10.9.0.1 40312\n"
+		"  handfast conns reset '[fd00:9::1]:40312'\n";
 
 struct conns_request {
 	const char *instance;
@@ -194,11 +208,11 @@ parse_arguments(int argc, char **argv, struct conns_request *request)
 		else if (option != 'l' || parse_limit(argv[0], optarg, &request->limit) != 0)
 			return -1;
 	}
-	if (optind != argc) {
-		fprintf(stderr, "%s: takes no arguments\n", argv[0]);
-		return -1;
-	}
-	return 0;
+	if (optind == argc || conns_act_is(argv[optind]))
+		return 0;
+	fprintf(stderr, "%s: \"%s\" is neither an option nor close, shutdown or reset\n", argv[0],
+			argv[optind]);
+	return -1;
 }
 
 int
@@ -211,6 +225,8 @@ conns_verb(int argc, char **argv)
 
 	if (parse_arguments(argc, argv, &request) != 0)
 		return EXIT_CODE_USAGE;
+	if (optind < argc)
+		return conns_act(argv[0], request.instance, argc - optind, argv + optind);
 	client = telemetry_client_open(request.instance, &code);
 	if (client == NULL)
 		return code;

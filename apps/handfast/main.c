@@ -35,7 +35,10 @@ static const struct verb verbs[] = {
 		{"stats", "statistics of a running engine, once or every second", stats_help,
 				stats_verb},
 		{"top", "live statistics on the whole terminal", top_help, top_verb},
-		{"conns", "list the connections of a running engine", conns_help, conns_verb},
+		{"conns", "list the connections of a running engine, or end one", conns_help,
+				conns_verb},
+		{"probe", "have a running engine open and time connections", probe_help,
+				probe_verb},
 		{"version", "versions of handfast, DPDK and the compiler", version_help,
 				version_verb},
 };

@@ -34,6 +34,7 @@
 
 struct telemetry_client {
 	int socket;
+	unsigned int answer_seconds;
 	size_t output_max;
 	char instance[64];
 	char *output; /**< output_max bytes and a terminator. */
@@ -167,9 +168,13 @@ receive(struct telemetry_client *client)
 	} while (length < 0 && errno == EINTR);
 	if (length == 0)
 		return report_broken(client, "stopped, or closed the connection");
-	if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return report_broken(client, "did not answer within 5 seconds (DPDK serves at most "
-					     "10 clients at a time)");
+	if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		fprintf(stderr,
+				"handfast: instance \"%s\": did not answer within %u seconds (DPDK "
+				"serves at most 10 clients at a time)\n",
+				client->instance, client->answer_seconds);
+		return -1;
+	}
 	if (length < 0)
 		return report_broken(client, strerror(errno));
 	client->output[length] = '\0';
@@ -241,6 +246,7 @@ telemetry_client_open(const char *instance, int *code)
 		return NULL;
 	}
 	client->socket = fd;
+	client->answer_seconds = ANSWER_LIMIT_SECONDS;
 	strcpy(client->instance, instance);
 	if (greet(client) != 0) {
 		telemetry_client_close(client);
@@ -285,6 +291,15 @@ telemetry_client_ask(struct telemetry_client *client, const char *format, ...)
 		return NULL;
 	answer = parse(client);
 	return answer == NULL ? NULL : unwrap(answer);
+}
+
+void
+telemetry_client_be_patient(struct telemetry_client *client, unsigned int seconds)
+{
+	const struct timeval limit = {.tv_sec = (time_t)seconds};
+
+	client->answer_seconds = seconds;
+	setsockopt(client->socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 }
 
 void

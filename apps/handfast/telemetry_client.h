@@ -38,6 +38,9 @@ struct telemetry_client *telemetry_client_open(const char *instance, int *code);
 json_t *telemetry_client_ask(struct telemetry_client *client, const char *format, ...)
 		__attribute__((format(printf, 2, 3)));
 
+/** Wait so many seconds for an answer from now on, instead of 5. */
+void telemetry_client_be_patient(struct telemetry_client *client, unsigned int seconds);
+
 void telemetry_client_close(struct telemetry_client *client);
 
 /** Whether an instance runs; says nothing on stderr. */

@@ -28,6 +28,7 @@ class FakeEngine:
         self.services = services
         self.conns = conns
         self.asked = []
+        self.probes = 0
         self.raw = {}  # Command to a reply to send as it is.
         self.born = time.monotonic()
         self.sockets = []
@@ -129,6 +130,21 @@ class FakeEngine:
         start = int(parameters or 0)
         end = start + 100
         return {"next": end if end < len(rows) else -1, "rules": rows[start:end]}
+
+    def answer_probe(self, parameters):
+        """What a probe ends in is its port's last digit."""
+        address, port, close, _ = parameters.split(",")
+        result = {"0": "opened", "1": "refused", "2": "timed_out", "3": "unresolved",
+                  "4": "no_route"}[port[-1]]
+        self.probes += 1
+        answer = {"result": result, "handshake_us": 100 * self.probes, "local_port": 50000}
+        if result not in ("opened", "refused", "timed_out"):
+            answer["reason"] = "no answer for %s, %s" % (address, close)
+        return answer
+
+    def answer_conn_act(self, parameters):
+        port = parameters.split(",")[3]
+        return {"done": int(port == "1000"), "unfit": int(port == "1001")}
 
     def answer_conns(self, parameters):
         worker, cursor, limit = (int(each) for each in parameters.split(","))
