@@ -16,14 +16,11 @@
 #define IS_HOST(c)                                                                              \
 	(IS_ALNUM(c) || (c) == '!' || ((c) >= '$' && (c) <= '.') || (c) == ':' || (c) == ';' || \
 			(c) == '=' || (c) == '[' || (c) == ']' || (c) == '_' || (c) == '~')
-#define IS_NAME(c)                                                            \
-	(((c) | 0x20) == 'c' || ((c) | 0x20) == 'h' || ((c) | 0x20) == 's' || \
-			((c) | 0x20) == 't' || ((c) | 0x20) == 'u')
 #define IS_VISIBLE(c) ((c) > ' ' && (c) != 127)
 #define CLASS_1(c)                                                                           \
 	(IS_TOKEN(c) ? HTTP_BYTE_TOKEN : 0) | (IS_VISIBLE(c) ? HTTP_BYTE_TARGET : 0) |       \
 			(IS_VISIBLE(c) || (c) == ' ' || (c) == '\t' ? HTTP_BYTE_VALUE : 0) | \
-			(IS_HOST(c) ? HTTP_BYTE_HOST : 0) | (IS_NAME(c) ? HTTP_BYTE_NAME : 0)
+			(IS_HOST(c) ? HTTP_BYTE_HOST : 0)
 #define CLASS_4(c)  CLASS_1(c), CLASS_1((c) + 1), CLASS_1((c) + 2), CLASS_1((c) + 3)
 #define CLASS_16(c) CLASS_4(c), CLASS_4((c) + 4), CLASS_4((c) + 8), CLASS_4((c) + 12)
 #define CLASS_64(c) CLASS_16(c), CLASS_16((c) + 16), CLASS_16((c) + 32), CLASS_16((c) + 48)

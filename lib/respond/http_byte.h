@@ -17,7 +17,6 @@ enum http_byte {
 	HTTP_BYTE_TARGET = 2, /**< RFC 9112 3.2; bytes above 127 too, since clients send them. */
 	HTTP_BYTE_VALUE = 4,  /**< RFC 9110 5.5: no control characters but HTAB. */
 	HTTP_BYTE_HOST = 8,   /**< uri-host [ ":" port ], RFC 3986 3.2.2 */
-	HTTP_BYTE_NAME = 16,  /**< The first letter of a field name that matters. */
 };
 
 extern const uint8_t http_byte_classes[256];

@@ -252,6 +252,20 @@ version_step(struct http_request *request, uint8_t byte)
 	}
 }
 
+/* The place behind a name's first letter: most names are of no interest and cost no search. */
+static unsigned int
+name_begin(uint8_t byte)
+{
+	static const uint8_t places[32] = {['c' & 31] = AT_CONNECTION + 1,
+			['h' & 31] = AT_HOST_NAME + 1,
+			['s' & 31] = AT_KEY_NAME + 1,
+			['t' & 31] = AT_TRANSFER_ENCODING + 1,
+			['u' & 31] = AT_UPGRADE_NAME + 1};
+	unsigned int place = byte >= 'A' ? places[byte & 31] : 0;
+
+	return place != 0 ? place : NAME_OTHER;
+}
+
 /* RFC 9112 5.1: no space before the colon. */
 static enum http_reply
 name_step(struct http_request *request, uint8_t byte)
@@ -373,20 +387,15 @@ value_step(struct http_request *request, uint8_t byte)
 	if (byte == '\r' || byte == '\n')
 		return value_end(request, byte);
 	switch (request->place) {
-	case HOST_START:
-	case HOST:
-	case HOST_END:
+	case HOST_START ... HOST_END:
 		return host_step(request, byte);
-	case OPTION_START:
-	case OPTION_OTHER:
+	case OPTION_START ... OPTION_OTHER:
 	case AT_CLOSE ... END_UPGRADE:
 		return list_step(request, byte, &options);
-	case PROTOCOL_START:
-	case PROTOCOL_OTHER:
+	case PROTOCOL_START ... PROTOCOL_OTHER:
 	case AT_WEBSOCKET ... END_WEBSOCKET:
 		return list_step(request, byte, &protocols);
-	case SPOKEN_START:
-	case SPOKEN_OTHER:
+	case SPOKEN_START ... SPOKEN_OTHER:
 	case AT_VERSION_13 ... END_VERSION_13:
 		return list_step(request, byte, &spoken);
 	case VALUE:
@@ -419,9 +428,7 @@ line_step(struct http_request *request, uint8_t byte)
 		/* White space here is a folded line, which RFC 9112 5.2 lets a server refuse. */
 		if (!http_byte_is(byte, HTTP_BYTE_TOKEN))
 			return HTTP_REPLY_BAD_REQUEST;
-		if (!http_byte_is(byte, HTTP_BYTE_NAME))
-			return go(request, NAME_OTHER);
-		return go(request, word_step(AT_CONNECTION, http_byte_lower(byte), NAME_OTHER));
+		return go(request, name_begin(byte));
 	case FIELD_LF:
 		return go_line_feed(request, byte, FIELD_START);
 	default:
@@ -477,23 +484,18 @@ key_step(struct http_request *request, struct websocket_key *key, uint8_t byte)
 	return HTTP_REPLY_NONE;
 }
 
-static bool
-is_body(enum http_reply reply)
-{
-	return reply == HTTP_REPLY_GET || reply == HTTP_REPLY_GET_CLOSE;
-}
-
-/* RFC 9110 7.8: an upgrade is asked for by both fields, and never by HTTP/1.0. */
-static bool
-asks_for_websocket(const struct http_request *request)
-{
-	return request->minor && request->upgrade && request->websocket;
-}
-
-/* RFC 6455 4.2.2: a version that we do not speak may have another kind of key. */
+/*
+ * RFC 9110 7.8: an upgrade is asked for by both fields, and never by HTTP/1.0.  RFC 6455 4.2.2: a
+ * version that we do not speak may have another kind of key.
+ */
 static enum http_reply
-handshake_end(const struct http_request *request, const struct websocket_key *key)
+handshake_end(const struct http_request *request, const struct websocket_key *key,
+		enum http_reply reply)
 {
+	bool body = reply == HTTP_REPLY_GET || reply == HTTP_REPLY_GET_CLOSE;
+
+	if (!body || !request->minor || !request->upgrade || !request->websocket)
+		return reply;
 	if (!request->version_13)
 		return HTTP_REPLY_UPGRADE_REQUIRED;
 	return websocket_key_valid(key) ? HTTP_REPLY_SWITCHING : HTTP_REPLY_BAD_REQUEST;
@@ -564,8 +566,8 @@ http_request_read(struct http_request *request, struct websocket_key *key, const
 	request->length += (uint32_t)used & HTTP_REQUEST_BYTES_MAX;
 	if (*reply == HTTP_REPLY_NONE && request->length == HTTP_REQUEST_BYTES_MAX)
 		*reply = too_long(request);
-	if (served && is_body(*reply) && asks_for_websocket(request))
-		*reply = handshake_end(request, key);
+	if (served)
+		*reply = handshake_end(request, key, *reply);
 	if (*reply >= HTTP_REPLY_CLOSING)
 		http_request_stop(request);
 	else if (*reply != HTTP_REPLY_NONE)

@@ -155,7 +155,8 @@ def test_bytes_may_come_one_by_one():
         with site.client.connect(lab.ENGINE4, 80) as client:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sent = (b"GET / HTTP/1.1\r\nHost: a\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                    b"Sec-WebSocket-Version: 13\r\nUpgrade: WebSocket\r\nConnection: upgrade\r\n\r\n"
+                    b"Sec-WebSocket-Version: 13\r\n"
+                    b"Upgrade: WebSocket\r\nConnection: upgrade\r\n\r\n"
                     + frame(FIN | TEXT, b"Hello") + frame(FIN | CLOSE, b"\x03\xe9"))
             for byte in sent:
                 client.sendall(bytes([byte]))
