@@ -46,7 +46,8 @@ struct engine {
 	struct rte_mempool *pool;
 	uint32_t timing; /**< How many handshakes control is timing; naps are short until it is 0.
 			  */
-	uint8_t phase;   /**< enum engine_phase; written by control, read by workers once a turn. */
+	uint32_t workers_done; /**< How many have reset their connections and only wait.  Atomic. */
+	uint8_t phase; /**< enum engine_phase; written by control, read by workers once a turn. */
 };
 
 static inline enum engine_phase

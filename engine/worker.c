@@ -13,6 +13,7 @@
 #include "engine/log.h"
 #include "engine/resolver.h"
 #include "engine/steering.h"
+#include "engine/transmit.h"
 #include "engine/worker.h"
 
 /* Turns without work before `sleep` begins to sleep, and the longest nap. */
@@ -64,6 +65,23 @@ worker_abort_all(struct worker *worker)
 		burst_step(worker, &burst);
 		burst_reply(worker, &burst);
 		burst_transmit(worker, &burst);
+	}
+}
+
+/* Others send through this worker's queues, so it stays until the last has said its last. */
+static void
+worker_leave(struct worker *worker)
+{
+	struct engine *engine = worker->engine;
+
+	__atomic_add_fetch(&engine->workers_done, 1, __ATOMIC_ACQ_REL);
+	while (__atomic_load_n(&engine->workers_done, __ATOMIC_ACQUIRE) < engine->worker_count) {
+		transmit_flush(worker);
+		rte_pause();
+	}
+	for (unsigned int i = 0; i < worker->transmit_for_count; i++) {
+		while (!rte_ring_empty(worker->transmit_for[i]))
+			transmit_flush(worker);
 	}
 }
 
@@ -133,6 +151,7 @@ worker_run(void *argument)
 	}
 	worker_read_clock(worker);
 	worker_abort_all(worker);
+	worker_leave(worker);
 	return 0;
 }
 
