@@ -299,27 +299,33 @@ struct question {
 	bool done; /* atomic */
 };
 
+static void
+take_record(struct question *question, const struct mailbox_record *record)
+{
+	const unsigned int at = rte_be_to_cpu_16(record->key.port) - CLIENT_PORT;
+
+	if (at < ASKED && record->state == TCP_ESTABLISHED)
+		question->seen[at]++;
+	else
+		question->others++;
+}
+
 static void *
 ask_for_all(void *argument)
 {
+	static struct mailbox_answer answer;
 	struct question *question = argument;
-	struct mailbox_record records[MAILBOX_RECORDS];
-	uint32_t cursor = 0;
+	struct mailbox_question dump = {.kind = MAILBOX_DUMP};
 
-	while (cursor != MAILBOX_NO_CURSOR && !question->failed) {
-		const int count = mailbox_ask(
-				question->mailbox, &cursor, records, MAILBOX_RECORDS);
-
-		question->failed = count < 0;
-		for (int i = 0; i < count; i++) {
-			const unsigned int at =
-					rte_be_to_cpu_16(records[i].key.port) - CLIENT_PORT;
-
-			if (at < ASKED && records[i].state == TCP_ESTABLISHED)
-				question->seen[at]++;
-			else
-				question->others++;
+	dump.dump.limit = MAILBOX_RECORDS;
+	while (dump.dump.cursor != MAILBOX_NO_CURSOR && !question->failed) {
+		if (mailbox_ask(question->mailbox, &dump, MAILBOX_WAIT_MS, &answer) != 0) {
+			question->failed = true;
+			break;
 		}
+		for (unsigned int i = 0; i < answer.dump.count; i++)
+			take_record(question, &answer.dump.record[i]);
+		dump.dump.cursor = answer.dump.cursor;
 	}
 	__atomic_store_n(&question->done, true, __ATOMIC_RELEASE);
 	return NULL;
