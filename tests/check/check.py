@@ -31,7 +31,6 @@ TOP_LEVEL = {
     "meson_options.txt", "run", "test",
 }
 LINES_MAX = {"lib": 600, "engine": 600, "apps": 600, "tests": 1000}
-COLUMNS_MAX = 100  # of Python; clang-format sees to C
 
 
 def sources(*suffixes: str, folders: tuple = CODE) -> list:
@@ -123,10 +122,6 @@ def length() -> int:
         most = LINES_MAX[path.relative_to(TOP).parts[0]]
         if lines > most:
             problems.append(show(path, lines, f"{lines} lines, at most {most}: split its subjects"))
-    for path in sources(".py"):
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            if len(line) > COLUMNS_MAX:
-                problems.append(show(path, number, f"{len(line)} columns"))
     return complain(problems)
 
 
