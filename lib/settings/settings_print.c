@@ -269,8 +269,8 @@ settings_print_reference(FILE *out)
 	for (section = 0; section < SETTINGS_SECTION_COUNT; section++) {
 		fprintf(out, "%s### %s\n\n", section == 0 ? "" : "\n",
 				settings_option_section[section]);
-		fputs("| option | default | range | a new value needs | meaning |\n"
-		      "|---|---|---|---|---|\n",
+		fputs("| option | default | range | meaning |\n"
+		      "|---|---|---|---|\n",
 				out);
 		for (i = 0; i < SETTINGS_OPTION_COUNT; i++) {
 			const struct settings_option *option = &settings_options[i];
@@ -281,7 +281,7 @@ settings_print_reference(FILE *out)
 			print_default(option, out);
 			fputs(" | ", out);
 			print_range(option, out);
-			fprintf(out, " | %s | ", option->change);
+			fputs(" | ", out);
 			print_cell(option->help, out);
 			fputs(" |\n", out);
 		}
