@@ -57,13 +57,19 @@ void
 rig_start_dpdk(const char *program)
 {
 	char prefix[64];
-	char *arguments[] = {strdup(program), strdup("--no-huge"), strdup("-m"), strdup("384"),
-			strdup("--no-pci"), strdup("--no-telemetry"), strdup("--no-shconf"),
-			strdup("--log-level=*:error"), strdup("--lcores=0@0,1@0,2@0,3@0"), NULL};
+	const char *const words[] = {program, "--no-huge", "-m", "384", "--no-pci",
+			"--no-telemetry", "--no-shconf", "--log-level=*:error",
+			"--lcores=0@0,1@0,2@0,3@0", prefix};
+	/* EAL keeps pointers to them, and moves them about. */
+	static char text[RTE_DIM(words)][256];
+	static char *arguments[RTE_DIM(words) + 1];
 
 	snprintf(prefix, sizeof(prefix), "--file-prefix=rig%d", (int)getpid());
-	arguments[9] = strdup(prefix);
-	if (rte_eal_init(10, arguments) < 0) {
+	for (unsigned int i = 0; i < RTE_DIM(words); i++) {
+		snprintf(text[i], sizeof(text[i]), "%s", words[i]);
+		arguments[i] = text[i];
+	}
+	if (rte_eal_init(RTE_DIM(words), arguments) < 0) {
 		fprintf(stderr, "DPDK does not start\n");
 		exit(1);
 	}
