@@ -18,7 +18,7 @@
 static struct rte_ring *
 steering_ring(const struct engine *engine, const char *kind, unsigned int from, unsigned int to)
 {
-	char name[RTE_RING_NAMESIZE];
+	char name[64];
 	struct rte_ring *ring;
 
 	snprintf(name, sizeof(name), "%s_%u_%u", kind, from, to);

@@ -134,7 +134,8 @@ telemetry_port(const struct engine *engine, unsigned int index, struct rte_tel_d
 
 	rte_ether_format_addr(mac, sizeof(mac), &port->mac);
 	rte_eth_stats_get(port->id, &stats);
-	rte_eth_link_get_nowait(port->id, &link);
+	if (rte_eth_link_get_nowait(port->id, &link) != 0)
+		link.link_status = RTE_ETH_LINK_DOWN;
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_string(data, "name", port->settings->name);
 	rte_tel_data_add_dict_string(data, "device", port->device.name);

@@ -23,6 +23,7 @@
 
 #include <string.h>
 
+#include <rte_bitops.h>
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
 

@@ -8,6 +8,7 @@
  * expression, each effect one function.
  */
 
+#include <rte_bitops.h>
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 

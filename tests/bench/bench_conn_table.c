@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 
+#include <rte_bitops.h>
 #include <rte_common.h>
 #include <rte_debug.h>
 #include <rte_hash.h>
