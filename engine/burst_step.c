@@ -355,8 +355,12 @@ burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 		burst_step_drop(worker, burst, i, DROP_icmp_ignored);
 		return;
 	}
-	/* A target's address was judged when it became one; the key holds ours. */
-	if (!flow_key_is_active(key) && burst_step_bad_source(port, key->address)) {
+	/*
+	 * A target's address was judged when it became one; the key holds ours.  Port 0 is nobody's
+	 * (RFC 6335 6): who answers it is used against a third.
+	 */
+	if (key->port == 0 ||
+			(!flow_key_is_active(key) && burst_step_bad_source(port, key->address))) {
 		burst_step_drop(worker, burst, i, DROP_bad_source);
 		return;
 	}
