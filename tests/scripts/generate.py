@@ -105,7 +105,8 @@ NO_TEXT = (
     "This should not occur since a FIN has been received from the remote side. Ignore the\n"
     "# segment text.")
 GAP = (
-    "only processing further if the segment then begins at RCV.NXT. Segments with higher beginning\n"
+    "only processing further if the segment then begins at RCV.NXT. Segments with higher"
+    " beginning\n"
     "# sequence numbers SHOULD be held for later processing (not kept here; 3.4 asks for no more)")
 ACK_IGNORED = "If the ACK is a duplicate (SEG.ACK =< SND.UNA), it can be ignored."
 ACK_FUTURE = (
@@ -149,7 +150,8 @@ def syn(state, place):
         if place == "left_edge":
             return None  # A hand-written script: RFC 6191 and 1122 draw the line differently.
         return Case(
-            f"RFC 6191 2, RFC 9293 3.6.1 (MAY-2): in TIME_WAIT a SYN {where} opens a new connection,"
+            f"RFC 6191 2, RFC 9293 3.6.1 (MAY-2): in TIME_WAIT a SYN {where} opens a new"
+            f" connection,"
             " its ISS above the old numbers",
             "It assigns its initial sequence number for the new connection to be larger than the\n"
             "# largest sequence number it used on the previous connection incarnation",
@@ -171,7 +173,8 @@ def syn_ack(state, place):
     where, position = PLACES[place]
     packet = shape(state, "S.", position(state), ack=state.snd_nxt, options=" <mss 1460>")
     if state.name == "SYN_RCVD" and place in OUTSIDE:
-        claim, quote = "RFC 9293 3.10.7.4 first: in SYN_RCVD a SYN,ACK {} gets an ACK", NOT_ACCEPTABLE
+        claim = "RFC 9293 3.10.7.4 first: in SYN_RCVD a SYN,ACK {} gets an ACK"
+        quote = NOT_ACCEPTABLE
     else:
         claim = "RFC 5961 4.2 (RFC 9293 3.10.7.4 fourth): in " + state.name
         claim += " a SYN,ACK {} is challenged"
@@ -212,10 +215,12 @@ def data(state, place):
         reply = state.acknowledgment(state.rcv_nxt + 10, WINDOW)
         return Case(f"RFC 9293 3.10.7.4 seventh: in {state.name} text {where} is taken and"
                     " acknowledged at once",
-                    "Once in the ESTABLISHED state, it is possible to deliver segment data to user\n"
+                    "Once in the ESTABLISHED state, it is possible to deliver segment data to"
+                    " user\n"
                     "# RECEIVE buffers.", packet, ["> " + reply], opened)
     reply = state.acknowledgment(window=WINDOW)
-    return Case(f"RFC 9293 3.10.7.4, RFC 5681 4.2: in {state.name} text {where}, behind a gap, gets a"
+    return Case(f"RFC 9293 3.10.7.4, RFC 5681 4.2: in {state.name} text {where}, behind a gap,"
+                f" gets a"
                 " duplicate ACK at once", GAP, packet, ["> " + reply], opened)
 
 
@@ -237,11 +242,13 @@ def fin(state, place):
         return Case(f"RFC 9293 3.10.7.4: in {state.name} a FIN {where}, behind a gap, is not taken"
                     " and gets a duplicate ACK", GAP, packet, ["> " + reply], opened)
     if state.name in ("SYN_RCVD", "ESTABLISHED"):
-        return Case(f"RFC 9293 3.10.7.4 eighth: in {state.name} the peer's FIN is acknowledged, here"
+        return Case(f"RFC 9293 3.10.7.4 eighth: in {state.name} the peer's FIN is acknowledged,"
+                    f" here"
                     " by our own FIN, and we wait for the last ACK", FIN_TAKEN, packet,
                     [f"> F. 1:1(0) ack {seq + 1} win {WINDOW}"], "LAST_ACK")
     following = "CLOSING" if state.name == "FIN_WAIT_1" else "TIME_WAIT"
-    return Case(f"RFC 9293 3.10.7.4 eighth: in {state.name} the peer's FIN is acknowledged and leads"
+    return Case(f"RFC 9293 3.10.7.4 eighth: in {state.name} the peer's FIN is acknowledged and"
+                f" leads"
                 f" to {following}", FIN_TAKEN, packet,
                 ["> " + state.acknowledgment(seq + 1)], following)
 
@@ -255,7 +262,8 @@ def rst(state, place, with_ack=False):
         return Case(f"RFC 9293 3.10.7.4 second 1): {head} is dropped in silence", RST_OUTSIDE,
                     packet, [], state.name)
     if place == "left_edge":
-        return Case(f"RFC 9293 3.10.7.4 second 2): {head} ends the connection in silence", RST_EXACT,
+        return Case(f"RFC 9293 3.10.7.4 second 2): {head} ends the connection in silence",
+                    RST_EXACT,
                     packet, [], "CLOSED", ["+0 connections 0"])
     return Case(f"RFC 9293 3.10.7.4 second 3), RFC 5961 3.2: {head} is challenged and ends nothing",
                 RST_INSIDE, packet, ["> " + state.acknowledgment()], state.name,
@@ -270,7 +278,8 @@ def bare(state, place):
     where, position = PLACES[place]
     packet = shape(state, "P", position(state), 10)
     if place in OUTSIDE:
-        return Case(f"RFC 9293 3.10.7.4 first: in {state.name} text without ACK {where} gets an ACK,"
+        return Case(f"RFC 9293 3.10.7.4 first: in {state.name} text without ACK {where} gets an"
+                    f" ACK,"
                     " as the first check comes before the fifth", NOT_ACCEPTABLE, packet,
                     ["> " + state.acknowledgment()], state.name,
                     known_failure="drops what has no ACK bit in silence, wherever it is"
@@ -290,7 +299,8 @@ def acknowledgment_cases(state):
         for place, number in (("ack_of_nothing", 0), ("ack_old", -50), ("ack_future", 2)):
             packet = shape(state, ".", 1, ack=number)
             yield "ack", place, Case(
-                f"RFC 9293 3.10.7.4 fifth: in SYN_RCVD an ACK of {number} instead of 1 gets a RST and"
+                f"RFC 9293 3.10.7.4 fifth: in SYN_RCVD an ACK of {number} instead of 1 gets a"
+                f" RST and"
                 " leaves the right one possible", ACK_NOT_OF_SYN, packet,
                 [f"> R {number}:{number}(0)"], "SYN_RCVD",
                 ["+0 < . 1:1(0) ack 1 win 65535", "+0 state ESTABLISHED"])
@@ -388,16 +398,19 @@ def without_connection():
         end = 5000 + length + ("S" in flags) + ("F" in flags)
         event, _, variant = name.partition("_")
         closed.append((event, variant or "plain",
-                       f"RFC 9293 3.10.7.1: {what} to a closed port gets a RST that acknowledges all"
+                       f"RFC 9293 3.10.7.1: {what} to a closed port gets a RST that"
+                       f" acknowledges all"
                        " of it",
                        "If the ACK bit is off, sequence number zero is used,\n"
                        "# <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>",
                        f"{flags} 5000:{5000 + length}({length}) win 65535",
                        [f"> R. 0:0(0) ack {end}"]))
         if "S" not in flags:
-            listen.append((event, variant, f"RFC 9293 3.10.7.2 fourth: in LISTEN {what} is dropped in"
+            listen.append((event, variant, f"RFC 9293 3.10.7.2 fourth: in LISTEN {what} is"
+                                           f" dropped in"
                            " silence",
-                           "Any other control or data-bearing segment (not containing SYN) must have\n"
+                           "Any other control or data-bearing segment (not containing SYN) must"
+                           " have\n"
                            "# an ACK and thus would be discarded by the ACK processing.",
                            f"{flags} 5000:{5000 + length}({length}) win 65535", []))
     for name, flags, length, what in (
@@ -407,7 +420,8 @@ def without_connection():
         event, _, variant = name.partition("_") if name == "fin_data" else (name, "", "")
         packet = f"{flags} 5000:{5000 + length}({length}) ack 77777 win 65535"
         quote = ("If the ACK bit is on, <SEQ=SEG.ACK><CTL=RST>",
-                 "Any acknowledgment is bad if it arrives on a connection still in the LISTEN state.\n"
+                 "Any acknowledgment is bad if it arrives on a connection still in the LISTEN"
+                 " state.\n"
                  "# An acceptable reset segment should be formed for any arriving ACK-bearing\n"
                  "# segment.")
         for cases, section, where, text in (
@@ -420,8 +434,10 @@ def without_connection():
                         ("everything", "FSRPU.")):
         packet = f"{flags} 5000:5000(0) win 65535" + (" ack 77777" if "." in flags else "")
         closed.append(("rst", name, f"RFC 9293 3.10.7.1: a RST ({flags}) to a closed port is not"
-                       " answered", "An incoming segment containing a RST is discarded.", packet, []))
-        listen.append(("rst", name, f"RFC 9293 3.10.7.2 first: in LISTEN a RST ({flags}) is ignored",
+                       " answered", "An incoming segment containing a RST is discarded.", packet,
+                       []))
+        listen.append(("rst", name, f"RFC 9293 3.10.7.2 first: in LISTEN a RST ({flags}) is"
+                                    f" ignored",
                        "An incoming RST should be ignored. Return.", packet, []))
     for state, service, cases in (("CLOSED", "none", closed), ("LISTEN", "discard", listen)):
         for event, variant, claim, quote, packet, replies in cases:

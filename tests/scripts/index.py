@@ -13,7 +13,8 @@ import sys
 
 STATES = ("CLOSED", "LISTEN", "SYN_SENT", "SYN_RCVD", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2",
           "CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT")
-EVENTS = ("syn", "syn_ack", "ack", "data", "fin", "rst", "bare", "timeout")
+EVENTS = ("syn", "syn_ack", "ack", "data", "fin", "rst", "bare", "timeout", "open", "close",
+          "abort")
 PLACES = ("outside_left", "left_edge", "inside", "right_edge", "outside_right")
 NAME = re.compile(r"(?P<event>[a-z_]+?)_in_(?P<state>%s)_(?P<place>[a-z0-9_]+)\.pkt"
                   % "|".join(state.lower() for state in STATES))
@@ -33,20 +34,22 @@ The suite `scripts` plays them all and checks that generated files and this page
 
 ## The language
 
-| line | meaning |
-|---|---|
-| `service NAME` | who listens: http, http_close, http_large, echo, discard, banner, banner_close, at_once; `none`: a closed port. Without it, discard |
-| `set SECTION.KEY VALUE` | a setting: `tcp.rfc1337 true`, `service.max_connections 1`, `engine...`, `port...` |
-| `family 4` | only over IPv4; `PATH` and `DEFAULT` in packets are the family's MSS values |
-| `known_failure REASON` | it fails today, for this reason; that it does is checked |
-| `isn N`, `engine_isn N` | initial sequence numbers of the client and of the engine |
-| `port N` | from now on the client's port N, with numbers of its own |
-| `+T < PACKET` | T seconds later the client sends; before that, nothing may come |
-| `& < PACKET` | the client sends, in one burst with the packet before |
-| `+T > PACKET` | T seconds later, and not before, the engine sends this; a timer has a tick of 8 ms |
-| `+T silence` | for T seconds nothing comes |
-| `+T state NAME` | the connection's state; CLOSED when there is none |
-| `+T counter NAME N`, `+T connections N` | a counter of `handfast stats`; connections in the table |
+- `service NAME`: who listens: http, http_close, http_large, echo, discard, banner, banner_close,
+  at_once; `none`: a closed port. Without it, discard
+- `set SECTION.KEY VALUE`: a setting: `tcp.rfc1337 true`, `service.max_connections 1`, `engine...`,
+  `port...`
+- `family 4`: only over IPv4; `PATH` and `DEFAULT` in packets are the family's MSS values
+- `known_failure REASON`: it fails today, for this reason; that it does is checked
+- `isn N`, `engine_isn N`: initial sequence numbers of the client and of the engine
+- `port N`: from now on the client's port N, with numbers of its own
+- `+T < PACKET`: T seconds later the client sends; before that, nothing may come
+- `& < PACKET`: the client sends, in one burst with the packet before
+- `+T > PACKET`: T seconds later, and not before, the engine sends this; a timer has a tick of 8 ms
+- `+T silence`: for T seconds nothing comes
+- `+T state NAME`: the connection's state; CLOSED when there is none
+- `+T open`: the engine opens a connection to the client's port; its own ports begin at 50000
+- `+T close`, `+T shutdown`, `+T reset`: local calls on the connection, as by `handfast conns`
+- `+T counter NAME N`, `+T connections N`: a counter of `handfast stats`; connections in the table
 
 A packet is `FLAGS SEQ:END(LEN) ack N win N urg N <OPTIONS> "TEXT"`. Flags are `F S R P U E W`, `.`
 for ACK, `X` for a reserved bit, `-` for none. Numbers are relative to the SYN of their side, those
@@ -54,7 +57,7 @@ of the engine's timestamps to its SYN,ACK; `@N` is as on the wire, `*` is not co
 `new` and `above` as SEQ say that a new connection begins, and that its number is above all before.
 Options are `mss N`, `wscale N`, `sackOK`, `TS val N ecr N`, `sack L:R`, `nop`, `eol` and `raw HEX`;
 an answer must have exactly these, in any order, padding apart. A payload that is not quoted is a
-pattern; `"..."...` is how it begins. `badsum` and `offset N` spoil the checksum and the data offset.
+pattern; `"..."...` is how it begins. `badsum` and `offset N` spoil checksum and data offset.
 
 Beyond its lines every exchange fails on a wrong checksum, length, address or reserved bit in an
 answer, on bytes that change when they are sent again, on an answer that no line expects, and when
@@ -94,7 +97,7 @@ def page(folder):
     by_place = collections.Counter((state, place) for state, _, place, *_ in scripts)
     windows = [state for state in STATES if state not in ("CLOSED", "LISTEN", "SYN_SENT")]
     lines = [f"## How many: {len(scripts)}", "",
-             "State and event (`x`: none; who only answers is never in SYN_SENT):", ""]
+             "State and event (`x`: none; the last three are local calls):", ""]
     lines += table(STATES, EVENTS, by_event)
     lines += ["", "State and place of SEG.SEQ in the receive window:", ""]
     lines += table(windows, PLACES, by_place)

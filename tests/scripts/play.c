@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "cookie/isn.h"
+#include "engine/targets.h"
 #include "observe/counters.h"
 #include "tcp/tcp_rules.h"
 #include "tests/pipeline/rig.h"
@@ -23,13 +24,19 @@
 #define CLIENT_PORT  40000
 #define SERVICE_PORT 80
 #define CLOSED_PORT  81
+#define ACTIVE_PORT  50000 /* The engine's, when it opens; counted up with the flows. */
 #define FLOWS_MAX    8
 #define STREAM_MAX   65536
 
+/* Longer than all retransmissions of a SYN. */
+#define OPEN_TIMEOUT_MS 600000
+
 /* One connection's numbers. */
 struct flow {
-	uint16_t port; /* the client's */
-	bool known;    /* the engine's initial sequence number is */
+	uint16_t port;       /* the client's */
+	struct flow_key key; /* what the engine knows it by; the active port when it opened */
+	bool active;
+	bool known; /* the engine's initial sequence number is */
 	struct packet_origin client;
 	struct packet_origin engine;
 	uint32_t engine_next; /* relative: behind the highest number the engine sent */
@@ -159,7 +166,8 @@ path_of(const struct player *player, const struct flow *flow, bool to_engine,
 	const char *client = player->family == 4 ? RIG_CLIENT_IP4 : RIG_CLIENT_IP6;
 	const char *engine = player->family == 4 ? RIG_ENGINE_IP4 : RIG_ENGINE_IP6;
 	const int af = player->family == 4 ? AF_INET : AF_INET6;
-	const uint16_t service = services[service_index(player->script)].port;
+	const uint16_t service = flow->active ? ntohs(flow->key.port)
+					      : services[service_index(player->script)].port;
 	struct build_path macs;
 
 	memset(path, 0, sizeof(*path));
@@ -247,7 +255,7 @@ check_frame(struct player *player, const struct packet *expected, const uint8_t 
 	problem = packet_decode(&got, &path, frame, length, &payload);
 	if (problem != NULL)
 		return fail(player, "what came is wrong: %s", problem);
-	if ((got.flags & 0x12) == 0x12 && !learn_origin(player, expected, &got))
+	if ((got.flags & 0x02) != 0 && !learn_origin(player, expected, &got))
 		return false;
 	packet_make_relative(&got, &flow->engine, &flow->client);
 	if (absolute)
@@ -340,7 +348,8 @@ put(struct player *player, const struct script_step *step, bool another_joins)
 static bool
 check_state(struct player *player, const struct script_step *step)
 {
-	const char *name = tcp_rules_state_name(rig_state(&player->rig, player->now->port));
+	const char *name = tcp_rules_state_name(rig_state(&player->rig,
+			player->now->active ? ntohs(player->now->key.port) : player->now->port));
 
 	return strcmp(name, step->name) == 0 || fail(player, "it is %s", name);
 }
@@ -365,34 +374,100 @@ check_connections(struct player *player, const struct script_step *step)
 	return count == step->number || fail(player, "there are %u", count);
 }
 
+/* One of the script's two addresses, IPv4-mapped. */
+static void
+map_address(const struct player *player, const uint8_t address[16], uint8_t mapped[16])
+{
+	uint32_t ipv4;
+
+	if (player->family == 4) {
+		memcpy(&ipv4, address, sizeof(ipv4));
+		flow_key_map_ipv4(mapped, ipv4);
+	} else {
+		memcpy(mapped, address, 16);
+	}
+}
+
+/* What the engine will know the current flow by. */
+static void
+make_key(struct player *player)
+{
+	const struct engine *engine = &player->rig.engine;
+	struct flow *flow = player->now;
+	struct packet_path path;
+	uint8_t local[16];
+
+	path_of(player, flow, true, &path);
+	map_address(player, path.from, flow->key.address);
+	map_address(player, path.to, local);
+	flow->key.port = htons(flow->port);
+	flow->key.endpoint =
+			service_map_lookup(engine->port[0].services, local, htons(path.to_port));
+}
+
 /* An initial sequence number is a hash plus a clock: turn the clock. */
 static bool
 turn_clock(struct player *player, uint32_t isn)
 {
-	const struct engine *engine = &player->rig.engine;
-	const uint16_t service = services[service_index(player->script)].port;
-	struct packet_path path;
-	struct flow_key key = {.port = htons(player->now->port)};
-	uint8_t local[16];
+	struct engine *engine = &player->rig.engine;
 	uint32_t would_be;
 
-	path_of(player, player->now, true, &path);
-	if (player->family == 4) {
-		uint32_t from, to;
-
-		memcpy(&from, path.from, 4);
-		memcpy(&to, path.to, 4);
-		flow_key_map_ipv4(key.address, from);
-		flow_key_map_ipv4(local, to);
-	} else {
-		memcpy(key.address, path.from, 16);
-		memcpy(local, path.to, 16);
-	}
-	key.endpoint = service_map_lookup(engine->port[0].services, local, htons(service));
-	would_be = isn_make(&engine->isn_key, &key, engine->clock.base_us);
-	player->rig.engine.clock.base_us += (uint64_t)(isn - would_be) << 2;
+	make_key(player);
+	would_be = isn_make(&engine->isn_key, &player->now->key, engine->clock.base_us);
+	engine->clock.base_us += (uint64_t)(isn - would_be) << 2;
 	rig_turn(&player->rig);
 	return true;
+}
+
+/* The engine opens a connection to the client's port, as `handfast probe` makes it. */
+static bool
+open_connection(struct player *player)
+{
+	struct engine *engine = &player->rig.engine;
+	struct flow *flow = player->now;
+	struct target target = {.port = htons(flow->port)};
+	struct mailbox_question question = {
+			.kind = MAILBOX_OPEN,
+			.opening.timeout_ms = OPEN_TIMEOUT_MS,
+	};
+	struct packet_path path;
+	unsigned int number;
+
+	path_of(player, flow, true, &path);
+	map_address(player, path.from, target.address);
+	number = targets_take(engine, &target);
+	if (number == TARGETS_NONE)
+		return fail(player, "there is no room for a target");
+	flow->active = true;
+	map_address(player, path.to, flow->key.address);
+	flow->key.port = htons((uint16_t)(ACTIVE_PORT + (flow - player->flow)));
+	flow->key.endpoint = (uint16_t)(FLOW_KEY_ACTIVE | number);
+	question.opening.key = flow->key;
+	memcpy(question.opening.origin.peer_mac, path.from_mac, 6);
+	mailbox_post(&engine->worker[0]->openings, &question);
+	rig_turn(&player->rig);
+	return true;
+}
+
+/* What `handfast conns close|shutdown|reset` does to the current flow's connection. */
+static bool
+act_on_connection(struct player *player, const struct script_step *step)
+{
+	struct worker *worker = player->rig.engine.worker[0];
+	struct mailbox_question question = {.kind = MAILBOX_ACT, .act.count = 1};
+
+	if (!player->now->active)
+		make_key(player);
+	question.act.key[0] = player->now->key;
+	question.act.act = step->name[0] == 'c'   ? CONN_ACT_CLOSE
+			   : step->name[0] == 's' ? CONN_ACT_SHUTDOWN
+						  : CONN_ACT_RESET;
+	mailbox_post(&worker->mailbox, &question);
+	rig_turn(&player->rig);
+	if (!mailbox_is_answered(&worker->mailbox))
+		return fail(player, "the worker did not answer");
+	return worker->mailbox.answer.act.done == 1 ||
+	       fail(player, "there was nothing to be done to");
 }
 
 static bool
@@ -423,6 +498,10 @@ play_step(struct player *player, unsigned int i)
 	if (!pass(player, step->after_ms))
 		return false;
 	switch (step->kind) {
+	case SCRIPT_OPEN:
+		return open_connection(player);
+	case SCRIPT_ACT:
+		return act_on_connection(player, step);
 	case SCRIPT_STATE:
 		return check_state(player, step);
 	case SCRIPT_COUNTER:

@@ -101,6 +101,16 @@ read_event(struct script_step *step, const char *text, unsigned int family)
 		step->kind = SCRIPT_SILENCE;
 		return NULL;
 	}
+	if ((rest = after_word(text, "open")) != NULL) {
+		step->kind = SCRIPT_OPEN;
+		return NULL;
+	}
+	if (after_word(text, "close") != NULL || after_word(text, "shutdown") != NULL ||
+			after_word(text, "reset") != NULL) {
+		step->kind = SCRIPT_ACT;
+		snprintf(step->name, sizeof(step->name), "%s", text);
+		return NULL;
+	}
 	if ((rest = after_word(text, "state")) != NULL) {
 		step->kind = SCRIPT_STATE;
 		snprintf(step->name, sizeof(step->name), "%s", rest);
@@ -110,7 +120,8 @@ read_event(struct script_step *step, const char *text, unsigned int family)
 		return read_counter(step, rest);
 	if ((rest = after_word(text, "connections")) != NULL)
 		return read_number(step, SCRIPT_CONNECTIONS, rest);
-	return "not understood: <, >, silence, state, counter or connections";
+	return "not understood: <, >, silence, state, counter, connections, open, close, shutdown "
+	       "or reset";
 }
 
 static const char *

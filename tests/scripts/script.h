@@ -26,6 +26,8 @@ enum script_kind {
 	SCRIPT_STATE,       /**< The connection's state. */
 	SCRIPT_COUNTER,     /**< A counter's value. */
 	SCRIPT_CONNECTIONS, /**< Connections in all tables. */
+	SCRIPT_OPEN,        /**< Local call: an active open, to the client's port. */
+	SCRIPT_ACT,         /**< Local call on the connection: close, shutdown or reset. */
 	SCRIPT_PORT,        /**< From now on from this port. */
 	SCRIPT_ISN,         /**< The client's initial sequence number. */
 	SCRIPT_ENGINE_ISN,  /**< Turn the clock to where the engine would choose this number. */
