@@ -76,8 +76,12 @@ struct tcp_conn {
 	 * 2 to the power of one more, shifted, bounds MAX.SND.WND (RFC 5961 5.2).
 	 */
 	uint8_t scales;
-	uint8_t retries; /**< Timeouts in a row; the RTO doubles with each. */
-	uint8_t cwnd;    /**< Congestion window, in segments. */
+	/**
+	 * Timeouts in a row; the RTO doubles with each.  With nothing in flight: keep-alive probes
+	 * without an answer.
+	 */
+	uint8_t retries;
+	uint8_t cwnd; /**< Congestion window, in segments. */
 };
 
 _Static_assert(sizeof(struct tcp_conn) == 32, "half a cache line");

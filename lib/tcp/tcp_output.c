@@ -251,8 +251,12 @@ never_sent(struct tcp_conn *conn, const struct tcp_stream *stream, const struct 
 			held_back(conn);
 		return false;
 	}
-	if (in_flight(conn) == 0)
+	if (in_flight(conn) == 0) {
 		conn->flags |= TCP_CONN_TIMER_DUE;
+		/* Keep-alive probes without an answer are no timeouts of what goes out now. */
+		if ((conn->flags & TCP_CONN_PERSIST) == 0)
+			conn->retries = 0;
+	}
 	conn->flags &= (uint16_t)~TCP_CONN_PERSIST;
 	*chunk = (struct tcp_chunk){
 			.seq = conn->snd_nxt,
@@ -298,6 +302,6 @@ tcp_output_timer(struct tcp_conn *conn, const struct tcp_config *config)
 	case TCP_TIME_WAIT:
 		return config->time_wait_ms;
 	default:
-		return config->idle_timeout_ms;
+		return tcp_step_idle_ms(conn, config);
 	}
 }

@@ -58,6 +58,7 @@
 	/* The timer that ran out. */                                                              \
 	FACT(IN_FLIGHT)     /* SND.UNA < SND.NXT. */                                               \
 	FACT(PERSIST)       /* It was to probe a closed window. */                                 \
+	FACT(KEEP_ALIVE)    /* It was to ask a silent peer, and may go on asking. */               \
 	FACT(RETRIES_LEFT)  /* The state's limit of timeouts in a row is not reached. */
 
 /** What a row does to the connection, in this order. */
@@ -71,6 +72,7 @@
 	EFFECT(TAKE_FIN)       /* RCV.NXT moves over the FIN. */                                   \
 	EFFECT(SEND_FIN)       /* SND.NXT moves over our FIN. */                                   \
 	EFFECT(BACK_OFF)       /* One more timeout: what is in flight is to be sent again. */      \
+	EFFECT(ASK_AGAIN)      /* One more keep-alive probe without an answer. */                  \
 	EFFECT(FORGET_RTT)     /* Our SYN goes out twice: its round trip is not measured (Karn). */ \
 	EFFECT(LOWER_MSS)      /* What the smaller path takes; what is in flight is sent again. */
 
@@ -80,7 +82,8 @@
 	TIMER(STOP)      /* Nothing to wait for: CLOSED. */                                        \
 	TIMER(RETRY)     /* The RTO, doubled for every timeout in a row (RFC 6298 5.5). */         \
 	TIMER(HEARD)     /* In flight: the RTO if SEG.ACK was new (RFC 6298 5.3), else kept;       \
-	                  * nothing in flight: idle_timeout. */                                    \
+	                  * nothing in flight: IDLE. */                                            \
+	TIMER(IDLE)      /* The next keep-alive probe, or idle_timeout. */                         \
 	TIMER(FIN_WAIT)  /* fin_timeout */                                                         \
 	TIMER(TIME_WAIT) /* time_wait: 2 MSL. */
 /* clang-format on */

@@ -62,6 +62,26 @@ tcp_step_rto_ms(const struct tcp_conn *conn, const struct tcp_config *config)
 	return (uint32_t)RTE_MIN(rto_ms, config->rto_max_ms);
 }
 
+/* The kernel's knobs, and idle_timeout beside them: when @p probes have had no answer. */
+static uint64_t
+step_next_probe_ms(const struct tcp_config *config, unsigned int probes)
+{
+	return config->keepalive_time_ms + (uint64_t)probes * config->keepalive_intvl_ms;
+}
+
+uint32_t
+tcp_step_idle_ms(const struct tcp_conn *conn, const struct tcp_config *config)
+{
+	const uint64_t silent_ms =
+			conn->retries == 0 ? 0 : step_next_probe_ms(config, conn->retries - 1u);
+	const uint64_t next_ms = step_next_probe_ms(config, conn->retries);
+	const uint64_t end_ms = RTE_MIN(next_ms, config->idle_timeout_ms);
+
+	if (config->keepalive_time_ms == 0)
+		return config->idle_timeout_ms;
+	return (uint32_t)(end_ms > silent_ms ? end_ms - silent_ms : 0);
+}
+
 /* MAX.SND.WND, never less than it was and never twice as much (RFC 5961 5.2). */
 static uint32_t
 step_max_window(const struct tcp_conn *conn)
@@ -86,6 +106,13 @@ step_is_newer_syn(const struct tcp_conn *conn, const struct tcp_segment *segment
 	if ((conn->flags & TCP_CONN_TIMESTAMPS) == 0)
 		return true;
 	return later > 0 || (later == 0 && higher);
+}
+
+/* Nothing is in flight, and nothing is held back by the window. */
+static bool
+step_is_idle(const struct tcp_conn *conn)
+{
+	return conn->snd_una == conn->snd_nxt && (conn->flags & TCP_CONN_PERSIST) == 0;
 }
 
 static inline uint32_t
@@ -141,6 +168,15 @@ step_facts_of_segment(const struct tcp_conn *conn, const struct tcp_segment *seg
 	return facts | step_facts_of_ack(conn, segment);
 }
 
+/* Whether the timer that ran out asks for a keep-alive probe (RFC 9293 3.8.4). */
+static bool
+step_is_keep_alive(const struct tcp_conn *conn, const struct tcp_config *config)
+{
+	return step_is_idle(conn) && config->keepalive_time_ms != 0 &&
+	       conn->retries < config->keepalive_probes &&
+	       step_next_probe_ms(config, conn->retries) < config->idle_timeout_ms;
+}
+
 static uint32_t
 step_facts_of_timer(const struct tcp_conn *conn, const struct tcp_env *env)
 {
@@ -157,6 +193,7 @@ step_facts_of_timer(const struct tcp_conn *conn, const struct tcp_env *env)
 
 	return FACT_IF(IN_FLIGHT, conn->snd_una != conn->snd_nxt) |
 	       FACT_IF(PERSIST, (conn->flags & TCP_CONN_PERSIST) != 0) |
+	       FACT_IF(KEEP_ALIVE, step_is_keep_alive(conn, config)) |
 	       FACT_IF(RETRIES_LEFT, conn->retries < limits[conn->state]);
 }
 
@@ -327,6 +364,9 @@ step_take_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const st
 	const uint16_t window = conn->snd_wnd;
 	uint8_t outcome = 0;
 
+	/* Whatever it says, the peer is there: what retries counted was keep-alive probes. */
+	if (step_is_idle(conn))
+		conn->retries = 0;
 	/* "If the ACK is a duplicate (SEG.ACK =< SND.UNA), it can be ignored": the old ones. */
 	if (acked > conn->snd_nxt - conn->snd_una)
 		return 0;
@@ -443,6 +483,8 @@ step_apply(struct tcp_conn *conn, uint16_t effects, const struct tcp_segment *se
 	}
 	if ((effects & TCP_EFFECT_BACK_OFF) != 0)
 		step_back_off(conn);
+	if ((effects & TCP_EFFECT_ASK_AGAIN) != 0)
+		conn->retries++;
 	if ((effects & TCP_EFFECT_FORGET_RTT) != 0)
 		conn->rttvar_4ms = false;
 	if ((effects & TCP_EFFECT_LOWER_MSS) != 0)
@@ -472,10 +514,13 @@ step_timer(const struct tcp_conn *conn, enum tcp_rule_timer timer, uint32_t una,
 		step_set_timer(action, tcp_step_rto_ms(conn, config));
 		break;
 	case TCP_RULE_TIMER_HEARD:
-		if (conn->snd_una == conn->snd_nxt && (conn->flags & TCP_CONN_PERSIST) == 0)
-			step_set_timer(action, config->idle_timeout_ms);
+		if (step_is_idle(conn))
+			step_set_timer(action, tcp_step_idle_ms(conn, config));
 		else if (conn->snd_una != conn->snd_nxt && conn->snd_una != una)
 			step_set_timer(action, tcp_step_rto_ms(conn, config));
+		break;
+	case TCP_RULE_TIMER_IDLE:
+		step_set_timer(action, tcp_step_idle_ms(conn, config));
 		break;
 	case TCP_RULE_TIMER_FIN_WAIT:
 		step_set_timer(action, config->fin_timeout_ms);

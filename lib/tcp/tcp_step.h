@@ -54,22 +54,25 @@ enum tcp_event {
 
 /** Timeouts and retries, from the settings; names and meanings are the kernel's. */
 struct tcp_config {
-	uint32_t fin_timeout_ms;  /**< FIN_WAIT_2 of an orphan. */
-	uint32_t idle_timeout_ms; /**< ESTABLISHED without a segment; below 24 days (PAWS). */
-	uint32_t time_wait_ms;    /**< 2 MSL. */
-	uint32_t rto_min_ms;      /**< RFC 6298 2.4 says 1000; the kernel uses 200. */
-	uint32_t rto_max_ms;      /**< RFC 6298 2.5: at least 60000. */
-	uint8_t synack_retries;   /**< SYN-ACK retransmissions before giving up. */
-	uint8_t syn_retries;      /**< SYN retransmissions before giving up. */
-	uint8_t retries2;         /**< Data retransmissions before giving up (R2). */
-	uint8_t orphan_retries;   /**< FIN retransmissions before giving up. */
-	uint8_t initial_cwnd;     /**< Segments (RFC 6928: 10). */
-	uint8_t rcv_wnd_scale;    /**< Our Rcv.Wind.Shift. */
-	bool timestamps;          /**< Offer or accept the option. */
-	bool sack;                /**< Offer or accept SACK-permitted. */
-	bool window_scaling;      /**< Offer or accept the option. */
-	bool ecn;                 /**< Accept an ECN-setup SYN. */
-	bool rfc1337;             /**< Ignore RST in TIME_WAIT. */
+	uint32_t fin_timeout_ms;     /**< FIN_WAIT_2 of an orphan. */
+	uint32_t idle_timeout_ms;    /**< ESTABLISHED without a segment; below 24 days (PAWS). */
+	uint32_t keepalive_time_ms;  /**< Silence before the first probe; 0 sends none (MUST-25). */
+	uint32_t keepalive_intvl_ms; /**< Between probes that get no answer. */
+	uint8_t keepalive_probes;    /**< So many without an answer end the connection. */
+	uint32_t time_wait_ms;       /**< 2 MSL. */
+	uint32_t rto_min_ms;         /**< RFC 6298 2.4 says 1000; the kernel uses 200. */
+	uint32_t rto_max_ms;         /**< RFC 6298 2.5: at least 60000. */
+	uint8_t synack_retries;      /**< SYN-ACK retransmissions before giving up. */
+	uint8_t syn_retries;         /**< SYN retransmissions before giving up. */
+	uint8_t retries2;            /**< Data retransmissions before giving up (R2). */
+	uint8_t orphan_retries;      /**< FIN retransmissions before giving up. */
+	uint8_t initial_cwnd;        /**< Segments (RFC 6928: 10). */
+	uint8_t rcv_wnd_scale;       /**< Our Rcv.Wind.Shift. */
+	bool timestamps;             /**< Offer or accept the option. */
+	bool sack;                   /**< Offer or accept SACK-permitted. */
+	bool window_scaling;         /**< Offer or accept the option. */
+	bool ecn;                    /**< Accept an ECN-setup SYN. */
+	bool rfc1337;                /**< Ignore RST in TIME_WAIT. */
 };
 
 /** What the machine must know of the world for one event. */
@@ -173,5 +176,11 @@ struct tcp_action tcp_step(struct tcp_conn *conn, enum tcp_event event,
 
 /** The retransmission timeout now, back-off included, in milliseconds (RFC 6298). */
 uint32_t tcp_step_rto_ms(const struct tcp_conn *conn, const struct tcp_config *config);
+
+/**
+ * How long a connection with nothing in flight waits from now: for the next keep-alive probe, or
+ * until idle_timeout is over.  Probes that are due later than that are never sent.
+ */
+uint32_t tcp_step_idle_ms(const struct tcp_conn *conn, const struct tcp_config *config);
 
 #endif /* TCP_STEP_H */

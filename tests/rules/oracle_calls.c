@@ -119,6 +119,40 @@ probes(const struct oracle_case *c, struct oracle_verdict *verdict)
 		gives_up(c, verdict, NOTHING | ABORT);
 }
 
+/*
+ * 3.8.4, with the kernel's three knobs: tcp_keepalive_time "when keepalive is enabled", _intvl "how
+ * frequently the probes are sent out", _probes "how many [...] until it decides that the connection
+ * is broken".  Project: idle_timeout counts from the last segment heard, too, and comes first.
+ */
+static bool
+keeps_alive(const struct oracle_case *c)
+{
+	const struct tcp_config *config = c->env.config;
+	uint64_t silent_ms = config->keepalive_time_ms;
+
+	for (unsigned int sent = 0; sent < c->before.retries; sent++)
+		silent_ms += config->keepalive_intvl_ms;
+	return config->keepalive_time_ms > 0 && c->before.retries < config->keepalive_probes &&
+	       silent_ms < config->idle_timeout_ms;
+}
+
+static void
+silence_is_broken(const struct oracle_case *c, struct oracle_verdict *verdict)
+{
+	const struct tcp_config *config = c->env.config;
+	const uint64_t silent_ms = config->keepalive_time_ms +
+				   (uint64_t)c->before.retries * config->keepalive_intvl_ms;
+	struct oracle_choice *choice = oracle_add(verdict, c, ORACLE_BIT(TCP_SEND_PROBE),
+			"3.8.4 MUST-26 \"Keep-alive packets MUST only be sent when no sent data is "
+			"outstanding, and no data or acknowledgment packets have been received for "
+			"the connection within an interval\"");
+
+	choice->determined |= ORACLE_DELAY;
+	choice->delay_ms = config->keepalive_intvl_ms;
+	if (silent_ms + choice->delay_ms > config->idle_timeout_ms)
+		choice->delay_ms = (uint32_t)(config->idle_timeout_ms - silent_ms);
+}
+
 void
 oracle_timeout(const struct oracle_case *c, struct oracle_verdict *verdict)
 {
@@ -137,6 +171,10 @@ oracle_timeout(const struct oracle_case *c, struct oracle_verdict *verdict)
 			data_times_out(c, verdict);
 		if (in_flight || (c->before.flags & TCP_CONN_PERSIST))
 			break;
+		if (keeps_alive(c)) {
+			silence_is_broken(c, verdict);
+			break;
+		}
 		oracle_end(oracle_add(verdict, c, ABORT,
 					   "project: an idle connection is aborted with RST; "
 					   "3.10.8 USER "

@@ -45,6 +45,9 @@ struct happening {
 	enum tcp_event event;
 };
 
+#define KEEPALIVE_TIME_MS  100000
+#define KEEPALIVE_INTVL_MS 90000 /* The third probe would come behind idle_timeout. */
+
 static const struct tcp_config settings[2] = {
 		{.fin_timeout_ms = 60000,
 				.idle_timeout_ms = 300000,
@@ -69,6 +72,9 @@ static const struct tcp_config settings[2] = {
 				.syn_retries = LIMIT,
 				.retries2 = LIMIT,
 				.orphan_retries = LIMIT,
+				.keepalive_time_ms = KEEPALIVE_TIME_MS,
+				.keepalive_intvl_ms = KEEPALIVE_INTVL_MS,
+				.keepalive_probes = LIMIT,
 				.initial_cwnd = 10,
 				.ecn = true,
 				.rfc1337 = true},
@@ -169,6 +175,20 @@ require_states(const struct happening *h)
 				"nobody opens without acknowledging our SYN");
 }
 
+/* How long a connection waits in which nothing is in flight. */
+static uint32_t
+idle_delay_ms(const struct tcp_conn *conn, const struct tcp_config *config)
+{
+	const uint32_t idle_ms = config->idle_timeout_ms;
+	const uint32_t probed_ms = KEEPALIVE_TIME_MS + (conn->retries - 1u) * KEEPALIVE_INTVL_MS;
+
+	if (config->keepalive_time_ms == 0)
+		return idle_ms;
+	if (conn->retries == 0)
+		return KEEPALIVE_TIME_MS;
+	return RTE_MIN(idle_ms - probed_ms, (uint32_t)KEEPALIVE_INTVL_MS);
+}
+
 /* How long @p state waits, when it was just entered. */
 static uint32_t
 first_delay_ms(const struct tcp_conn *conn, const struct tcp_config *config)
@@ -177,7 +197,7 @@ first_delay_ms(const struct tcp_conn *conn, const struct tcp_config *config)
 	case TCP_ESTABLISHED:
 	case TCP_CLOSE_WAIT:
 		return conn->snd_una == conn->snd_nxt && (conn->flags & TCP_CONN_PERSIST) == 0
-				       ? config->idle_timeout_ms
+				       ? idle_delay_ms(conn, config)
 				       : tcp_step_rto_ms(conn, config);
 	case TCP_FIN_WAIT_2:
 		return config->fin_timeout_ms;
@@ -416,17 +436,17 @@ every_local_event_keeps_the_promises(void **state)
 {
 	static const enum tcp_event events[] = {
 			TCP_EVENT_TIMEOUT, TCP_EVENT_OPEN, TCP_EVENT_CLOSE, TCP_EVENT_ABORT};
-	const struct tcp_env env = {.config = &settings[0],
-			.ts_clock = 1000,
-			.rcv_wnd = 2000,
-			.isn = ISS,
-			.path_mss = 1460,
-			.default_mss = 536};
 
 	(void)state;
 	for (unsigned int s = 0; s < TCP_STATES; s++) {
-		for (unsigned int variant = 0; variant < 32; variant++) {
+		for (unsigned int variant = 0; variant < 64; variant++) {
 			struct tcp_conn conn = conn_in((enum tcp_state)s, variant & 3, false);
+			const struct tcp_env env = {.config = &settings[variant >> 5],
+					.ts_clock = 1000,
+					.rcv_wnd = 2000,
+					.isn = ISS,
+					.path_mss = 1460,
+					.default_mss = 536};
 
 			conn.retries = (variant & 4) != 0 ? LIMIT : LIMIT - 1;
 			if ((variant & 8) != 0)

@@ -361,6 +361,75 @@ idle_connection_is_given_up_with_a_reset(void **state)
 	HAPPENS(TIMEOUT);			OUT(ABORT, CLOSED);	TOLD(TIMED_OUT);
 }
 
+/* The kernel's knobs: after 7 s, then every 2 s, three times. */
+static void
+given_keepalive(void)
+{
+	config.keepalive_time_ms = 7000;
+	config.keepalive_intvl_ms = 2000;
+	config.keepalive_probes = 3;
+}
+
+static void
+silent_peer_is_asked_and_given_up(void **state)
+{
+	(void)state;
+	for (int half_closed = 0; half_closed < 2; half_closed++) {
+		given(half_closed ? TCP_CLOSE_WAIT : TCP_ESTABLISHED);
+		given_keepalive();
+		IN(ACK, .seq = conn.rcv_nxt, .ack = SND);	TIMER_SET(7000);
+		for (int i = 0; i < 3; i++) {
+			HAPPENS(TIMEOUT);	TIMER_SET(2000);	TOLD(0);
+			assert_int_equal(action.send, TCP_SEND_PROBE);
+		}
+		HAPPENS(TIMEOUT);		OUT(ABORT, CLOSED);	TOLD(TIMED_OUT);
+	}
+}
+
+static void
+answer_to_a_keep_alive_starts_anew(void **state)
+{
+	(void)state;
+	GIVEN(ESTABLISHED);
+	given_keepalive();
+	for (int i = 0; i < 100; i++) {
+		HAPPENS(TIMEOUT);		OUT(PROBE, ESTABLISHED);
+		HAPPENS(TIMEOUT);		OUT(PROBE, ESTABLISHED);
+		IN(ACK, .seq = RCV, .ack = SND);	OUT(NOTHING, ESTABLISHED);	TIMER_SET(7000);
+		assert_int_equal(conn.retries, 0);
+	}
+}
+
+static void
+idle_timeout_comes_before_later_keep_alives(void **state)
+{
+	(void)state;
+	GIVEN(ESTABLISHED);
+	given_keepalive();
+	config.idle_timeout_ms = 9500;
+	IN(ACK, .seq = RCV, .ack = SND);	TIMER_SET(7000);
+	HAPPENS(TIMEOUT);	OUT(PROBE, ESTABLISHED);	TIMER_SET(2000);
+	HAPPENS(TIMEOUT);	OUT(PROBE, ESTABLISHED);	TIMER_SET(500);
+	HAPPENS(TIMEOUT);	OUT(ABORT, CLOSED);		TOLD(TIMED_OUT);
+
+	GIVEN(ESTABLISHED);
+	given_keepalive();
+	config.idle_timeout_ms = 7000;
+	IN(ACK, .seq = RCV, .ack = SND);	TIMER_SET(7000);
+	HAPPENS(TIMEOUT);	OUT(ABORT, CLOSED);		TOLD(TIMED_OUT);
+}
+
+static void
+text_in_flight_is_not_asked_about(void **state)
+{
+	(void)state;
+	GIVEN(ESTABLISHED);
+	given_keepalive();
+	given_in_flight(100);
+	HAPPENS(TIMEOUT);	OUT(NOTHING, ESTABLISHED);	TOLD(OUTPUT);
+	TIMER_SET(tcp_step_rto_ms(&conn, &config));
+}
+
 static void
 closed_window_is_probed_as_long_as_the_peer_answers(void **state)
 {
@@ -596,6 +665,10 @@ main(void)
 			cmocka_unit_test(probe_of_our_closed_window_brings_its_ack),
 			cmocka_unit_test(text_is_sent_again_with_back_off_until_retries2),
 			cmocka_unit_test(idle_connection_is_given_up_with_a_reset),
+			cmocka_unit_test(silent_peer_is_asked_and_given_up),
+			cmocka_unit_test(answer_to_a_keep_alive_starts_anew),
+			cmocka_unit_test(idle_timeout_comes_before_later_keep_alives),
+			cmocka_unit_test(text_in_flight_is_not_asked_about),
 			cmocka_unit_test(closed_window_is_probed_as_long_as_the_peer_answers),
 			cmocka_unit_test(closed_window_without_answers_is_given_up),
 			cmocka_unit_test(
