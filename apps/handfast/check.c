@@ -64,9 +64,9 @@ check_verb(int argc, char **argv)
 {
 	static const struct option options[] = {{"counters", no_argument, NULL, 'c'},
 			{"options", no_argument, NULL, 'o'},
-			{"print-config", no_argument, NULL, 'p'},
-			{"rules", no_argument, NULL, 'r'}, {0}};
-	void (*reference)(FILE *out) = NULL;
+			{"print-config", no_argument, NULL, 'p'}, {"rules", no_argument, NULL, 'r'},
+			{0}};
+	void (*reference)(FILE * out) = NULL;
 	bool print = false;
 	int option;
 

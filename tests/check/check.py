@@ -23,7 +23,7 @@ SKIP = 77
 # lib/ sees these of DPDK's headers and no others: values and macros, nothing that runs.
 LIB_MAY_INCLUDE = {
     "rte_common.h", "rte_prefetch.h", "rte_byteorder.h", "rte_ether.h", "rte_ip.h", "rte_tcp.h",
-    "rte_arp.h", "rte_icmp.h", "rte_branch_prediction.h", "rte_vect.h",
+    "rte_arp.h", "rte_bitops.h", "rte_branch_prediction.h", "rte_icmp.h", "rte_vect.h",
 }
 # Nothing else lies at the top.
 TOP_LEVEL = {
