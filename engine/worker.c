@@ -168,7 +168,7 @@ worker_wait_for_turns(const struct engine *engine)
 		/* The turn in progress may have looked before; the one after it has not. */
 		while (__atomic_load_n(&engine->worker[w]->turns, __ATOMIC_SEQ_CST) - begun[w] <
 				2) {
-			if (patience-- == 0)
+			if (patience-- == 0 || engine_phase(engine) == ENGINE_STOPPING)
 				return false;
 			nanosleep(&pause, NULL);
 		}

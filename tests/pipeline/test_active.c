@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "cookie/isn.h"
 #include "wire/bytes.h"
 #include "wire/checksum.h"
 
@@ -135,6 +136,9 @@ is_opened_timed_and_closed_over(unsigned int family)
 	server_begin(&server, family);
 	server_open(&server);
 	assert_int_equal(server.last.segment.options, server_options.options);
+	assert_int_equal(server.last.segment.seq,
+			isn_make(&server.rig.engine.isn_key, &server.question.opening.key,
+					server.worker->now_us));
 	assert_int_equal(server.last.segment.mss, family == 4 ? 1460 : 1440);
 	assert_int_equal(
 			bytes_read_16(server.last.bytes + server.last.frame.l4_offset), LOCAL_PORT);
@@ -273,9 +277,11 @@ a_limit_below_the_first_timeout_is_kept(void **state)
 
 	(void)state;
 	server_begin(&server, 4);
-	server.question.opening.timeout_ms = 50;
+	server.question.opening.timeout_ms = 6 * TIMER_WHEEL_TICK_MS;
+	server.rig.engine.clock.base_us += 700; /* not on a millisecond */
 	server_open(&server);
-	rig_wait_ms(&server.rig, 49);
+	server.rig.engine.clock.base_us += 300;
+	rig_wait_ms(&server.rig, 6 * TIMER_WHEEL_TICK_MS - 1);
 	assert_false(mailbox_is_answered(&server.worker->openings));
 	rig_wait_ms(&server.rig, 2 * TIMER_WHEEL_TICK_MS);
 	assert_true(server_answered(&server, OPENING_TIMED_OUT));

@@ -233,6 +233,21 @@ a_neighbour_that_is_not_there_is_named_within_a_second(void **state)
 }
 
 static void
+what_was_known_of_a_neighbour_is_not_believed_for_ever(void **state)
+{
+	struct network network;
+
+	(void)state;
+	network_begin(&network, 1);
+	assert_int_equal(network_probe(&network, "10.9.0.66", OPEN_PORT), PROBE_OPENED);
+	network.dead = 66;
+	assert_int_equal(network_probe(&network, "10.9.0.66", OPEN_PORT), PROBE_OPENED);
+	network.rig.engine.clock.base_us += 31000000;
+	assert_int_equal(network_probe(&network, "10.9.0.66", OPEN_PORT), PROBE_UNRESOLVED);
+	network_end(&network);
+}
+
+static void
 there_is_not_always_a_way(void **state)
 {
 	struct network network;
@@ -430,6 +445,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(neighbours_are_resolved_and_probed),
 			cmocka_unit_test(what_is_elsewhere_goes_through_a_gateway_that_answers),
 			cmocka_unit_test(a_neighbour_that_is_not_there_is_named_within_a_second),
+			cmocka_unit_test(what_was_known_of_a_neighbour_is_not_believed_for_ever),
 			cmocka_unit_test(there_is_not_always_a_way),
 			cmocka_unit_test(silence_ends_at_the_limit),
 			cmocka_unit_test(every_answer_comes_to_the_worker_that_asked),
