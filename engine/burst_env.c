@@ -17,7 +17,8 @@ burst_env_window(
 {
 	uint32_t window;
 
-	if (conn == NULL || conn->tcp.state < TCP_ESTABLISHED)
+	if (conn == NULL ||
+			(conn->tcp.state < TCP_ESTABLISHED && tcp_conn_syn_text(&conn->tcp) == 0))
 		return BURST_ENV_FIRST_WINDOW;
 	window = respond_window(service->respond, &conn_table_tail(worker->table, conn)->respond,
 			worker->echo_buffers);

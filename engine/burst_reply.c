@@ -12,6 +12,7 @@
 
 #include "engine/burst.h"
 #include "engine/burst_env.h"
+#include "engine/burst_fast_open.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
 #include "tcp/tcp_output.h"
@@ -26,6 +27,7 @@ struct reply {
 	const struct port *port;
 	struct build_path path;
 	struct tcp_env env;
+	bool grants_cookie; /* In a SYN,ACK (RFC 7413 4.1.2). */
 };
 
 static const enum counter reply_refusals[TCP_REFUSALS] = {
@@ -80,6 +82,7 @@ reply_begin(struct reply *reply, struct worker *worker, const struct burst *burs
 	reply->conn = burst->conn[i];
 	reply->tail = reply->conn != NULL ? conn_table_tail(worker->table, reply->conn) : NULL;
 	burst_env(worker, burst, i, reply->conn, &reply->env);
+	reply->grants_cookie = burst_fast_open_grants(worker, burst, i);
 	if (reply->packet != NULL && burst->frame[i].kind == FRAME_TCP) {
 		reply->port = &worker->engine->port[reply->packet->port];
 		build_path_reverse(&reply->path, rte_pktmbuf_mtod(reply->packet, const uint8_t *),
@@ -160,6 +163,8 @@ reply_control_header(
 		tcp.flags = TCP_SYN | TCP_ACK;
 		reply_timestamps(reply, &tcp);
 		reply_syn_options(reply, &tcp);
+		if (reply->grants_cookie)
+			burst_fast_open_cookie(reply->worker, &reply->conn->key, &tcp.options);
 		return tcp;
 	case TCP_SEND_ABORT:
 		tcp.flags = TCP_RST;
@@ -286,6 +291,8 @@ reply_count_control(const struct reply *reply, enum tcp_send send)
 		worker_count(reply->worker, port, COUNTER_synack_sent, 1);
 		if (reply->conn->tcp.retries > 0)
 			worker_count(reply->worker, port, COUNTER_synack_retransmits, 1);
+		if (reply->grants_cookie)
+			worker_count(reply->worker, port, COUNTER_fast_open_cookies, 1);
 	} else if (send == TCP_SEND_SYN) {
 		worker_count(reply->worker, port, COUNTER_syn_sent, 1);
 	} else if (send == TCP_SEND_RST || send == TCP_SEND_RST_ACK || send == TCP_SEND_ABORT) {
@@ -370,6 +377,13 @@ reply_stream(struct reply *reply)
 	(TCP_OUTCOME_OPENED | TCP_OUTCOME_DATA | TCP_OUTCOME_PEER_FIN | TCP_OUTCOME_ACKED | \
 			TCP_OUTCOME_OUTPUT)
 
+/* The SYN's text was taken: the service may answer before the handshake is complete. */
+static bool
+reply_has_early_stream(const struct tcp_action *action)
+{
+	return action->send == TCP_SEND_SYN_ACK && (action->outcome & TCP_OUTCOME_DATA) != 0;
+}
+
 /* Whether the connection's service may have something to say now. */
 static bool
 reply_has_stream(const struct conn *conn, const struct tcp_action *action)
@@ -434,6 +448,8 @@ reply_one(struct worker *worker, const struct burst *burst, unsigned int i)
 	}
 	if (!has_stream && conn != NULL && action->timer == TCP_TIMER_SET)
 		reply_timer(worker, conn, action);
+	if (reply_has_early_stream(action))
+		reply_stream(&reply);
 	if (reply.packet != NULL)
 		worker_drop(worker, reply.packet, reason);
 }

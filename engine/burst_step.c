@@ -18,6 +18,7 @@
 #include "cookie/isn.h"
 #include "engine/burst.h"
 #include "engine/burst_env.h"
+#include "engine/burst_fast_open.h"
 #include "engine/worker.h"
 #include "tcp/tcp_output.h"
 
@@ -108,9 +109,13 @@ burst_step_entered_time_wait(struct worker *worker, struct conn *conn, uint64_t 
 	burst_step_note(worker, conn, hash, false);
 }
 
-/* @return false when the connection is to be aborted: no room, or opened only to see it open. */
+/*
+ * @param early
+ *   The service has the connection since its SYN.
+ * @return false when the connection is to be aborted: no room, or opened only to see it open.
+ */
 static bool
-burst_step_opened(struct worker *worker, struct conn *conn)
+burst_step_opened(struct worker *worker, struct conn *conn, bool early)
 {
 	struct conn_tail *tail = conn_table_tail(worker->table, conn);
 	struct service *service = burst_step_service(worker, &conn->key);
@@ -127,6 +132,11 @@ burst_step_opened(struct worker *worker, struct conn *conn)
 	tcp_output_open(&conn->tcp, &sender, &service->tcp);
 	tail->recover = sender.recover;
 	tail->ssthresh = sender.ssthresh;
+	if (early) {
+		respond_acked(service->respond, &tail->respond, worker->echo_buffers,
+				conn->tcp.snd_una);
+		return true;
+	}
 	return respond_open(service->respond, &tail->respond, conn->tcp.snd_una,
 			       worker->echo_buffers) &&
 	       wanted;
@@ -260,6 +270,7 @@ burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 	const struct tcp_segment *segment = burst->packet[i] != NULL ? &burst->segment[i] : NULL;
 	const uint8_t before = conn->tcp.state;
 	const uint32_t una = conn->tcp.snd_una;
+	const bool early = tcp_conn_syn_text(&conn->tcp) != 0;
 	struct tcp_env env;
 
 	burst_env(worker, burst, i, conn, &env);
@@ -271,8 +282,10 @@ burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 				&worker->opening, conn, worker->now_us, burst->action[i].delay_ms);
 
 	if ((burst->action[i].outcome & TCP_OUTCOME_OPENED) != 0 &&
-			!burst_step_opened(worker, conn))
+			!burst_step_opened(worker, conn, early))
 		burst_step_abort(burst, i, &env);
+	if (early && conn->tcp.state != TCP_SYN_RCVD)
+		burst_step_share(worker, &conn->key)->fast_open_pending--;
 	if ((burst->action[i].outcome & BURST_STEP_ENDED) != 0)
 		burst_step_closed(worker, burst, i, before != TCP_TIME_WAIT);
 	else if (before != TCP_TIME_WAIT && conn->tcp.state == TCP_TIME_WAIT)
@@ -340,6 +353,26 @@ burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
 	burst_step_tail(worker, burst, i);
 }
 
+/* A SYN's text counts (RFC 7413 4.2.2): the service gets it before the handshake ends. */
+static void
+burst_step_fast_open(struct worker *worker, struct burst *burst, unsigned int i,
+		const struct tcp_env *env)
+{
+	struct conn *conn = burst->conn[i];
+	struct conn_tail *tail = conn_table_tail(worker->table, conn);
+	const struct service *service = burst_step_service(worker, &conn->key);
+
+	if (!respond_open(service->respond, &tail->respond, conn->tcp.snd_nxt,
+			    worker->echo_buffers)) {
+		burst_step_abort(burst, i, env);
+		burst_step_closed(worker, burst, i, true);
+		return;
+	}
+	burst_step_share(worker, &conn->key)->fast_open_pending++;
+	worker_count(worker, tail->port, COUNTER_fast_opens, 1);
+	burst_step_data(worker, burst, i);
+}
+
 /* A packet of no connection: LISTEN where a service is, CLOSED where none is. */
 static void
 burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
@@ -366,6 +399,7 @@ burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 	}
 	burst_env(worker, burst, i, NULL, &env);
 	burst_step_isn(worker, burst, i, &env);
+	env.fast_open = burst_fast_open_admits(worker, burst, i);
 	burst->action[i] =
 			tcp_step(&tcp, (enum tcp_event)burst->event[i], &burst->segment[i], &env);
 	worker->rules[burst->action[i].rule]++;
@@ -375,6 +409,8 @@ burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 		burst_step_insert(worker, burst, i, &tcp);
 	else
 		burst->conn[i] = NULL;
+	if (burst->conn[i] != NULL && (burst->action[i].outcome & TCP_OUTCOME_DATA) != 0)
+		burst_step_fast_open(worker, burst, i, &env);
 }
 
 /* A connection in TIME_WAIT is spoken to: lend it to the burst, or drop the packet. */

@@ -36,6 +36,7 @@ struct engine {
 	const struct settings *settings;
 	struct clock clock;
 	struct siphash_key isn_key;
+	struct siphash_key fast_open_secret;
 	unsigned int port_count;
 	struct port port[SETTINGS_PORTS_MAX];
 	unsigned int worker_count;

@@ -73,7 +73,9 @@ launch_assemble(struct engine *engine, const struct settings *settings,
 	engine->settings = settings;
 	clock_init(&engine->clock);
 	targets_init(&engine->targets);
-	if (getrandom(&engine->isn_key, sizeof(engine->isn_key), 0) != sizeof(engine->isn_key)) {
+	if (getrandom(&engine->isn_key, sizeof(engine->isn_key), 0) != sizeof(engine->isn_key) ||
+			getrandom(&engine->fast_open_secret, sizeof(engine->fast_open_secret), 0) !=
+					sizeof(engine->fast_open_secret)) {
 		log_error("launch", "the kernel gives no random bytes");
 		return LAUNCH_NO_MEMORY;
 	}

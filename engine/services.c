@@ -100,6 +100,7 @@ services_prepare(struct service *service, const struct settings *settings,
 	}
 	service->settings = wanted;
 	services_tcp_config(&service->tcp, &settings->tcp, wanted);
+	service->fast_open_pending = wanted->fast_open ? wanted->fast_open_pending : 0;
 	service->respond = respond_create(&options);
 	free(body);
 	if (service->respond == NULL) {

@@ -31,6 +31,7 @@ struct service {
 	const struct settings_service *settings;
 	struct respond_service *respond;
 	struct tcp_config tcp;
+	uint32_t fast_open_pending; /**< The most that a worker may have; 0 without Fast Open. */
 	/**
 	 * Connections that may still be opened, over all workers.  Workers take and give back a
 	 * few at a time (services_admit()), so this line is touched seldom.
@@ -48,6 +49,8 @@ struct service_share {
 	uint64_t requests;
 	uint32_t connections; /**< In the worker's table now, half-open ones too. */
 	uint32_t credit;      /**< Taken from service.credit and not used. */
+	/** Connections of the worker in SYN_RCVD whose SYN's text was taken (RFC 7413 5.1). */
+	uint32_t fast_open_pending;
 };
 
 struct services {

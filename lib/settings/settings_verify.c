@@ -231,6 +231,9 @@ verify_reply(const struct settings_verify *verify, const struct settings_service
 	} else if (service->body_file[0] != '\0' && service->body_size != standard->body_size) {
 		refuse_pointless(verify, marks, OPTION_OF(service, body_size), "body_file");
 	}
+	if (!service->fast_open && service->fast_open_pending != standard->fast_open_pending)
+		refuse_pointless(verify, marks, OPTION_OF(service, fast_open_pending),
+				"fast_open: false");
 	if (service->reply == RESPOND_BANNER && service->banner[0] == '\0') {
 		settings_problem_add(verify->errors,
 				settings_schema_place(marks, OPTION_OF(service, banner)),

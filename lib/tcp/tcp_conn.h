@@ -64,8 +64,9 @@ struct tcp_conn {
 	 */
 	uint16_t srtt_8ms;
 	/**
-	 * RTT variance, in quarters of a millisecond, saturating.  Until TCP_CONN_RTT_MEASURED:
-	 * whether srtt_8ms may be used, for our SYN was sent only once (Karn).
+	 * RTT variance, in quarters of a millisecond, saturating.  Until TCP_CONN_RTT_MEASURED: the
+	 * lowest bit says whether srtt_8ms may be used, for our SYN was sent only once (Karn); the
+	 * others are tcp_conn_syn_text().
 	 */
 	uint16_t rttvar_4ms;
 	uint16_t flags;      /**< enum tcp_conn_flag */
@@ -84,7 +85,19 @@ struct tcp_conn {
 	uint8_t cwnd; /**< Congestion window, in segments. */
 };
 
+#define TCP_CONN_SYN_TEXT_MAX (UINT16_MAX >> 1)
+
 _Static_assert(sizeof(struct tcp_conn) == 32, "half a cache line");
+
+/**
+ * How many bytes of text the peer's SYN brought, if they were taken (RFC 7413): then the connection
+ * may send before it is ESTABLISHED.  0 in every state but SYN_RCVD.
+ */
+static inline uint16_t
+tcp_conn_syn_text(const struct tcp_conn *conn)
+{
+	return conn->state == TCP_SYN_RCVD ? conn->rttvar_4ms >> 1 : 0;
+}
 
 /** What only a sender of data needs. */
 struct tcp_sender {

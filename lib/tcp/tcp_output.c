@@ -34,6 +34,13 @@ fin_was_sent(const struct tcp_conn *conn)
 	return (conn->flags & TCP_CONN_FIN_SENT) != 0;
 }
 
+static void
+enter_recovery(struct tcp_conn *conn, struct tcp_sender *sender)
+{
+	sender->recover = conn->snd_nxt;
+	conn->flags |= TCP_CONN_RECOVERY;
+}
+
 void
 tcp_output_open(struct tcp_conn *conn, struct tcp_sender *sender, const struct tcp_config *config)
 {
@@ -41,6 +48,15 @@ tcp_output_open(struct tcp_conn *conn, struct tcp_sender *sender, const struct t
 	conn->cwnd = (conn->flags & TCP_CONN_SYN_RETRANSMITTED) != 0 ? 1 : config->initial_cwnd;
 	sender->ssthresh = CWND_MAX;
 	sender->recover = conn->snd_una - 1; /* never at SND.UNA: see react_to_third_duplicate() */
+	if (in_flight(conn) == 0)
+		return;
+	/* Text went out before the handshake was complete (RFC 7413 4.2.2).  If our SYN,ACK was
+	 * lost, a peer in SYN_SENT has dropped what came behind it. */
+	conn->flags |= TCP_CONN_TIMER_DUE;
+	if ((conn->flags & TCP_CONN_SYN_RETRANSMITTED) != 0) {
+		enter_recovery(conn, sender);
+		conn->flags |= TCP_CONN_RETRANSMIT;
+	}
 }
 
 /* Half of what is in flight, in segments: a loss makes it the threshold (RFC 5681 eqn. 4). */
@@ -56,13 +72,6 @@ half_flight(const struct tcp_conn *conn)
 		half++;
 	}
 	return (uint8_t)(half < SSTHRESH_MIN ? SSTHRESH_MIN : half);
-}
-
-static void
-enter_recovery(struct tcp_conn *conn, struct tcp_sender *sender)
-{
-	sender->recover = conn->snd_nxt;
-	conn->flags |= TCP_CONN_RECOVERY;
 }
 
 static void
@@ -243,8 +252,8 @@ never_sent(struct tcp_conn *conn, const struct tcp_stream *stream, const struct 
 	const uint32_t ready = stream->end - conn->snd_nxt;
 	const uint32_t length = new_length(conn, ready);
 	/* The FIN needs a place in the peer's window, but not in the congestion window. */
-	const bool fin =
-			stream->fin && length == ready && left_of(send_window(conn), conn) > length;
+	const bool fin = stream->fin && conn->state >= TCP_ESTABLISHED && length == ready &&
+			 left_of(send_window(conn), conn) > length;
 
 	if (length == 0 && !fin) {
 		if (ready > 0 || stream->fin)
@@ -277,6 +286,9 @@ bool
 tcp_output_next(struct tcp_conn *conn, const struct tcp_stream *stream, const struct tcp_env *env,
 		struct tcp_chunk *chunk)
 {
+	/* What goes out before ESTABLISHED goes out once: until then only our SYN is repeated. */
+	if (conn->state == TCP_SYN_RCVD)
+		return tcp_conn_syn_text(conn) > 0 && never_sent(conn, stream, env, chunk);
 	watch_for_shrinking(conn);
 	if ((conn->flags & TCP_CONN_RETRANSMIT) != 0 && in_flight(conn) > 0) {
 		again(conn, chunk);

@@ -15,6 +15,8 @@
  * window, and a lost flight is repeated one segment per ACK.  It does not use SACK blocks, and does
  * not shrink the window of a connection that was idle (RFC 5681 4.1).
  *
+ * With Fast Open, what the first window allows goes out in SYN_RCVD already, but for a FIN.
+ *
  * Nothing new goes beyond the peer's window, not even a byte to probe it: the persist timer's
  * probe is TCP_SEND_PROBE, which every TCP must answer (RFC 9293 3.10.7.4 first).
  *
@@ -43,7 +45,7 @@ struct tcp_chunk {
 	bool again;      /**< A retransmission. */
 };
 
-/** A connection was opened: start the congestion window. */
+/** A connection was opened: start the congestion window; with Fast Open, anew. */
 void tcp_output_open(
 		struct tcp_conn *conn, struct tcp_sender *sender, const struct tcp_config *config);
 

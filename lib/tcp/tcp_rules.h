@@ -42,9 +42,11 @@
 	FACT(NEW_DATA)      /* Bytes from RCV.NXT on, inside the window. */                        \
 	FACT(FIN_REACHED)   /* A FIN inside the window, and nothing missing before it. */          \
 	FACT(FIN_AGAIN)     /* The FIN that RCV.NXT - 1 already counts. */                         \
-	FACT(SYN_AGAIN)     /* SEG.SEQ = RCV.NXT - 1: in SYN_RCVD, the SYN that opened us. */      \
+	FACT(SYN_AGAIN)     /* SEG.SEQ = RCV.NXT - 1, less the text that our peer's SYN brought:   \
+	                     * in SYN_RCVD, the SYN that opened us. */                             \
 	FACT(SYN_FIN)       /* SYN and FIN together. */                                            \
 	FACT(NEWER_SYN)     /* A SYN that cannot be an old duplicate (RFC 6191 2). */              \
+	FACT(FAST_OPEN)     /* Text that fits, with a good cookie (RFC 7413 4.2.2). */             \
 	/* What it acknowledges; all false without the ACK bit. */                                 \
 	FACT(ACK_OK)        /* SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT (RFC 5961 5.2). */      \
 	FACT(ACK_NEW)       /* SND.UNA < SEG.ACK <= SND.NXT. */                                    \
@@ -66,6 +68,7 @@
 	EFFECT(OPEN)           /* SND.UNA = ISS, SND.NXT = ISS + 1; offer every option we have. */ \
 	EFFECT(TAKE_SYN)       /* From nothing: choose ISS, then NEGOTIATE. */                     \
 	EFFECT(NEGOTIATE)      /* RCV.NXT = SEG.SEQ + 1; keep the options that both sides sent. */ \
+	EFFECT(TAKE_SYN_TEXT)  /* RCV.NXT moves over it; sending may begin. */                     \
 	EFFECT(TAKE_ACK)       /* SND.UNA, SND.WND, RTT sample, duplicate ACKs. */                 \
 	EFFECT(TAKE_TIMESTAMP) /* TS.Recent, if SEG.SEQ <= RCV.NXT (RFC 7323 4.3). */              \
 	EFFECT(TAKE_DATA)      /* RCV.NXT moves over the new bytes in the window. */               \

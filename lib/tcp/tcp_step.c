@@ -159,7 +159,9 @@ step_facts_of_segment(const struct tcp_conn *conn, const struct tcp_segment *seg
 		FACT_IF(HAS_DATA, data != 0) | FACT_IF(NEW_DATA, new_data) |
 		FACT_IF(FIN_REACHED, fin & !gap & (fin_offset < window)) |
 		FACT_IF(FIN_AGAIN, fin & (fin_offset == UINT32_MAX)) |
-		FACT_IF(SYN_AGAIN, offset == UINT32_MAX) | FACT_IF(SYN_FIN, syn & fin) |
+		FACT_IF(SYN_AGAIN, offset == UINT32_MAX - tcp_conn_syn_text(conn)) |
+		FACT_IF(SYN_FIN, syn & fin) |
+		FACT_IF(FAST_OPEN, env->fast_open & (data != 0) & (window != 0)) |
 		FACT_IF(ACTIVE, (conn->flags & TCP_CONN_ACTIVE) != 0) |
 		FACT_IF(ORPHAN, (conn->flags & TCP_CONN_ORPHAN) != 0) |
 		FACT_IF(RFC1337, env->config->rfc1337);
@@ -298,6 +300,20 @@ step_take_syn(struct tcp_conn *conn, const struct tcp_segment *segment, const st
 	step_negotiate(conn, segment, env);
 }
 
+/* Of a SYN that TAKE_SYN has taken.  In front of its text is the SYN alone. */
+static void
+step_take_syn_text(struct tcp_conn *conn, const struct tcp_segment *segment,
+		const struct tcp_env *env, struct tcp_action *action)
+{
+	const uint32_t room = RTE_MIN(env->rcv_wnd, (uint32_t)TCP_CONN_SYN_TEXT_MAX);
+
+	action->take = (uint16_t)RTE_MIN(segment->payload_length, room);
+	action->outcome |= TCP_OUTCOME_DATA;
+	conn->rcv_nxt += action->take;
+	conn->rttvar_4ms |= (uint16_t)(action->take << 1);
+	conn->cwnd = env->config->initial_cwnd;
+}
+
 /* RFC 6298 2.2 and 2.3, with its fractions kept in the units of the fields. */
 static void
 step_take_rtt(struct tcp_conn *conn, uint32_t rtt_ms)
@@ -331,7 +347,7 @@ step_measure_rtt(
 		return;
 	if ((conn->flags & TCP_CONN_TIMESTAMPS) != 0)
 		step_take_rtt(conn, env->ts_clock - segment->tsecr);
-	else if (handshake && conn->rttvar_4ms != 0)
+	else if (handshake && (conn->rttvar_4ms & 1) != 0)
 		step_take_rtt(conn, (uint16_t)(env->ts_clock - conn->srtt_8ms));
 }
 
@@ -467,6 +483,8 @@ step_apply(struct tcp_conn *conn, uint16_t effects, const struct tcp_segment *se
 		step_take_syn(conn, segment, env);
 	if ((effects & TCP_EFFECT_NEGOTIATE) != 0)
 		step_negotiate(conn, segment, env);
+	if ((effects & TCP_EFFECT_TAKE_SYN_TEXT) != 0)
+		step_take_syn_text(conn, segment, env, action);
 	if ((effects & TCP_EFFECT_TAKE_ACK) != 0)
 		action->outcome |= step_take_ack(conn, segment, env);
 	if ((effects & TCP_EFFECT_TAKE_TIMESTAMP) != 0)
@@ -486,7 +504,7 @@ step_apply(struct tcp_conn *conn, uint16_t effects, const struct tcp_segment *se
 	if ((effects & TCP_EFFECT_ASK_AGAIN) != 0)
 		conn->retries++;
 	if ((effects & TCP_EFFECT_FORGET_RTT) != 0)
-		conn->rttvar_4ms = false;
+		conn->rttvar_4ms &= (uint16_t)~1;
 	if ((effects & TCP_EFFECT_LOWER_MSS) != 0)
 		step_lower_mss(conn, segment);
 }

@@ -20,7 +20,10 @@
  *   - the third duplicate ACK came: TCP_CONN_RETRANSMIT is set, the timer runs on;
  *   - a timeout with something in flight: TCP_CONN_RETRANSMIT is set, and the timer;
  *   - the persist timer ran out: if nothing can be sent even so, TCP_SEND_PROBE is to be.
- * A FIN waits like text for ESTABLISHED (tcp_stream.fin): CLOSE in SYN_RCVD changes nothing.
+ * A FIN waits for ESTABLISHED (tcp_stream.fin): CLOSE in SYN_RCVD changes nothing.  Text waits,
+ * too, unless the peer's SYN brought some with a good Fast Open cookie: the caller is told of it by
+ * TCP_OUTCOME_DATA, and answers behind the SYN,ACK if it likes (RFC 7413 4.2.2).  What of that
+ * answer is acknowledged with our SYN is told by TCP_OUTCOME_OPENED alone.
  * Probes grow apart like retransmissions, and end the connection only when retries2 of them in a
  * row (half as many, once some were answered) get no answer at all (RFC 9293 3.8.6.1).
  *
@@ -84,6 +87,7 @@ struct tcp_env {
 	uint32_t isn;      /**< ISS should this event open a connection (RFC 6528). */
 	uint16_t path_mss; /**< Largest payload the path takes without options: MTU - 40 or - 60. */
 	uint16_t default_mss; /**< What to send when the peer gives no MSS: 536 or 1220. */
+	bool fast_open; /**< Text in this SYN may be taken: its cookie is good (RFC 7413 4.2.2). */
 };
 
 /** Control segments to send; sequence numbers come from the connection or the segment. */

@@ -6,6 +6,7 @@
  */
 
 #include <stdbool.h>
+#include <string.h>
 
 #include <rte_branch_prediction.h>
 
@@ -32,6 +33,7 @@ enum kind {
 #define WORD_TIMESTAMPS                0x0101080au
 #define WORD_SACK_PERMITTED            0x01010402u
 #define WORD_WINDOW_SCALE              0x01030300u
+#define WORD_FAST_OPEN                 0x01012200u
 
 static inline void
 read_timestamps(struct tcp_segment *segment, const uint8_t *from)
@@ -190,6 +192,11 @@ tcp_options_build(uint8_t *to, const struct tcp_options *options)
 	if (options->options & TCP_OPTION_WINDOW_SCALE) {
 		bytes_write_32(end, WORD_WINDOW_SCALE | options->window_scale);
 		end += 4;
+	}
+	if (options->options & TCP_OPTION_FAST_OPEN) {
+		bytes_write_32(end, WORD_FAST_OPEN | (2u + options->cookie_length));
+		memcpy(end + 4, options->cookie, options->cookie_length);
+		end += 4 + options->cookie_length;
 	}
 	return (unsigned int)(end - to);
 }

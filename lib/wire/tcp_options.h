@@ -17,7 +17,8 @@
 
 #include "tcp/tcp_segment.h"
 
-#define TCP_OPTIONS_BYTES_MAX 40
+#define TCP_OPTIONS_BYTES_MAX    40
+#define TCP_OPTIONS_COOKIE_BYTES 8 /**< Of the Fast Open cookies that we write. */
 
 /**
  * Read the options of a header into @p segment, whose flags are set already.
@@ -35,7 +36,10 @@ struct tcp_options {
 	uint32_t tsecr;
 	uint16_t mss;
 	uint8_t window_scale;
-	uint8_t options; /**< enum tcp_option_bit: MSS, WINDOW_SCALE, SACK_PERMITTED, TIMESTAMPS. */
+	uint8_t options;       /**< enum tcp_option_bit, all but SACK. */
+	uint8_t cookie_length; /**< With FAST_OPEN: TCP_OPTIONS_COOKIE_BYTES, or 0 to ask for one.
+				*/
+	uint8_t cookie[TCP_OPTIONS_COOKIE_BYTES];
 };
 
 /** How many bytes tcp_options_build() will write. */
@@ -52,6 +56,8 @@ tcp_options_length(const struct tcp_options *options)
 		length += 4;
 	if (options->options & TCP_OPTION_WINDOW_SCALE)
 		length += 4;
+	if (options->options & TCP_OPTION_FAST_OPEN)
+		length += 4 + options->cookie_length; /* With two NOPs in front. */
 	return length;
 }
 

@@ -72,12 +72,16 @@ oracle(struct tcp_segment *segment, const uint8_t *options, size_t length)
 static void
 check_build(const struct tcp_segment *segment)
 {
+	/* Cookies of another length than ours are read, never written. */
+	const bool cookie = segment->cookie_length == 0 ||
+			    segment->cookie_length == TCP_OPTIONS_COOKIE_BYTES;
 	const struct tcp_options options = {
 			.tsval = segment->tsval,
 			.tsecr = segment->tsecr,
 			.mss = segment->mss,
 			.window_scale = segment->window_scale,
-			.options = segment->options & 0x0f,
+			.options = segment->options & (cookie ? 0x2f : 0x0f),
+			.cookie_length = segment->cookie_length,
 	};
 	struct tcp_segment again = {.flags = segment->flags | TCP_SYN};
 	uint8_t bytes[TCP_OPTIONS_BYTES_MAX];
@@ -88,6 +92,7 @@ check_build(const struct tcp_segment *segment)
 	tcp_options_parse(&again, bytes, length);
 	if (again.options != options.options || again.mss != options.mss ||
 			again.window_scale != options.window_scale ||
+			(cookie && again.cookie_length != options.cookie_length) ||
 			again.tsval != options.tsval || again.tsecr != options.tsecr)
 		abort();
 }

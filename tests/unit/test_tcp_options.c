@@ -244,6 +244,32 @@ what_is_built_is_read_back(void **state)
 }
 
 static void
+built_cookies_are_read_back(void **state)
+{
+	struct tcp_options options = {.options = TCP_OPTION_MSS | TCP_OPTION_WINDOW_SCALE |
+						 TCP_OPTION_SACK_PERMITTED | TCP_OPTION_TIMESTAMPS |
+						 TCP_OPTION_FAST_OPEN,
+			.cookie = {1, 2, 3, 4, 5, 6, 7, 8}};
+
+	(void)state;
+	for (uint8_t length = 0; length <= TCP_OPTIONS_COOKIE_BYTES;
+			length += TCP_OPTIONS_COOKIE_BYTES) {
+		uint8_t bytes[TCP_OPTIONS_BYTES_MAX];
+		struct tcp_segment s;
+
+		options.cookie_length = length;
+		memset(bytes, 0xa5, sizeof(bytes));
+		assert_int_equal(tcp_options_build(bytes, &options), 24 + length);
+		assert_int_equal(tcp_options_length(&options), 24 + length);
+		assert_int_equal(bytes[24 + length], 0xa5);
+		s = parse(TCP_SYN, bytes, 24 + length);
+		assert_int_equal(s.options, options.options);
+		assert_int_equal(s.cookie_length, length);
+		assert_memory_equal(bytes + s.cookie_offset - 20, options.cookie, length);
+	}
+}
+
+static void
 built_timestamps_are_aligned(void **state)
 {
 	(void)state;
@@ -302,6 +328,7 @@ main(void)
 			cmocka_unit_test(extreme_values_are_told_as_they_are),
 			cmocka_unit_test(no_options_are_no_options),
 			cmocka_unit_test(what_is_built_is_read_back),
+			cmocka_unit_test(built_cookies_are_read_back),
 			cmocka_unit_test(built_timestamps_are_aligned),
 			cmocka_unit_test(random_bytes_do_no_harm),
 	};

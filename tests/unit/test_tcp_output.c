@@ -798,6 +798,96 @@ without_anything_to_wait_for_the_state_sets_the_timer(void **state)
 	assert_int_equal(timer(&talk), config.time_wait_ms);
 }
 
+/* Fast Open: the peer's SYN brought @p text bytes, and our SYN is all that is in flight. */
+static struct talk
+talk_early(uint32_t bytes, uint16_t text)
+{
+	struct talk talk = talk_with(bytes, 65535, 10);
+
+	talk.conn.snd_una = ISS - 1;
+	talk.conn.state = TCP_SYN_RCVD;
+	talk.conn.rttvar_4ms = (uint16_t)(text << 1 | 1);
+	return talk;
+}
+
+static void
+nothing_is_sent_before_the_handshake_is_complete(void **state)
+{
+	struct talk talk = talk_early(100, 0);
+
+	(void)state;
+	assert_false(next(&talk));
+	assert_int_equal(talk.conn.flags, 0);
+}
+
+static void
+fast_open_sends_before_the_handshake_is_complete(void **state)
+{
+	struct talk talk = talk_early(MSS + 100, 1);
+
+	(void)state;
+	talk.stream.fin = true;
+	assert_true(next(&talk));
+	assert_chunk(&talk, 0, MSS, TCP_ACK);
+	assert_true(next(&talk));
+	/* The FIN waits. */
+	assert_chunk(&talk, MSS, 100, TCP_ACK | TCP_PSH);
+	assert_false(next(&talk));
+	assert_int_equal(talk.conn.state, TCP_SYN_RCVD);
+	/* The timer is our SYN's. */
+	assert_int_equal(tcp_output_timer(&talk.conn, &config), TCP_OUTPUT_TIMER_KEEP);
+}
+
+static void
+fast_open_stays_in_the_first_windows(void **state)
+{
+	struct talk talk = talk_early(100 * MSS, 1);
+
+	(void)state;
+	/* Our SYN takes the place of a byte. */
+	assert_int_equal(send_all(&talk), 9);
+	talk = talk_early(100 * MSS, 1);
+	talk.conn.snd_wnd = 0;
+	assert_false(next(&talk));
+	/* That the timer repeats our SYN is enough. */
+	assert_int_equal(talk.conn.flags & TCP_CONN_PERSIST, 0);
+}
+
+static void
+early_text_is_watched_over_when_the_handshake_is_complete(void **state)
+{
+	struct talk talk = talk_early(100, 1);
+
+	(void)state;
+	assert_int_equal(send_all(&talk), 1);
+	talk.conn.snd_una = ISS;
+	talk.conn.state = TCP_ESTABLISHED;
+	tcp_output_open(&talk.conn, &talk.sender, &config);
+	assert_false(next(&talk));
+	assert_int_equal(tcp_output_timer(&talk.conn, &config), RTO_MS);
+}
+
+static void
+early_text_behind_a_lost_syn_ack_goes_again_at_once(void **state)
+{
+	struct talk talk = talk_early(2 * MSS, 1);
+
+	(void)state;
+	assert_int_equal(send_all(&talk), 2);
+	talk.conn.snd_una = ISS;
+	talk.conn.state = TCP_ESTABLISHED;
+	talk.conn.flags |= TCP_CONN_SYN_RETRANSMITTED;
+	tcp_output_open(&talk.conn, &talk.sender, &config);
+	assert_int_equal(send_all(&talk), 1);
+	assert_chunk(&talk, 0, MSS, TCP_ACK);
+	assert_true(talk.chunk.again);
+	/* What was behind it was lost, too. */
+	acked(&talk, MSS, 65535);
+	assert_true(next(&talk));
+	assert_chunk(&talk, MSS, MSS, TCP_ACK | TCP_PSH);
+	assert_true(talk.chunk.again);
+}
+
 int
 main(void)
 {
@@ -850,6 +940,11 @@ main(void)
 			cmocka_unit_test(sending_again_restarts_the_rto),
 			cmocka_unit_test(answers_to_probes_do_not_restart_the_persist_timer),
 			cmocka_unit_test(without_anything_to_wait_for_the_state_sets_the_timer),
+			cmocka_unit_test(nothing_is_sent_before_the_handshake_is_complete),
+			cmocka_unit_test(fast_open_sends_before_the_handshake_is_complete),
+			cmocka_unit_test(fast_open_stays_in_the_first_windows),
+			cmocka_unit_test(early_text_is_watched_over_when_the_handshake_is_complete),
+			cmocka_unit_test(early_text_behind_a_lost_syn_ack_goes_again_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

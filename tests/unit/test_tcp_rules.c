@@ -104,7 +104,7 @@ descriptions_read_as_sentences(void **state)
 	assert_string_equal(tcp_rules_describe(tcp_rules_cell[TCP_ESTABLISHED][TCP_EVENT_RST], text,
 					    sizeof(text)),
 			"ESTABLISHED RST: AT_RCV_NXT -> CLOSED");
-	assert_string_equal(tcp_rules_describe(tcp_rules_cell[TCP_LISTEN][TCP_EVENT_SYN] + 1, text,
+	assert_string_equal(tcp_rules_describe(tcp_rules_cell[TCP_LISTEN][TCP_EVENT_SYN] + 2, text,
 					    sizeof(text)),
 			"LISTEN SYN: always -> SYN_RCVD, send SYN_ACK");
 	assert_string_equal(tcp_rules_describe(tcp_rules_cell[TCP_SYN_SENT][TCP_EVENT_ACK], text,
