@@ -379,9 +379,10 @@ reply_stream(struct reply *reply)
 
 /* The SYN's text was taken: the service may answer before the handshake is complete. */
 static bool
-reply_has_early_stream(const struct tcp_action *action)
+reply_has_early_stream(const struct conn *conn, const struct tcp_action *action)
 {
-	return action->send == TCP_SEND_SYN_ACK && (action->outcome & TCP_OUTCOME_DATA) != 0;
+	return action->send == TCP_SEND_SYN_ACK && (action->outcome & TCP_OUTCOME_DATA) != 0 &&
+	       tcp_conn_syn_text(&conn->tcp) > 0;
 }
 
 /* Whether the connection's service may have something to say now. */
@@ -412,13 +413,11 @@ reply_is_acknowledged(const struct conn *conn, const struct tcp_action *action)
 static void
 reply_timer(struct worker *worker, struct conn *conn, const struct tcp_action *action)
 {
-	const struct services *services = &worker->engine->services;
 	uint32_t delay_ms = action->delay_ms;
 
 	if (conn->tcp.state >= TCP_ESTABLISHED && conn->tcp.state != TCP_TIME_WAIT)
 		delay_ms = tcp_output_timer(&conn->tcp,
-				&services->service[services->listener[conn->key.endpoint].service]
-						 .tcp);
+				&services_of(&worker->engine->services, &conn->key)->tcp);
 	if (delay_ms != TCP_OUTPUT_TIMER_KEEP)
 		timer_wheel_schedule(worker->wheel, conn, worker->now_ms + delay_ms);
 }
@@ -448,7 +447,7 @@ reply_one(struct worker *worker, const struct burst *burst, unsigned int i)
 	}
 	if (!has_stream && conn != NULL && action->timer == TCP_TIMER_SET)
 		reply_timer(worker, conn, action);
-	if (reply_has_early_stream(action))
+	if (reply_has_early_stream(conn, action))
 		reply_stream(&reply);
 	if (reply.packet != NULL)
 		worker_drop(worker, reply.packet, reason);

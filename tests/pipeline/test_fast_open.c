@@ -468,7 +468,7 @@ echo_without_a_ring_is_reset_and_its_place_is_free(void **state)
 }
 
 static void
-syn_and_its_ack_may_share_a_burst(void **state)
+syn_and_its_reset_may_share_a_burst(void **state)
 {
 	uint8_t cookie[TCP_OPTIONS_COOKIE_BYTES];
 	struct exchange exchange;
@@ -510,7 +510,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(fin_waits_for_the_end_of_the_handshake),
 			cmocka_unit_test(every_kind_of_service_opens_fast),
 			cmocka_unit_test(echo_without_a_ring_is_reset_and_its_place_is_free),
-			cmocka_unit_test(syn_and_its_ack_may_share_a_burst),
+			cmocka_unit_test(syn_and_its_reset_may_share_a_burst),
 	};
 
 	(void)argc;
