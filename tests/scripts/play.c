@@ -27,6 +27,7 @@
 #define ACTIVE_PORT  50000 /* The engine's, when it opens; counted up with the flows. */
 #define FLOWS_MAX    8
 #define STREAM_MAX   65536
+#define RULES_MAX    1024u
 
 /* Longer than all retransmissions of a SYN. */
 #define OPEN_TIMEOUT_MS 600000
@@ -532,6 +533,31 @@ play_steps(struct player *player)
 	return true;
 }
 
+/* How often each row of the TCP table fired, in all plays. */
+static uint64_t fired[RULES_MAX];
+
+static void
+count_rules(const struct player *player)
+{
+	for (unsigned int rule = 0; rule < RTE_MIN(tcp_rules_count(), RULES_MAX); rule++)
+		fired[rule] += player->rig.engine.worker[0]->rules[rule];
+}
+
+unsigned int
+play_print_unfired(void)
+{
+	unsigned int count = 0;
+	char text[256];
+
+	for (unsigned int rule = 0; rule < RTE_MIN(tcp_rules_count(), RULES_MAX); rule++) {
+		if (fired[rule] > 0)
+			continue;
+		printf("no script fires: %s\n", tcp_rules_describe(rule, text, sizeof(text)));
+		count++;
+	}
+	return count;
+}
+
 bool
 play(const struct script *script, const char *path, unsigned int family, char *failure, size_t size)
 {
@@ -552,6 +578,7 @@ play(const struct script *script, const char *path, unsigned int family, char *f
 	print_yaml(script, yaml, sizeof(yaml));
 	rig_init(&player.rig, yaml, 1);
 	passed = play_steps(&player);
+	count_rules(&player);
 	rig_close(&player.rig);
 	return passed;
 }

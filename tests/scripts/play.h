@@ -26,4 +26,7 @@
 bool play(const struct script *script, const char *path, unsigned int family, char *failure,
 		size_t size);
 
+/** Print the rows of the TCP table that no play so far fired. @return how many. */
+unsigned int play_print_unfired(void);
+
 #endif /* PLAY_H */

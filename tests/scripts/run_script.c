@@ -2,9 +2,11 @@
 
 /**
  * @file
- * Plays scripts: run_script [-v] FILE|FOLDER...
+ * Plays scripts: run_script [-v] [-r] FILE|FOLDER...
  *
- * Each in IPv4 and IPv6.  A script with a known failure has to fail, so that its line goes when the
+ * Each in IPv4 and IPv6.  -v names each; -r lists the rows of the TCP table that none fires.
+ *
+ * A script with a known failure has to fail, so that its line goes when the
  * reason has gone.  Exits 0 when all were as expected.
  */
 
@@ -27,6 +29,7 @@ struct run {
 	unsigned int failed;
 	unsigned int known;
 	bool verbose;
+	bool rules;
 };
 
 static int
@@ -119,6 +122,8 @@ main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "-v") == 0)
 			run.verbose = true;
+		else if (strcmp(argv[i], "-r") == 0)
+			run.rules = true;
 		else
 			collect(&run, argv[i]);
 	}
@@ -129,6 +134,8 @@ main(int argc, char **argv)
 		run_one(&run, run.path[i]);
 		free(run.path[i]);
 	}
+	if (run.rules)
+		printf("%u rows are not fired\n", play_print_unfired());
 	printf("%u scripts, %u failed, %u known failures\n", run.path_count, run.failed, run.known);
 	return run.failed > 0 || run.path_count == 0;
 }
