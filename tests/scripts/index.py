@@ -13,8 +13,8 @@ import sys
 
 STATES = ("CLOSED", "LISTEN", "SYN_SENT", "SYN_RCVD", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2",
           "CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT")
-EVENTS = ("syn", "syn_ack", "ack", "data", "fin", "rst", "bare", "timeout", "open", "close",
-          "abort")
+EVENTS = ("syn", "syn_ack", "ack", "data", "fin", "rst", "bare", "timeout", "icmp",
+          "open", "close", "abort")
 PLACES = ("outside_left", "left_edge", "inside", "right_edge", "outside_right")
 NAME = re.compile(r"(?P<event>[a-z_]+?)_in_(?P<state>%s)_(?P<place>[a-z0-9_]+)\.pkt"
                   % "|".join(state.lower() for state in STATES))
@@ -45,6 +45,8 @@ The suite `scripts` plays them all and checks that generated files and this page
 - `+T < PACKET`: T seconds later the client sends; before that, nothing may come
 - `& < PACKET`: the client sends, in one burst with the packet before
 - `+T > PACKET`: T seconds later, and not before, the engine sends this; a timer has a tick of 8 ms
+- `+T icmp too_big MTU quoting SEQ`, `+T icmp unreachable quoting SEQ`: an ICMP error comes that
+  quotes a segment of the engine's with this number
 - `+T silence`: for T seconds nothing comes
 - `+T state NAME`: the connection's state; CLOSED when there is none
 - `+T open`: the engine opens a connection to the client's port; its own ports begin at 50000

@@ -124,6 +124,17 @@ packet_pattern(uint32_t offset)
 unsigned int packet_encode(const struct packet *packet, const struct packet_path *path,
 		const struct packet_origin *own, const struct packet_origin *peer, uint8_t *frame);
 
+/** An ICMP error about a segment of the receiver's. */
+struct packet_error {
+	bool too_big; /**< Packet too big, with @ref mtu; else port unreachable. */
+	uint32_t mtu;
+	uint32_t seq; /**< The quoted segment's, as on the wire. */
+};
+
+/** An ICMP error to bytes; the path is the error's, the quoted segment went the other way. */
+unsigned int packet_encode_error(
+		const struct packet_error *error, const struct packet_path *path, uint8_t *frame);
+
 /**
  * From bytes; the other way round than packet_encode().
  *

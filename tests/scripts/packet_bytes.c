@@ -139,6 +139,39 @@ encode_tcp(const struct packet *packet, const struct packet_path *path,
 	return header + packet->length;
 }
 
+/* An IP header in front of @p length bytes. @return its length. */
+static unsigned int
+encode_ip(const struct packet_path *path, uint8_t protocol, unsigned int length, uint8_t *ip)
+{
+	if (path->family == 4) {
+		memset(ip, 0, 20);
+		ip[0] = 0x45;
+		put16(ip + 2, 20 + length);
+		ip[8] = TTL;
+		ip[9] = protocol;
+		memcpy(ip + 12, path->from, 4);
+		memcpy(ip + 16, path->to, 4);
+		put16(ip + 10, fold(sum(0, ip, 20)));
+		return 20;
+	}
+	memset(ip, 0, 40);
+	ip[0] = 0x60;
+	put16(ip + 4, length);
+	ip[6] = protocol;
+	ip[7] = TTL;
+	memcpy(ip + 8, path->from, 16);
+	memcpy(ip + 24, path->to, 16);
+	return 40;
+}
+
+static void
+encode_ethernet(const struct packet_path *path, uint8_t *frame)
+{
+	memcpy(frame, path->to_mac, 6);
+	memcpy(frame + 6, path->from_mac, 6);
+	put16(frame + 12, path->family == 4 ? 0x0800 : 0x86dd);
+}
+
 unsigned int
 packet_encode(const struct packet *packet, const struct packet_path *path,
 		const struct packet_origin *own, const struct packet_origin *peer, uint8_t *frame)
@@ -147,27 +180,39 @@ packet_encode(const struct packet *packet, const struct packet_path *path,
 	uint8_t *ip = frame + ETHERNET_BYTES;
 	const unsigned int length = encode_tcp(packet, path, own, peer, ip + ip_bytes);
 
-	memcpy(frame, path->to_mac, 6);
-	memcpy(frame + 6, path->from_mac, 6);
-	memset(ip, 0, ip_bytes);
-	if (path->family == 4) {
-		put16(frame + 12, 0x0800);
-		ip[0] = 0x45;
-		put16(ip + 2, ip_bytes + length);
-		ip[8] = TTL;
-		ip[9] = TCP_PROTOCOL;
-		memcpy(ip + 12, path->from, 4);
-		memcpy(ip + 16, path->to, 4);
-		put16(ip + 10, fold(sum(0, ip, ip_bytes)));
-	} else {
-		put16(frame + 12, 0x86dd);
-		ip[0] = 0x60;
-		put16(ip + 4, length);
-		ip[6] = TCP_PROTOCOL;
-		ip[7] = TTL;
-		memcpy(ip + 8, path->from, 16);
-		memcpy(ip + 24, path->to, 16);
-	}
+	encode_ethernet(path, frame);
+	return ETHERNET_BYTES + encode_ip(path, TCP_PROTOCOL, length, ip) + length;
+}
+
+unsigned int
+packet_encode_error(
+		const struct packet_error *error, const struct packet_path *path, uint8_t *frame)
+{
+	const bool ipv4 = path->family == 4;
+	const uint8_t protocol = ipv4 ? 1 : 58;
+	struct packet_path quoted = *path;
+	uint8_t icmp[8 + 40 + 8] = {0};
+	uint8_t *ip = frame + ETHERNET_BYTES;
+	unsigned int length = 8, ip_bytes;
+	uint32_t pseudo = 0;
+
+	/* RFC 792, RFC 1191 4; RFC 4443 3.1, 3.2. */
+	icmp[0] = ipv4 ? 3 : error->too_big ? 2 : 1;
+	icmp[1] = ipv4 ? (error->too_big ? 4 : 3) : (error->too_big ? 0 : 4);
+	put32(icmp + 4, error->mtu);
+	memcpy(quoted.from, path->to, sizeof(quoted.from));
+	memcpy(quoted.to, path->from, sizeof(quoted.to));
+	length += encode_ip(&quoted, TCP_PROTOCOL, 1000, icmp + length);
+	put16(icmp + length, path->to_port);
+	put16(icmp + length + 2, path->from_port);
+	put32(icmp + length + 4, error->seq);
+	length += 8;
+	if (!ipv4)
+		pseudo = sum(sum(protocol + length, path->from, 16), path->to, 16);
+	put16(icmp + 2, fold(sum(pseudo, icmp, length)));
+	encode_ethernet(path, frame);
+	ip_bytes = encode_ip(path, protocol, length, ip);
+	memcpy(ip + ip_bytes, icmp, length);
 	return ETHERNET_BYTES + ip_bytes + length;
 }
 

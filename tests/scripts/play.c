@@ -347,6 +347,22 @@ put(struct player *player, const struct script_step *step, bool another_joins)
 }
 
 static bool
+put_error(struct player *player, const struct script_step *step)
+{
+	uint8_t frame[PACKET_FRAME_MAX];
+	struct packet_error error = step->error;
+	struct packet_path path;
+	unsigned int length;
+
+	path_of(player, player->now, true, &path);
+	error.seq += player->now->engine.seq;
+	length = packet_encode_error(&error, &path, frame);
+	rig_put(&player->rig, frame, length);
+	rig_turn(&player->rig);
+	return true;
+}
+
+static bool
 check_state(struct player *player, const struct script_step *step)
 {
 	const char *name = tcp_rules_state_name(rig_state(&player->rig,
@@ -499,6 +515,8 @@ play_step(struct player *player, unsigned int i)
 	if (!pass(player, step->after_ms))
 		return false;
 	switch (step->kind) {
+	case SCRIPT_ICMP:
+		return put_error(player, step);
 	case SCRIPT_OPEN:
 		return open_connection(player);
 	case SCRIPT_ACT:

@@ -81,6 +81,21 @@ read_counter(struct script_step *step, const char *text)
 			       : "a counter is: counter NAME NUMBER";
 }
 
+static const char *
+read_error(struct script_step *step, const char *text)
+{
+	struct packet_error *error = &step->error;
+	int seq;
+
+	step->kind = SCRIPT_ICMP;
+	error->too_big = sscanf(text, "too_big %u quoting %d", &error->mtu, &seq) == 2;
+	if (!error->too_big && sscanf(text, "unreachable quoting %d", &seq) != 1)
+		return "an ICMP error is: icmp too_big MTU quoting SEQ, or icmp unreachable "
+		       "quoting SEQ";
+	error->seq = (uint32_t)seq;
+	return NULL;
+}
+
 /* What happens, behind the time. */
 static const char *
 read_event(struct script_step *step, const char *text, unsigned int family)
@@ -101,6 +116,8 @@ read_event(struct script_step *step, const char *text, unsigned int family)
 		step->kind = SCRIPT_SILENCE;
 		return NULL;
 	}
+	if ((rest = after_word(text, "icmp")) != NULL)
+		return read_error(step, rest);
 	if ((rest = after_word(text, "open")) != NULL) {
 		step->kind = SCRIPT_OPEN;
 		return NULL;
@@ -120,7 +137,8 @@ read_event(struct script_step *step, const char *text, unsigned int family)
 		return read_counter(step, rest);
 	if ((rest = after_word(text, "connections")) != NULL)
 		return read_number(step, SCRIPT_CONNECTIONS, rest);
-	return "not understood: <, >, silence, state, counter, connections, open, close, shutdown "
+	return "not understood: <, >, icmp, silence, state, counter, connections, open, close, "
+	       "shutdown "
 	       "or reset";
 }
 

@@ -21,6 +21,7 @@
 
 enum script_kind {
 	SCRIPT_PUT,         /**< `<`: the client sends. */
+	SCRIPT_ICMP,        /**< The client, or a router before it, sends an ICMP error. */
 	SCRIPT_EXPECT,      /**< `>`: the engine must send. */
 	SCRIPT_SILENCE,     /**< Nothing comes for that long. */
 	SCRIPT_STATE,       /**< The connection's state. */
@@ -39,6 +40,7 @@ struct script_step {
 	unsigned int after_ms; /**< After the step before. */
 	bool joined;           /**< `&`: in one burst with the packet before. */
 	struct packet packet;
+	struct packet_error error; /**< Its seq is relative. */
 	char name[SCRIPT_NAME_MAX];
 	uint32_t number;
 	char text[SCRIPT_LINE_MAX]; /**< The line, for failures. */
