@@ -372,15 +372,64 @@ def timestamp_cases(state):
         ["> " + reply], state.name)
 
 
-def render(state, case, timestamps=False):
+class Clock:
+    """A state's timer at one second, and what happens when it runs out."""
+
+    def __init__(self, state, settings, after):
+        self.state = state
+        self.settings = settings
+        self.after = after
+
+
+def retransmits(state, packet):
+    return Clock(state, ["set tcp.rto_min 1s"], ["+0.5 > " + packet])
+
+
+def lapses(state, setting):
+    return Clock(state, [f"set tcp.{setting} 1s"],
+                 [f"+0.45 state {state.name}", "+0.1 state CLOSED"])
+
+
+CLOCKS = (
+    retransmits(STATES["SYN_RCVD"], HANDSHAKE[1][2:]),
+    retransmits(State("ESTABLISHED", "banner", OPENED + ["> P. 1:9(8) ack 1 win 65535"],
+                      1, 1, 9, WINDOW), "P. 1:9(8) ack 1 win 65535"),
+    retransmits(STATES["FIN_WAIT_1"], "F. 1:1(0) ack 1 win 65535"),
+    lapses(STATES["FIN_WAIT_2"], "fin_timeout"),
+    retransmits(STATES["CLOSE_WAIT"], ". *:*(*) ack 2 win 65535"),
+    retransmits(STATES["CLOSING"], "F. 1:1(0) ack 2 win 65535"),
+    retransmits(STATES["LAST_ACK"], "F. 1:1(0) ack 2 win 65535"),
+    lapses(STATES["TIME_WAIT"], "time_wait"),
+)
+
+
+def timer_cases(clock):
+    """What says nothing new does not put the timer off."""
+    state = clock.state
+    for event, expect in EVENTS.items():
+        for place in ("outside_left", "inside"):
+            case = expect(state, place)
+            if case is None or case.known_failure or case.state != state.name:
+                continue
+            what = {"syn_ack": "SYN,ACK", "rst_ack": "RST,ACK", "data": "text",
+                    "bare": "text without ACK"}.get(event, event.upper())
+            yield event, place + "_timer", Case(
+                f"RFC 6298 5.3, RFC 9293 3.10.8: in {state.name} {what} {PLACES[place][0]}"
+                " does not put off what the timer will do",
+                "When an ACK is received that acknowledges new data, restart the retransmission\n"
+                "# timer", case.packet, case.replies, state.name, clock.after)
+
+
+def render(state, case, timestamps=False, settings=(), wait="+0"):
     lines = ["# " + case.claim + ".", '# "' + case.quote + '"', "service " + state.service]
+    lines += settings
     if case.known_failure:
         lines.append("known_failure " + case.known_failure)
     for line in state.lines:
         lines.append("+0 " + (with_timestamps(line, 1000) if timestamps else line))
     lines.append("+0 state " + state.name)
     lines.append("")
-    lines.append("+0 < " + case.packet)
+    lines.append(wait + " < " + case.packet)
     lines += ["+0 " + reply for reply in case.replies]
     lines.append("+0 state " + case.state)
     return "\n".join(lines + case.more) + "\n"
@@ -462,6 +511,11 @@ def scripts():
             yield f"{folder}/{event}_in_{folder}_{place}.pkt", render(state, case)
         for event, place, case in timestamp_cases(state):
             yield f"{folder}/{event}_in_{folder}_{place}.pkt", render(state, case, True)
+    for clock in CLOCKS:
+        folder = clock.state.name.lower()
+        for event, place, case in timer_cases(clock):
+            yield (f"{folder}/{event}_in_{folder}_{place}.pkt",
+                   render(clock.state, case, settings=clock.settings, wait="+0.5"))
 
 
 def main():
