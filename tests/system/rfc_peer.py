@@ -169,7 +169,7 @@ class Audit:
         if not holds:
             self.broken.setdefault(name, f"{segment}: {segment.frame.hex()}")
 
-    def look(self, segment: Segment) -> None:
+    def audit_every_frame(self, segment: Segment) -> None:
         """Check one segment."""
         self.seen += 1
         self.need("A4", segment.ip_sum == 0 and checksum(
@@ -241,7 +241,7 @@ class Wire:
             segment = Segment(frame, when)
         with self.changed:
             if segment is not None and segment.protocol == 6:
-                self.audit.look(segment)
+                self.audit.audit_every_frame(segment)
                 key = (segment.target, segment.dport, segment.sport)
                 self.flows.setdefault(key, deque()).append(segment)
             else:

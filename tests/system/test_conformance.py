@@ -132,5 +132,20 @@ def test_settings_change_the_answers():
             m1_m2_m4_m5_ecn_is_on, h5_resets_do_not_assassinate, c1_nothing_is_negotiated)}, wire))
 
 
+def d4_first_numbers(net: Net) -> list:
+    """The initial sequence numbers of eight tuples that are the same in every run."""
+    return [Peer(net, sport=40000 + count).syn().seq for count in range(8)]
+
+
+def test_the_secret_is_new_with_each_start():
+    """With the secret of the last start the numbers of all tuples would have risen alike."""
+    runs = []
+    for _ in range(2):
+        with lab.Lab() as here:
+            runs.append(d4_first_numbers(Net(site(here, TCP), 4)))
+    rises = [(after - before) % 2**32 for before, after in zip(*runs)]
+    lab.check(max(rises) - min(rises) > 2**28, f"numbers rose by {rises}")
+
+
 if __name__ == "__main__":
     lab.main(globals())
