@@ -31,7 +31,6 @@ static struct rig rig;
 
 /* A client's side of one connection, as plain as can be. */
 struct client {
-	struct rig *rig;
 	struct build_path path;
 	struct build_tcp next; /* seq, ack, window and options of the next segment */
 };
@@ -40,7 +39,7 @@ static void
 client_say(struct client *client, uint8_t flags, const void *payload, unsigned int length)
 {
 	client->next.flags = flags;
-	rig_put_tcp(client->rig, &client->path, &client->next, payload, length);
+	rig_put_tcp(&rig, &client->path, &client->next, payload, length);
 	client->next.seq += length + ((flags & TCP_SYN) != 0) + ((flags & TCP_FIN) != 0);
 }
 
@@ -48,31 +47,29 @@ client_say(struct client *client, uint8_t flags, const void *payload, unsigned i
 static void
 client_hear(struct client *client, struct rig_frame *frame)
 {
-	rig_turn(client->rig);
-	assert_true(rig_take(client->rig, frame));
+	rig_turn(&rig);
+	assert_true(rig_take(&rig, frame));
 	assert_int_equal(frame->frame.kind, FRAME_TCP);
 	client->next.ack = frame->segment.seq + tcp_segment_length(&frame->segment);
 	client->next.options.tsecr = frame->segment.tsval;
 }
 
 static void
-client_hear_nothing(struct client *client)
+nothing_comes(void)
 {
 	struct rig_frame frame;
 
-	rig_turn(client->rig);
-	assert_false(rig_take(client->rig, &frame));
+	rig_turn(&rig);
+	assert_false(rig_take(&rig, &frame));
 }
 
 static void
-client_open(struct client *client, struct rig *with, unsigned int family, uint16_t client_port,
-		uint16_t engine_port)
+client_open(struct client *client, unsigned int family, uint16_t client_port, uint16_t engine_port)
 {
 	struct rig_frame frame;
 
 	memset(client, 0, sizeof(*client));
-	client->rig = with;
-	rig_path(with, &client->path, family, client_port, engine_port);
+	rig_path(&rig, &client->path, family, client_port, engine_port);
 	client->next.seq = 0xfffffff0; /* wraps early */
 	client->next.window = 65535;
 	client->next.options = linux_syn;
@@ -94,8 +91,8 @@ http_request_is_answered_over(unsigned int family)
 	struct rig_frame frame;
 
 	rig_init(&rig, NULL, 1);
-	client_open(&client, &rig, family, CLIENT_PORT, 80);
-	client_hear_nothing(&client);
+	client_open(&client, family, CLIENT_PORT, 80);
+	nothing_comes();
 	client_say(&client, TCP_ACK | TCP_PSH, request, sizeof(request) - 1);
 	client_hear(&client, &frame);
 	assert_int_equal(frame.segment.flags, TCP_ACK | TCP_PSH | TCP_FIN);
@@ -133,7 +130,7 @@ syn_ack_is_sent_again_and_then_given_up(void **state)
 {
 	/* RFC 6298: after 1 s, then doubling; five times, as synack_retries says. */
 	static const unsigned int at_ms[] = {1000, 3000, 7000, 15000, 31000};
-	struct client client = {.rig = &rig, .next = {.seq = 7, .window = 1000}};
+	struct client client = {.next = {.seq = 7, .window = 1000}};
 	struct rig_frame frame;
 	unsigned int now_ms = 0, sent = 0;
 	uint32_t isn;
@@ -167,8 +164,8 @@ echo_says_what_it_hears(void **state)
 
 	(void)state;
 	rig_init(&rig, NULL, 1);
-	client_open(&client, &rig, 4, CLIENT_PORT, 7);
-	client_hear_nothing(&client);
+	client_open(&client, 4, CLIENT_PORT, 7);
+	nothing_comes();
 	for (int i = 0; i < 100; i++) {
 		char text[32];
 		const unsigned int length =
@@ -185,7 +182,7 @@ echo_says_what_it_hears(void **state)
 	client_hear(&client, &frame);
 	assert_int_equal(frame.segment.flags, TCP_ACK | TCP_FIN);
 	client_say(&client, TCP_ACK, NULL, 0);
-	client_hear_nothing(&client);
+	nothing_comes();
 	assert_int_equal(rig_connections(&rig), 0);
 	rig_free(&rig);
 }
@@ -198,7 +195,7 @@ banner_speaks_first(void **state)
 
 	(void)state;
 	rig_init(&rig, NULL, 1);
-	client_open(&client, &rig, 4, CLIENT_PORT, 25);
+	client_open(&client, 4, CLIENT_PORT, 25);
 	client_hear(&client, &frame);
 	assert_int_equal(frame.segment.payload_length, strlen("220 hi\r\n"));
 	rig_free(&rig);
@@ -212,7 +209,7 @@ lost_reply_is_sent_again(void **state)
 
 	(void)state;
 	rig_init(&rig, NULL, 1);
-	client_open(&client, &rig, 4, CLIENT_PORT, 25);
+	client_open(&client, 4, CLIENT_PORT, 25);
 	rig_turn(&rig);
 	assert_true(rig_take(&rig, &first));
 	rig_wait_ms(&rig, 300); /* rto_min is 200 ms; the next would come 400 ms later */
@@ -230,8 +227,8 @@ client_hear_all(struct client *client, struct rig_frame *last)
 {
 	unsigned int n = 0;
 
-	rig_turn(client->rig);
-	while (rig_take(client->rig, last))
+	rig_turn(&rig);
+	while (rig_take(&rig, last))
 		n++;
 	if (n > 0)
 		client->next.ack = last->segment.seq + tcp_segment_length(&last->segment);
@@ -249,7 +246,7 @@ old_ack_in_the_burst_keeps_the_retransmission_timer(void **state)
 
 	(void)state;
 	rig_init(&rig, NULL, 1);
-	client_open(&client, &rig, 4, CLIENT_PORT, 8080);
+	client_open(&client, 4, CLIENT_PORT, 8080);
 	client_say(&client, TCP_ACK | TCP_PSH, request, sizeof(request) - 1);
 	assert_true(client_hear_all(&client, &frame) > 2);
 	acknowledged = client.next.ack;
@@ -267,7 +264,7 @@ old_ack_in_the_burst_keeps_the_retransmission_timer(void **state)
 static void
 two_segments_of_one_flow_share_a_burst(void **state)
 {
-	struct client client = {.rig = &rig, .next = {.seq = 100, .window = 1000}};
+	struct client client = {.next = {.seq = 100, .window = 1000}};
 	struct rig_frame frame;
 
 	(void)state;
@@ -295,7 +292,7 @@ two_segments_of_one_flow_share_a_burst(void **state)
 static void
 closed_port_answers_with_a_reset(void **state)
 {
-	struct client client = {.rig = &rig, .next = {.seq = 100, .window = 1000}};
+	struct client client = {.next = {.seq = 100, .window = 1000}};
 	struct rig_frame frame;
 
 	(void)state;
@@ -312,7 +309,7 @@ closed_port_answers_with_a_reset(void **state)
 	assert_int_equal(frame.segment.flags, TCP_RST);
 	assert_int_equal(frame.segment.seq, 0x12345678);
 	client_say(&client, TCP_RST, NULL, 0);
-	client_hear_nothing(&client);
+	nothing_comes();
 	rig_free(&rig);
 }
 
@@ -326,8 +323,7 @@ any_number_of_workers_shares_one_queue_by_flow(void **state)
 		for (uint16_t i = 0; i < 300; i++) {
 			struct client client;
 
-			client_open(&client, &rig, i % 2 == 0 ? 4 : 6, (uint16_t)(CLIENT_PORT + i),
-					80);
+			client_open(&client, i % 2 == 0 ? 4 : 6, (uint16_t)(CLIENT_PORT + i), 80);
 		}
 		rig_turn(&rig);
 		assert_int_equal(rig_counter(&rig, COUNTER_opened), 300);
@@ -354,11 +350,11 @@ full_service_refuses_exactly_above_its_limit(void **state)
 	(void)state;
 	rig_init(&rig, yaml, 2);
 	for (uint16_t i = 0; i < 10; i++)
-		client_open(&client, &rig, 4, (uint16_t)(CLIENT_PORT + i), 80);
+		client_open(&client, 4, (uint16_t)(CLIENT_PORT + i), 80);
 	rig_path(&rig, &client.path, 4, CLIENT_PORT + 10, 80);
 	client.next = (struct build_tcp){.seq = 1, .window = 1000};
 	client_say(&client, TCP_SYN, NULL, 0);
-	client_hear_nothing(&client);
+	nothing_comes();
 	assert_int_equal(rig_counter(&rig, DROP_service_full), 1);
 	assert_int_equal(rig_connections(&rig), 10);
 	rig_free(&rig);
