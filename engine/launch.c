@@ -11,6 +11,7 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
+#include <rte_pdump.h>
 
 #include "engine/eal.h"
 #include "engine/engine.h"
@@ -131,6 +132,10 @@ launch_start(const struct settings *settings, struct engine **started)
 	for (unsigned int i = 0; i < engine->worker_count; i++)
 		rte_eal_remote_launch(worker_run, engine->worker[i], engine->worker[i]->lcore);
 	telemetry_init(engine);
+	/* What dpdk-dumpcap asks for its packets. */
+	if (memory.mode == SETTINGS_MEMORY_SHARED && rte_pdump_init() != 0)
+		log_warning("launch", "dpdk-dumpcap will find nothing: %s",
+				rte_strerror(rte_errno));
 	*started = engine;
 	return LAUNCH_OK;
 }

@@ -6,7 +6,10 @@
  */
 
 #include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <rte_config.h>
@@ -89,6 +92,33 @@ check_memory(const struct machine *machine, const struct settings *settings,
 			(unsigned long long)(wanted + (2ull << 20) - 1) >> 21);
 }
 
+/** Memory that other processes are to share lies in files. */
+static void
+check_shared_memory(const struct machine *machine, const struct settings *settings,
+		struct findings *findings)
+{
+	FILE *mounts = machine_open(machine, "/proc/mounts");
+	struct finding *finding;
+	char line[1024];
+	bool mounted = false;
+
+	while (mounts != NULL && !mounted && fgets(line, sizeof(line), mounts) != NULL) {
+		char type[32];
+
+		mounted = sscanf(line, "%*s %*s %31s", type) == 1 && strcmp(type, "hugetlbfs") == 0;
+	}
+	if (mounts != NULL)
+		fclose(mounts);
+	if (mounted || settings->engine.memory != SETTINGS_MEMORY_SHARED)
+		return;
+	finding = findings_add(findings, FINDING_BLOCKING, "run.hugetlbfs",
+			"engine.memory is shared, and no hugetlbfs is mounted");
+	finding_why(finding, "secondary processes (dpdk-dumpcap, dpdk-proc-info) find the memory "
+			     "by its files");
+	finding_fix(finding, "sudo mkdir -p /dev/hugepages && sudo mount -t hugetlbfs none "
+			     "/dev/hugepages");
+}
+
 static void
 check_drivers(const struct machine *machine, struct findings *findings)
 {
@@ -123,6 +153,7 @@ preflight_check(const struct machine *machine, const struct settings *settings,
 {
 	check_cores(machine, settings, findings);
 	check_memory(machine, settings, findings);
+	check_shared_memory(machine, settings, findings);
 	check_drivers(machine, findings);
 	check_instance(machine, settings, findings);
 	for (unsigned int i = 0; i < settings->port_count; i++)
