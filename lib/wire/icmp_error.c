@@ -72,7 +72,8 @@ classify_ipv6(const uint8_t *icmp, struct icmp_error *error)
 	case ICMP6_TOO_BIG:
 		error->kind = ICMP_ERROR_TOO_BIG;
 		error->mtu = believed_mtu(bytes_read_32(icmp + 4), ICMP_ERROR_MTU_MIN_IPV6);
-		return true;
+		/* RFC 8201 4: one that reports less than every link must carry is discarded. */
+		return bytes_read_32(icmp + 4) >= ICMP_ERROR_MTU_MIN_IPV6;
 	case ICMP6_UNREACHABLE:
 		if (code == ICMP6_PROHIBITED || code == ICMP6_PORT_UNREACHABLE)
 			error->kind = ICMP_ERROR_HARD;

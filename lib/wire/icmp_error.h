@@ -25,7 +25,8 @@ enum icmp_error_kind {
 	ICMP_ERROR_TOO_BIG, /**< Fragmentation needed, packet too big: see mtu. */
 };
 
-/** Smallest MTU believed: 552 as the kernel's min_pmtu for IPv4, RFC 8200 5 for IPv6. */
+/** Smallest MTU believed: 552 as the kernel's min_pmtu for IPv4; RFC 8200 5 for IPv6, where a
+ * message that reports less is ignored (RFC 8201 4). */
 #define ICMP_ERROR_MTU_MIN_IPV4 552
 #define ICMP_ERROR_MTU_MIN_IPV6 1280
 

@@ -164,8 +164,8 @@ mtu_below_the_minimum_is_not_believed(void **state)
 	static const struct {
 		unsigned int family;
 		uint32_t says, believed;
-	} cases[] = {{4, 0, 552}, {4, 68, 552}, {4, 1400, 1400}, {4, 65535, 65535}, {6, 0, 1280},
-			{6, 1279, 1280}, {6, 1400, 1400}, {6, 0xffffffff, 65535}};
+	} cases[] = {{4, 0, 552}, {4, 68, 552}, {4, 1400, 1400}, {4, 65535, 65535}, {6, 1280, 1280},
+			{6, 1400, 1400}, {6, 0xffffffff, 65535}};
 	struct icmp_error error;
 
 	(void)state;
@@ -178,6 +178,16 @@ mtu_below_the_minimum_is_not_believed(void **state)
 		assert_int_equal(error.kind, ICMP_ERROR_TOO_BIG);
 		assert_int_equal(error.mtu, cases[i].believed);
 	}
+}
+
+static void
+ipv6_packet_too_big_below_1280_is_discarded(void **state)
+{
+	struct icmp_error error;
+
+	(void)state;
+	assert_int_equal(read_error(6, 2, 0, 1279, IP6 + 8, &error), DROP_icmp_ignored);
+	assert_int_equal(read_error(6, 2, 0, 0, IP6 + 8, &error), DROP_icmp_ignored);
 }
 
 static void
@@ -228,6 +238,7 @@ main(void)
 			cmocka_unit_test(quotation_names_our_connection),
 			cmocka_unit_test(only_port_and_protocol_unreachable_are_hard),
 			cmocka_unit_test(mtu_below_the_minimum_is_not_believed),
+			cmocka_unit_test(ipv6_packet_too_big_below_1280_is_discarded),
 			cmocka_unit_test(quotation_cut_at_any_byte_is_refused),
 			cmocka_unit_test(what_is_no_error_is_ignored),
 			cmocka_unit_test(error_is_steered_to_the_connections_owner),
