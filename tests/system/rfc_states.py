@@ -12,7 +12,7 @@ import lab
 from rfc_below import DISCARD, ECHO, GET, LARGE, MAIL, WEB
 from rfc_peer import MSS, SACK_PERMITTED, TIMESTAMPS, Net, Peer, Segment, mss, times, wscale
 
-ONCE, AT_ONCE = 8080, 37  # who close first: behind the reply, at once
+AT_ONCE = 37              # the service that closes first
 LATE = 0.45               # seconds a timer may be late on a busy machine
 FAR = 2**30
 
