@@ -2,7 +2,7 @@
 
 /**
  * @file
- * SipHash, one message at a time and many flow keys at a time.
+ * SipHash, one message at a time, many flow keys at a time, and many keyed messages at a time.
  *
  * A round is a chain of dependent additions, rotations and exclusive ors, so one message leaves
  * most of a core idle.  The bulk versions put one key in each 64-bit lane and run two vectors side
@@ -142,7 +142,32 @@ bulk_scalar(const struct siphash_key *key, const struct flow_key flows[], unsign
 		hashes[i] = flow_hash(key, &flows[i]);
 }
 
+static void
+batch_scalar(struct siphash_batch *batch, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		const struct siphash_key key = {batch->k0[i], batch->k1[i]};
+		struct sip s = sip_start(&key);
+
+		for (unsigned int word = 0; word < SIPHASH_BATCH_WORDS; word++)
+			sip_compress(&s, batch->word[word][i], 2);
+		batch->hash[i] = sip_finish(&s, 4);
+	}
+}
+
 #ifdef RTE_ARCH_X86_64
+
+/* Lanes that nobody asked for repeat the first message. */
+static inline void
+batch_pad(struct siphash_batch *batch, unsigned int n, unsigned int lanes)
+{
+	for (; n % lanes != 0; n++) {
+		batch->k0[n] = batch->k0[0];
+		batch->k1[n] = batch->k1[0];
+		for (unsigned int word = 0; word < SIPHASH_BATCH_WORDS; word++)
+			batch->word[word][n] = batch->word[word][0];
+	}
+}
 
 #define AVX2   __attribute__((target("avx2")))
 #define AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
@@ -245,6 +270,62 @@ bulk_avx2(const struct siphash_key *key, const struct flow_key flows[], unsigned
 	}
 }
 
+AVX2 static inline __m256i
+load_4(const uint64_t words[])
+{
+	return _mm256_loadu_si256((const __m256i *)words);
+}
+
+AVX2 static inline struct sip_4
+sip_start_4(const struct siphash_batch *batch, unsigned int i)
+{
+	__m256i k0 = load_4(&batch->k0[i]);
+	__m256i k1 = load_4(&batch->k1[i]);
+
+	return (struct sip_4){
+			_mm256_xor_si256(k0, _mm256_set1_epi64x((long long)INIT_0)),
+			_mm256_xor_si256(k1, _mm256_set1_epi64x((long long)INIT_1)),
+			_mm256_xor_si256(k0, _mm256_set1_epi64x((long long)INIT_2)),
+			_mm256_xor_si256(k1, _mm256_set1_epi64x((long long)INIT_3)),
+	};
+}
+
+AVX2 static inline void
+sip_rounds_4(struct sip_4 s[2], unsigned int rounds)
+{
+	for (unsigned int round = 0; round < rounds; round++) {
+		sip_round_4(&s[0]);
+		sip_round_4(&s[1]);
+	}
+}
+
+AVX2 static void
+batch_avx2(struct siphash_batch *batch, unsigned int n)
+{
+	const __m256i finish = _mm256_set1_epi64x(0xff);
+
+	batch_pad(batch, n, 8);
+	for (unsigned int i = 0; i < n; i += 8) {
+		struct sip_4 s[2] = {sip_start_4(batch, i), sip_start_4(batch, i + 4)};
+
+		for (unsigned int word = 0; word < SIPHASH_BATCH_WORDS; word++) {
+			__m256i a = load_4(&batch->word[word][i]);
+			__m256i b = load_4(&batch->word[word][i + 4]);
+
+			s[0].v3 = _mm256_xor_si256(s[0].v3, a);
+			s[1].v3 = _mm256_xor_si256(s[1].v3, b);
+			sip_rounds_4(s, 2);
+			s[0].v0 = _mm256_xor_si256(s[0].v0, a);
+			s[1].v0 = _mm256_xor_si256(s[1].v0, b);
+		}
+		s[0].v2 = _mm256_xor_si256(s[0].v2, finish);
+		s[1].v2 = _mm256_xor_si256(s[1].v2, finish);
+		sip_rounds_4(s, 4);
+		_mm256_storeu_si256((__m256i *)&batch->hash[i], sip_sum_4(&s[0]));
+		_mm256_storeu_si256((__m256i *)&batch->hash[i + 4], sip_sum_4(&s[1]));
+	}
+}
+
 struct sip_8 {
 	__m512i v0, v1, v2, v3;
 };
@@ -335,6 +416,60 @@ bulk_avx512(const struct siphash_key *key, const struct flow_key flows[], unsign
 	}
 }
 
+AVX512 static inline struct sip_8
+sip_start_8(const struct siphash_batch *batch, unsigned int i)
+{
+	__m512i k0 = _mm512_loadu_si512(&batch->k0[i]);
+	__m512i k1 = _mm512_loadu_si512(&batch->k1[i]);
+
+	return (struct sip_8){
+			_mm512_xor_si512(k0, _mm512_set1_epi64((long long)INIT_0)),
+			_mm512_xor_si512(k1, _mm512_set1_epi64((long long)INIT_1)),
+			_mm512_xor_si512(k0, _mm512_set1_epi64((long long)INIT_2)),
+			_mm512_xor_si512(k1, _mm512_set1_epi64((long long)INIT_3)),
+	};
+}
+
+AVX512 static inline void
+sip_rounds_8(struct sip_8 s[2], unsigned int rounds)
+{
+	for (unsigned int round = 0; round < rounds; round++) {
+		sip_round_8(&s[0]);
+		sip_round_8(&s[1]);
+	}
+}
+
+AVX512 static void
+batch_avx512(struct siphash_batch *batch, unsigned int n)
+{
+	const __m512i finish = _mm512_set1_epi64(0xff);
+
+	if (n <= 8) {
+		batch_avx2(batch, n);
+		return;
+	}
+	batch_pad(batch, n, 16);
+	for (unsigned int i = 0; i < n; i += 16) {
+		struct sip_8 s[2] = {sip_start_8(batch, i), sip_start_8(batch, i + 8)};
+
+		for (unsigned int word = 0; word < SIPHASH_BATCH_WORDS; word++) {
+			__m512i a = _mm512_loadu_si512(&batch->word[word][i]);
+			__m512i b = _mm512_loadu_si512(&batch->word[word][i + 8]);
+
+			s[0].v3 = _mm512_xor_si512(s[0].v3, a);
+			s[1].v3 = _mm512_xor_si512(s[1].v3, b);
+			sip_rounds_8(s, 2);
+			s[0].v0 = _mm512_xor_si512(s[0].v0, a);
+			s[1].v0 = _mm512_xor_si512(s[1].v0, b);
+		}
+		s[0].v2 = _mm512_xor_si512(s[0].v2, finish);
+		s[1].v2 = _mm512_xor_si512(s[1].v2, finish);
+		sip_rounds_8(s, 4);
+		_mm512_storeu_si512(&batch->hash[i], sip_sum_8(&s[0]));
+		_mm512_storeu_si512(&batch->hash[i + 8], sip_sum_8(&s[1]));
+	}
+}
+
 bool
 siphash_path_available(enum siphash_path path)
 {
@@ -353,8 +488,10 @@ siphash_path_available(enum siphash_path path)
 
 #else
 
-#define bulk_avx2   bulk_scalar
-#define bulk_avx512 bulk_scalar
+#define bulk_avx2    bulk_scalar
+#define bulk_avx512  bulk_scalar
+#define batch_avx2   batch_scalar
+#define batch_avx512 batch_scalar
 
 bool
 siphash_path_available(enum siphash_path path)
@@ -380,6 +517,16 @@ siphash_flow_bulk_by(enum siphash_path path, const struct siphash_key *key,
 	bulk_paths[path](key, flows, n, hashes);
 }
 
+static enum siphash_path
+fastest_path(void)
+{
+	enum siphash_path path = SIPHASH_PATHS - 1;
+
+	while (!siphash_path_available(path))
+		path--;
+	return path;
+}
+
 static void bulk_choose(const struct siphash_key *key, const struct flow_key flows[],
 		unsigned int n, uint64_t hashes[]);
 
@@ -390,10 +537,8 @@ static void
 bulk_choose(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
 		uint64_t hashes[])
 {
-	enum siphash_path path = SIPHASH_PATHS - 1;
+	enum siphash_path path = fastest_path();
 
-	while (!siphash_path_available(path))
-		path--;
 	__atomic_store_n(&bulk_chosen, bulk_paths[path], __ATOMIC_RELAXED);
 	bulk_paths[path](key, flows, n, hashes);
 }
@@ -403,4 +548,37 @@ siphash_flow_bulk(const struct siphash_key *key, const struct flow_key flows[], 
 		uint64_t hashes[])
 {
 	__atomic_load_n(&bulk_chosen, __ATOMIC_RELAXED)(key, flows, n, hashes);
+}
+
+typedef void (*batch_function)(struct siphash_batch *batch, unsigned int n);
+
+static const batch_function batch_paths[SIPHASH_PATHS] = {
+		[SIPHASH_SCALAR] = batch_scalar,
+		[SIPHASH_AVX2] = batch_avx2,
+		[SIPHASH_AVX512] = batch_avx512,
+};
+
+void
+siphash_24_batch_by(enum siphash_path path, struct siphash_batch *batch, unsigned int n)
+{
+	batch_paths[path](batch, n);
+}
+
+static void batch_choose(struct siphash_batch *batch, unsigned int n);
+
+static batch_function batch_chosen = batch_choose;
+
+static void
+batch_choose(struct siphash_batch *batch, unsigned int n)
+{
+	enum siphash_path path = fastest_path();
+
+	__atomic_store_n(&batch_chosen, batch_paths[path], __ATOMIC_RELAXED);
+	batch_paths[path](batch, n);
+}
+
+void
+siphash_24_batch(struct siphash_batch *batch, unsigned int n)
+{
+	__atomic_load_n(&batch_chosen, __ATOMIC_RELAXED)(batch, n);
 }

@@ -8,7 +8,7 @@
  * SipHash (Aumasson, Bernstein 2012): a keyed hash an attacker cannot steer.
  *
  * SipHash-1-3 places connections in tables, where only a few bits are ever visible; SipHash-2-4
- * makes initial sequence numbers and, later, cookies, where the output itself is sent.
+ * makes initial sequence numbers and cookies, where the output itself is sent.
  */
 
 #include <stdbool.h>
@@ -35,12 +35,27 @@ uint64_t siphash_flow(const struct siphash_key *key, const struct flow_key *flow
 void siphash_flow_bulk(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
 		uint64_t hashes[]);
 
-/** The ways siphash_flow_bulk() chooses from, slowest first. */
+/** The ways the bulk functions choose from, slowest first. */
 enum siphash_path {
-	SIPHASH_SCALAR, /**< One key after the other; every CPU. */
-	SIPHASH_AVX2,   /**< Eight keys at a time, as two vectors of four. */
-	SIPHASH_AVX512, /**< Sixteen keys at a time, as two vectors of eight. */
+	SIPHASH_SCALAR, /**< One message after the other; every CPU. */
+	SIPHASH_AVX2,   /**< Eight messages at a time, as two vectors of four. */
+	SIPHASH_AVX512, /**< Sixteen messages at a time, as two vectors of eight. */
 	SIPHASH_PATHS,
+};
+
+#define SIPHASH_BATCH_MAX   64
+#define SIPHASH_BATCH_WORDS 4
+
+/**
+ * Messages of 24 to 31 bytes, each under a key of its own, one to a column.
+ *
+ * The last word has the length in its top byte, as the specification pads.
+ */
+struct siphash_batch {
+	uint64_t k0[SIPHASH_BATCH_MAX];
+	uint64_t k1[SIPHASH_BATCH_MAX];
+	uint64_t word[SIPHASH_BATCH_WORDS][SIPHASH_BATCH_MAX];
+	uint64_t hash[SIPHASH_BATCH_MAX];
 };
 
 /** Whether this CPU can run @p path. */
@@ -49,5 +64,14 @@ bool siphash_path_available(enum siphash_path path);
 /** siphash_flow_bulk() by one available path, for tests and benchmarks. */
 void siphash_flow_bulk_by(enum siphash_path path, const struct siphash_key *key,
 		const struct flow_key flows[], unsigned int n, uint64_t hashes[]);
+
+/**
+ * SipHash-2-4 of the first @p n messages, at most SIPHASH_BATCH_MAX, into @ref siphash_batch.hash;
+ * the fastest way this CPU has.  The columns after them may be overwritten.
+ */
+void siphash_24_batch(struct siphash_batch *batch, unsigned int n);
+
+/** siphash_24_batch() by one available path, for tests and benchmarks. */
+void siphash_24_batch_by(enum siphash_path path, struct siphash_batch *batch, unsigned int n);
 
 #endif /* SIPHASH_H */

@@ -239,6 +239,60 @@ every_bulk_path_equals_the_papers_text(void **state)
 	}
 }
 
+/* Message i is 24 to 31 bytes long, under a key of its own; the columns after n stay in bounds. */
+static void
+check_batch(enum siphash_path path, unsigned int n)
+{
+	struct siphash_batch *batch = malloc(sizeof(*batch));
+	uint8_t message[SIPHASH_BATCH_MAX][32];
+
+	assert_non_null(batch);
+	random_fill(batch, sizeof(*batch));
+	random_fill(message, sizeof(message));
+	for (unsigned int i = 0; i < n; i++) {
+		unsigned int length = 24 + i % 8;
+
+		memset(message[i] + length, 0, 31 - length);
+		message[i][31] = (uint8_t)length;
+		for (unsigned int word = 0; word < SIPHASH_BATCH_WORDS; word++)
+			memcpy(&batch->word[word][i], message[i] + 8 * word, 8);
+	}
+	siphash_24_batch_by(path, batch, n);
+	for (unsigned int i = 0; i < n; i++) {
+		const struct siphash_key key = {batch->k0[i], batch->k1[i]};
+
+		assert_int_equal(batch->hash[i], plain_siphash(&key, message[i], 24 + i % 8, 2, 4));
+	}
+	free(batch);
+}
+
+static void
+every_batch_path_equals_the_papers_text(void **state)
+{
+	(void)state;
+	srandom(SEED);
+	for (enum siphash_path path = 0; path < SIPHASH_PATHS; path++)
+		for (unsigned int n = 0; n <= SIPHASH_BATCH_MAX; n++)
+			if (siphash_path_available(path))
+				check_batch(path, n);
+}
+
+static void
+chosen_batch_path_equals_the_scalar_one(void **state)
+{
+	static struct siphash_batch a, b;
+
+	(void)state;
+	srandom(SEED);
+	random_fill(&a, sizeof(a));
+	b = a;
+	for (int repeat = 0; repeat < 2; repeat++) {
+		siphash_24_batch(&a, 37);
+		siphash_24_batch_by(SIPHASH_SCALAR, &b, 37);
+		assert_memory_equal(a.hash, b.hash, 37 * sizeof(a.hash[0]));
+	}
+}
+
 static void
 scalar_path_is_always_available(void **state)
 {
@@ -273,6 +327,8 @@ main(void)
 			cmocka_unit_test(one_three_equals_the_papers_text),
 			cmocka_unit_test(flow_hash_equals_hash_of_twenty_bytes),
 			cmocka_unit_test(every_bulk_path_equals_the_papers_text),
+			cmocka_unit_test(every_batch_path_equals_the_papers_text),
+			cmocka_unit_test(chosen_batch_path_equals_the_scalar_one),
 			cmocka_unit_test(scalar_path_is_always_available),
 			cmocka_unit_test(chosen_bulk_path_equals_flow_hash),
 	};
