@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * Cookies in columns: gather what is hashed, hash all at once, then write or judge.
+ *
+ * Keys are selected by table, not by branch; the result of a comparison leaves only as a verdict.
+ */
+
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "cookie/syncookie.h"
+
+#define EPOCH_LABEL    "handfast syncookie epoch"
+
+#define MAC_BITS       24 /* Without timestamps. */
+#define MAC_BITS_TS    27
+#define MSS_SHIFT      27
+#define WIN_SHIFT      24
+#define EPOCH_SHIFT    30
+#define INDEX_MASK     7u
+#define TS_MASK        ((1u << SYNCOOKIE_TS_BITS) - 1)
+#define TS_SCALE_NONE  15u
+#define TS_SCALE_MASK  15u
+#define TS_SACK        0x10u
+#define TS_ECN         0x20u
+#define SCALE_MAX      14  /* RFC 7323 2.3 */
+#define DEFAULT_MSS_4  536 /* RFC 9293 3.7.1 MUST-15 */
+#define DEFAULT_MSS_6  1220
+#define ENDPOINT_BITS  48
+#define MESSAGE_LENGTH 31
+
+/* In the hashed word: which form, then the options as they stand in ISN and TSval. */
+#define CODE_SHIFT     32
+#define CODE_TS        0x8000u
+#define CODE_MSS_SHIFT SYNCOOKIE_TS_BITS
+
+_Static_assert(EPOCH_SHIFT - MSS_SHIFT == 3 && MSS_SHIFT == MAC_BITS_TS, "E, MSS, MAC: 32 bits");
+_Static_assert(MSS_SHIFT - WIN_SHIFT == 3 && WIN_SHIFT == MAC_BITS, "E, MSS, WIN, MAC: 32 bits");
+_Static_assert(1 << (32 - EPOCH_SHIFT) == SYNCOOKIE_SLOTS, "a key for each E");
+_Static_assert(SYNCOOKIE_BURST_MAX == 64, "a bit of the mask for each");
+
+static const uint16_t mss_sizes[2][SYNCOOKIE_MSS_SIZES] = {
+		{216, 536, 1200, 1360, 1400, 1440, 1460, 8960},
+		{536, 1220, 1280, 1360, 1400, 1420, 1440, 8940},
+};
+
+static const struct {
+	uint8_t scale;
+	uint8_t options;
+} win_pairs[8] = {
+		{0, 0},
+		{0, TCP_OPTION_WINDOW_SCALE},
+		{6, TCP_OPTION_WINDOW_SCALE},
+		{0, TCP_OPTION_SACK_PERMITTED},
+		{0, TCP_OPTION_SACK_PERMITTED | TCP_OPTION_WINDOW_SCALE},
+		{3, TCP_OPTION_SACK_PERMITTED | TCP_OPTION_WINDOW_SCALE},
+		{6, TCP_OPTION_SACK_PERMITTED | TCP_OPTION_WINDOW_SCALE},
+		{8, TCP_OPTION_SACK_PERMITTED | TCP_OPTION_WINDOW_SCALE},
+};
+
+/* By TS_SCALE and TS_SACK bits: the pair with the largest scale that is not above. */
+static const uint8_t win_index[32] = {
+		1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, /* Without SACK. */
+		4, 4, 4, 5, 5, 5, 6, 6, 7, 7, 7, 7, 7, 7, 7, 3, /* With it. */
+};
+
+/* What one cookie is made of, between gathering and writing. */
+struct syncookie_parts {
+	uint32_t isn_bits; /* MSS and WIN in their places; E as well in an ACK. */
+	uint32_t mac_mask;
+	uint8_t ts_bits;
+	uint8_t slot;
+};
+
+typedef void (*hash_function)(enum siphash_path path, struct siphash_batch *batch, unsigned int n);
+
+static void
+hash_chosen(enum siphash_path path, struct siphash_batch *batch, unsigned int n)
+{
+	(void)path;
+	siphash_24_batch(batch, n);
+}
+
+uint64_t
+syncookie_endpoint(const uint8_t address[16], rte_be16_t port)
+{
+	/* No secret: our addresses are ours, and whoever shares them has to get the same number. */
+	static const struct siphash_key key = {0};
+	uint8_t message[18];
+
+	memcpy(message, address, 16);
+	memcpy(message + 16, &port, sizeof(port));
+	return siphash_24(&key, message, sizeof(message)) >> (64 - ENDPOINT_BITS);
+}
+
+/* What a cookie is that verifies under the key of an epoch so far from the current one. */
+static enum syncookie_verdict
+distance_verdict(int distance, bool two_secrets, bool second_half)
+{
+	int oldest = two_secrets && second_half ? 0 : -1;
+	int newest = two_secrets && !second_half ? 0 : 1;
+
+	if (distance < oldest)
+		return SYNCOOKIE_EXPIRED;
+	if (distance > newest)
+		return SYNCOOKIE_AHEAD;
+	return SYNCOOKIE_GOOD;
+}
+
+static bool
+keys_add(struct syncookie_keys *keys, unsigned int attempt, const struct secret *secret,
+		uint64_t epoch, enum syncookie_verdict verdict)
+{
+	unsigned int slot = epoch % SYNCOOKIE_SLOTS;
+
+	keys->verdict[attempt][slot] = (uint8_t)verdict;
+	return secret_derive(secret, EPOCH_LABEL, epoch, &keys->key[attempt][slot]);
+}
+
+bool
+syncookie_keys_derive(struct syncookie_keys *keys, const struct secret *active,
+		const struct secret *accepted, uint64_t unix_ms)
+{
+	const uint64_t epoch = unix_ms / SYNCOOKIE_EPOCH_MS;
+	const uint64_t half = unix_ms / (SYNCOOKIE_EPOCH_MS / 2);
+	const bool two = accepted != NULL && !secret_equal(active, accepted);
+	bool good = true;
+
+	memset(keys, 0, sizeof(*keys));
+	keys->until_ms = (half + 1) * (SYNCOOKIE_EPOCH_MS / 2);
+	keys->made_slot = epoch % SYNCOOKIE_SLOTS;
+	for (int distance = -2; distance <= 1; distance++) {
+		const uint64_t other = epoch + (uint64_t)(int64_t)distance;
+		enum syncookie_verdict verdict = distance_verdict(distance, two, half & 1);
+
+		good = good && keys_add(keys, 0, active, other, verdict);
+		if (two)
+			good = good && keys_add(keys, 1, accepted, other, verdict);
+	}
+	/* Two ahead has the E of two behind, so it takes an attempt of its own. */
+	if (!two)
+		good = good && keys_add(keys, 1, active, epoch + 2, SYNCOOKIE_AHEAD);
+	if (!good)
+		explicit_bzero(keys, sizeof(*keys));
+	return good;
+}
+
+/* How many sizes of the table are not above; so the last of them is one less. */
+static inline unsigned int
+mss_count(const uint16_t sizes[SYNCOOKIE_MSS_SIZES], uint16_t mss)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < SYNCOOKIE_MSS_SIZES; i++)
+		count += mss >= sizes[i];
+	return count;
+}
+
+/* The column of the batch that a cookie's MAC is the hash of; under which key is said elsewhere. */
+static inline void
+gather(struct siphash_batch *batch, unsigned int i, const struct syncookie_request *request,
+		uint32_t client_isn, const struct syncookie_parts *parts)
+{
+	const bool timestamps = parts->mac_mask >> MAC_BITS != 0;
+	const uint32_t mss = parts->isn_bits >> MSS_SHIFT & INDEX_MASK;
+	const uint32_t code = timestamps ? CODE_TS | mss << CODE_MSS_SHIFT | parts->ts_bits
+					 : mss << CODE_MSS_SHIFT | (parts->isn_bits >> WIN_SHIFT &
+										   INDEX_MASK);
+	uint64_t words[2];
+
+	memcpy(words, request->flow->address, sizeof(words));
+	batch->word[0][i] = rte_le_to_cpu_64(words[0]);
+	batch->word[1][i] = rte_le_to_cpu_64(words[1]);
+	batch->word[2][i] = rte_be_to_cpu_16(request->flow->port) | request->endpoint << 16;
+	batch->word[3][i] =
+			(uint64_t)MESSAGE_LENGTH << 56 | (uint64_t)code << CODE_SHIFT | client_isn;
+}
+
+static inline void
+gather_key(struct siphash_batch *batch, unsigned int i, const struct siphash_key *key)
+{
+	batch->k0[i] = key->k0;
+	batch->k1[i] = key->k1;
+}
+
+/* XOR the bits above the MAC with its lowest ones; twice is nothing. */
+static inline uint32_t
+whiten(uint32_t isn, uint32_t mac_mask)
+{
+	return isn ^ (isn << __builtin_popcount(mac_mask));
+}
+
+/* TSval bits that say what the SYN had and the service accepts. */
+static inline uint8_t
+ts_bits_of(const struct syncookie_request *request, uint8_t options)
+{
+	const struct tcp_segment *syn = request->segment;
+	unsigned int scale = RTE_MIN(syn->window_scale, SCALE_MAX);
+
+	if ((options & TCP_OPTION_WINDOW_SCALE) == 0)
+		scale = TS_SCALE_NONE;
+	return (uint8_t)(scale | ((options & TCP_OPTION_SACK_PERMITTED) != 0 ? TS_SACK : 0));
+}
+
+static inline bool
+gather_syn(const struct syncookie_keys *keys, const struct syncookie_request *request,
+		struct siphash_batch *batch, unsigned int i, struct syncookie_parts *parts,
+		struct syncookie *cookie)
+{
+	const struct tcp_segment *syn = request->segment;
+	const uint8_t options = syn->options & request->options;
+	const bool ipv4 = flow_key_is_ipv4(request->flow->address);
+	const uint16_t mss = (syn->options & TCP_OPTION_MSS) != 0 ? syn->mss
+			     : ipv4                               ? DEFAULT_MSS_4
+								  : DEFAULT_MSS_6;
+	const unsigned int count = mss_count(mss_sizes[!ipv4], mss);
+	const bool timestamps = (options & TCP_OPTION_TIMESTAMPS) != 0;
+	const bool ecn = timestamps && request->ecn &&
+			 (syn->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR);
+
+	*parts = (struct syncookie_parts){
+			.isn_bits = (count - 1) << MSS_SHIFT & INDEX_MASK << MSS_SHIFT,
+			.mac_mask = (1u << (timestamps ? MAC_BITS_TS : MAC_BITS)) - 1,
+			.ts_bits = ts_bits_of(request, options),
+	};
+	if (timestamps)
+		parts->ts_bits |= ecn ? TS_ECN : 0;
+	else
+		parts->isn_bits |= (uint32_t)win_index[parts->ts_bits] << WIN_SHIFT;
+	cookie->options = options & (TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED |
+						    TCP_OPTION_TIMESTAMPS);
+	cookie->ecn = ecn;
+	gather(batch, i, request, syn->seq, parts);
+	parts->isn_bits |= keys->made_slot << EPOCH_SHIFT;
+	return count != 0;
+}
+
+/* The largest number with these low bits that is not after the clock. */
+static inline uint32_t
+tsval_before(uint32_t clock, uint32_t bits)
+{
+	return clock - ((clock - bits) & TS_MASK);
+}
+
+static inline uint64_t
+make_bulk(hash_function hash, enum siphash_path path, const struct syncookie_keys *keys,
+		const struct syncookie_request requests[], unsigned int n,
+		struct syncookie cookies[])
+{
+	struct siphash_batch batch;
+	struct syncookie_parts parts[SYNCOOKIE_BURST_MAX];
+	uint64_t made = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		made |= (uint64_t)gather_syn(keys, &requests[i], &batch, i, &parts[i], &cookies[i])
+			<< i;
+		gather_key(&batch, i, &keys->key[0][keys->made_slot]);
+	}
+	hash(path, &batch, n);
+	for (unsigned int i = 0; i < n; i++) {
+		const uint32_t mac = (uint32_t)batch.hash[i] & parts[i].mac_mask;
+
+		cookies[i].isn = whiten(parts[i].isn_bits | mac, parts[i].mac_mask);
+		cookies[i].tsval = tsval_before(requests[i].ts_clock, parts[i].ts_bits);
+	}
+	return made;
+}
+
+static inline void
+gather_ack(const struct syncookie_request *request, struct siphash_batch *batch, unsigned int i,
+		struct syncookie_parts *parts)
+{
+	const struct tcp_segment *ack = request->segment;
+	const bool timestamps = (ack->options & request->options & TCP_OPTION_TIMESTAMPS) != 0;
+
+	parts->mac_mask = (1u << (timestamps ? MAC_BITS_TS : MAC_BITS)) - 1;
+	parts->isn_bits = whiten(ack->ack - 1, parts->mac_mask);
+	parts->ts_bits = (uint8_t)(timestamps ? ack->tsecr & TS_MASK : 0);
+	parts->slot = (uint8_t)(parts->isn_bits >> EPOCH_SHIFT);
+	gather(batch, i, request, ack->seq - 1, parts);
+}
+
+static inline bool
+mac_matches(const struct syncookie_parts *parts, uint64_t hash)
+{
+	return ((parts->isn_bits ^ (uint32_t)hash) & parts->mac_mask) == 0;
+}
+
+/* The SYN, as the cookie remembers it. */
+static void
+rebuild_syn(const struct syncookie_request *request, const struct syncookie_parts *parts,
+		struct tcp_segment *syn)
+{
+	const struct tcp_segment *ack = request->segment;
+	const bool ipv4 = flow_key_is_ipv4(request->flow->address);
+	const uint32_t win = parts->isn_bits >> WIN_SHIFT & INDEX_MASK;
+	const bool timestamps = parts->mac_mask >> MAC_BITS != 0;
+	uint32_t window;
+
+	*syn = (struct tcp_segment){
+			.seq = ack->seq - 1,
+			.mss = mss_sizes[!ipv4][parts->isn_bits >> MSS_SHIFT & INDEX_MASK],
+			.flags = TCP_SYN,
+			.options = TCP_OPTION_MSS,
+	};
+	if (!timestamps) {
+		syn->window_scale = win_pairs[win].scale;
+		syn->options |= win_pairs[win].options;
+	} else {
+		const unsigned int scale = parts->ts_bits & TS_SCALE_MASK;
+
+		syn->tsval = ack->tsval;
+		syn->options |= TCP_OPTION_TIMESTAMPS;
+		if ((parts->ts_bits & TS_SACK) != 0)
+			syn->options |= TCP_OPTION_SACK_PERMITTED;
+		if ((parts->ts_bits & TS_ECN) != 0)
+			syn->flags |= TCP_ECE | TCP_CWR;
+		if (scale != TS_SCALE_NONE) {
+			syn->window_scale = (uint8_t)scale;
+			syn->options |= TCP_OPTION_WINDOW_SCALE;
+		}
+	}
+	/* A SYN's window is not scaled (RFC 7323 2.2). */
+	window = (uint32_t)ack->window << syn->window_scale;
+	syn->window = (uint16_t)RTE_MIN(window, (uint32_t)UINT16_MAX);
+}
+
+/* The second attempt, of those that failed the first and have something left to try. */
+static void
+check_again(hash_function hash, enum siphash_path path, const struct syncookie_keys *keys,
+		const struct siphash_batch *first, const struct syncookie_parts parts[],
+		unsigned int n, uint8_t verdicts[])
+{
+	struct siphash_batch batch;
+	uint8_t which[SYNCOOKIE_BURST_MAX];
+	unsigned int left = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (verdicts[i] != SYNCOOKIE_BAD ||
+				keys->verdict[1][parts[i].slot] == SYNCOOKIE_BAD)
+			continue;
+		for (unsigned int word = 0; word < SIPHASH_BATCH_WORDS; word++)
+			batch.word[word][left] = first->word[word][i];
+		gather_key(&batch, left, &keys->key[1][parts[i].slot]);
+		which[left++] = (uint8_t)i;
+	}
+	hash(path, &batch, left);
+	for (unsigned int i = 0; i < left; i++)
+		if (mac_matches(&parts[which[i]], batch.hash[i]))
+			verdicts[which[i]] = keys->verdict[1][parts[which[i]].slot];
+}
+
+static inline uint64_t
+check_bulk(hash_function hash, enum siphash_path path, const struct syncookie_keys *keys,
+		const struct syncookie_request requests[], unsigned int n,
+		struct tcp_segment syns[], uint8_t verdicts[])
+{
+	struct siphash_batch batch;
+	struct syncookie_parts parts[SYNCOOKIE_BURST_MAX];
+	uint64_t good = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		gather_ack(&requests[i], &batch, i, &parts[i]);
+		gather_key(&batch, i, &keys->key[0][parts[i].slot]);
+	}
+	hash(path, &batch, n);
+	for (unsigned int i = 0; i < n; i++)
+		verdicts[i] = mac_matches(&parts[i], batch.hash[i])
+					      ? keys->verdict[0][parts[i].slot]
+					      : SYNCOOKIE_BAD;
+	check_again(hash, path, keys, &batch, parts, n, verdicts);
+	for (unsigned int i = 0; i < n; i++) {
+		if (verdicts[i] != SYNCOOKIE_GOOD)
+			continue;
+		good |= UINT64_C(1) << i;
+		rebuild_syn(&requests[i], &parts[i], &syns[i]);
+	}
+	return good;
+}
+
+uint64_t
+syncookie_make_bulk(const struct syncookie_keys *keys, const struct syncookie_request requests[],
+		unsigned int n, struct syncookie cookies[])
+{
+	return make_bulk(hash_chosen, SIPHASH_SCALAR, keys, requests, n, cookies);
+}
+
+uint64_t
+syncookie_check_bulk(const struct syncookie_keys *keys, const struct syncookie_request requests[],
+		unsigned int n, struct tcp_segment syns[], uint8_t verdicts[])
+{
+	return check_bulk(hash_chosen, SIPHASH_SCALAR, keys, requests, n, syns, verdicts);
+}
+
+uint64_t
+syncookie_make_bulk_by(enum siphash_path path, const struct syncookie_keys *keys,
+		const struct syncookie_request requests[], unsigned int n,
+		struct syncookie cookies[])
+{
+	return make_bulk(siphash_24_batch_by, path, keys, requests, n, cookies);
+}
+
+uint64_t
+syncookie_check_bulk_by(enum siphash_path path, const struct syncookie_keys *keys,
+		const struct syncookie_request requests[], unsigned int n,
+		struct tcp_segment syns[], uint8_t verdicts[])
+{
+	return check_bulk(siphash_24_batch_by, path, keys, requests, n, syns, verdicts);
+}
