@@ -141,5 +141,23 @@ def test_an_idle_connection_ends():
         lab.check(site.settled()["timed_out"] == 1, "not counted")
 
 
+def test_a_silent_client_is_kept_while_it_answers():
+    """Keep-alives every 0.3 s: a kernel that answers outlives an idle_timeout of 1 s; once it is
+    cut off, the third probe without an answer ends it."""
+    with lab.Lab() as here:
+        site = lab.Site(here, lab.services(discard={"idle_timeout": "1s"}),
+                        tcp={"keepalive_time": "300ms", "keepalive_intvl": "100ms",
+                             "keepalive_probes": 3})
+        with site.client.connect(lab.ENGINE4, 9) as client:
+            client.settimeout(2.5)
+            try:
+                raise lab.Failure(f"the silent connection ended: {client.recv(1)}")
+            except TimeoutError:
+                pass
+            lab.check(site.engine.counters("lan")["timed_out"] == 0, "given up")
+            site.client.ip("link", "set", site.device, "down")
+            lab.wait_for("the end of it", lambda: site.engine.counters("lan")["timed_out"] == 1, 3)
+
+
 if __name__ == "__main__":
     lab.main(globals())
