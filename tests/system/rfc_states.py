@@ -450,8 +450,21 @@ def in_last_ack(net: Net) -> Peer:
     return peer
 
 
+def in_close_wait(net: Net) -> Peer:
+    """The peer closed, and the engine has more to say than the window takes."""
+    peer = Peer(net, LARGE).open()
+    peer.window = 1000
+    peer.say(GET)
+    peer.say(b"", "FA")
+    peer.drain()
+    return peer
+
+
 def g3_fin_again(net: Net) -> None:
-    """In LAST-ACK, CLOSING and TIME-WAIT a FIN is acknowledged again."""
+    """In CLOSE-WAIT, LAST-ACK, CLOSING and TIME-WAIT a FIN is acknowledged again."""
+    peer = in_close_wait(net)
+    peer.send("FA", seq=peer.nxt - 1)
+    lab.check([got for got in peer.drain() if not got.data and got.ack == peer.nxt], "no ACK")
     for peer in (in_last_ack(net), in_closing(net), in_time_wait(net)):
         peer.send("FA", seq=peer.nxt - 1, ack=peer.rcv)
         until_ack(peer)
@@ -496,8 +509,8 @@ def g5_last_ack(net: Net) -> None:
 
 
 def g6_exact_reset_ends_every_state(net: Net) -> None:
-    """Gone, and the FIN comes no more."""
-    for peer in (in_last_ack(net), in_closing(net), in_fin_wait_1(net), in_fin_wait_2(net)):
+    """Gone, and neither text nor FIN comes any more."""
+    for peer in (in_close_wait(net), in_last_ack(net), in_closing(net), in_fin_wait_1(net), in_fin_wait_2(net)):
         peer.drain()
         peer.send("R")
         peer.drain()
