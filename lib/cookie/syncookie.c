@@ -69,8 +69,8 @@ static const uint8_t win_index[32] = {
 
 /* What one cookie is made of, between gathering and writing. */
 struct syncookie_parts {
-	uint32_t isn_bits; /* MSS and WIN in their places; E as well in an ACK. */
-	uint32_t mac_mask;
+	uint32_t isn_bits; /* MSS and WIN in their places; in an ACK E and the MAC, too. */
+	uint8_t mac_bits;  /* Says which form it is. */
 	uint8_t ts_bits;
 	uint8_t slot;
 };
@@ -148,15 +148,15 @@ syncookie_keys_derive(struct syncookie_keys *keys, const struct secret *active,
 	return good;
 }
 
-/* How many sizes of the table are not above; so the last of them is one less. */
+/* The last size of the table that is not above, or the first: three steps without a branch. */
 static inline unsigned int
-mss_count(const uint16_t sizes[SYNCOOKIE_MSS_SIZES], uint16_t mss)
+mss_index(const uint16_t sizes[SYNCOOKIE_MSS_SIZES], uint16_t mss)
 {
-	unsigned int count = 0;
+	unsigned int index = mss >= sizes[4] ? 4 : 0;
 
-	for (unsigned int i = 0; i < SYNCOOKIE_MSS_SIZES; i++)
-		count += mss >= sizes[i];
-	return count;
+	index += mss >= sizes[index + 2] ? 2 : 0;
+	index += mss >= sizes[index + 1];
+	return index;
 }
 
 /* The column of the batch that a cookie's MAC is the hash of; under which key is said elsewhere. */
@@ -164,7 +164,7 @@ static inline void
 gather(struct siphash_batch *batch, unsigned int i, const struct syncookie_request *request,
 		uint32_t client_isn, const struct syncookie_parts *parts)
 {
-	const bool timestamps = parts->mac_mask >> MAC_BITS != 0;
+	const bool timestamps = parts->mac_bits == MAC_BITS_TS;
 	const uint32_t mss = parts->isn_bits >> MSS_SHIFT & INDEX_MASK;
 	const uint32_t code = timestamps ? CODE_TS | mss << CODE_MSS_SHIFT | parts->ts_bits
 					 : mss << CODE_MSS_SHIFT | (parts->isn_bits >> WIN_SHIFT &
@@ -188,9 +188,15 @@ gather_key(struct siphash_batch *batch, unsigned int i, const struct siphash_key
 
 /* XOR the bits above the MAC with its lowest ones; twice is nothing. */
 static inline uint32_t
-whiten(uint32_t isn, uint32_t mac_mask)
+whiten(uint32_t isn, unsigned int mac_bits)
 {
-	return isn ^ (isn << __builtin_popcount(mac_mask));
+	return isn ^ (isn << mac_bits);
+}
+
+static inline uint32_t
+mac_mask(unsigned int mac_bits)
+{
+	return (1u << mac_bits) - 1;
 }
 
 /* TSval bits that say what the SYN had and the service accepts. */
@@ -216,14 +222,14 @@ gather_syn(const struct syncookie_keys *keys, const struct syncookie_request *re
 	const uint16_t mss = (syn->options & TCP_OPTION_MSS) != 0 ? syn->mss
 			     : ipv4                               ? DEFAULT_MSS_4
 								  : DEFAULT_MSS_6;
-	const unsigned int count = mss_count(mss_sizes[!ipv4], mss);
+	const uint16_t *sizes = mss_sizes[!ipv4];
 	const bool timestamps = (options & TCP_OPTION_TIMESTAMPS) != 0;
 	const bool ecn = timestamps && request->ecn &&
 			 (syn->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR);
 
 	*parts = (struct syncookie_parts){
-			.isn_bits = (count - 1) << MSS_SHIFT & INDEX_MASK << MSS_SHIFT,
-			.mac_mask = (1u << (timestamps ? MAC_BITS_TS : MAC_BITS)) - 1,
+			.isn_bits = mss_index(sizes, mss) << MSS_SHIFT,
+			.mac_bits = timestamps ? MAC_BITS_TS : MAC_BITS,
 			.ts_bits = ts_bits_of(request, options),
 	};
 	if (timestamps)
@@ -235,7 +241,7 @@ gather_syn(const struct syncookie_keys *keys, const struct syncookie_request *re
 	cookie->ecn = ecn;
 	gather(batch, i, request, syn->seq, parts);
 	parts->isn_bits |= keys->made_slot << EPOCH_SHIFT;
-	return count != 0;
+	return mss >= sizes[0];
 }
 
 /* The largest number with these low bits that is not after the clock. */
@@ -261,9 +267,9 @@ make_bulk(hash_function hash, enum siphash_path path, const struct syncookie_key
 	}
 	hash(path, &batch, n);
 	for (unsigned int i = 0; i < n; i++) {
-		const uint32_t mac = (uint32_t)batch.hash[i] & parts[i].mac_mask;
+		const uint32_t mac = (uint32_t)batch.hash[i] & mac_mask(parts[i].mac_bits);
 
-		cookies[i].isn = whiten(parts[i].isn_bits | mac, parts[i].mac_mask);
+		cookies[i].isn = whiten(parts[i].isn_bits | mac, parts[i].mac_bits);
 		cookies[i].tsval = tsval_before(requests[i].ts_clock, parts[i].ts_bits);
 	}
 	return made;
@@ -276,8 +282,8 @@ gather_ack(const struct syncookie_request *request, struct siphash_batch *batch,
 	const struct tcp_segment *ack = request->segment;
 	const bool timestamps = (ack->options & request->options & TCP_OPTION_TIMESTAMPS) != 0;
 
-	parts->mac_mask = (1u << (timestamps ? MAC_BITS_TS : MAC_BITS)) - 1;
-	parts->isn_bits = whiten(ack->ack - 1, parts->mac_mask);
+	parts->mac_bits = timestamps ? MAC_BITS_TS : MAC_BITS;
+	parts->isn_bits = whiten(ack->ack - 1, parts->mac_bits);
 	parts->ts_bits = (uint8_t)(timestamps ? ack->tsecr & TS_MASK : 0);
 	parts->slot = (uint8_t)(parts->isn_bits >> EPOCH_SHIFT);
 	gather(batch, i, request, ack->seq - 1, parts);
@@ -286,7 +292,7 @@ gather_ack(const struct syncookie_request *request, struct siphash_batch *batch,
 static inline bool
 mac_matches(const struct syncookie_parts *parts, uint64_t hash)
 {
-	return ((parts->isn_bits ^ (uint32_t)hash) & parts->mac_mask) == 0;
+	return ((parts->isn_bits ^ (uint32_t)hash) & mac_mask(parts->mac_bits)) == 0;
 }
 
 /* The SYN, as the cookie remembers it. */
@@ -297,7 +303,7 @@ rebuild_syn(const struct syncookie_request *request, const struct syncookie_part
 	const struct tcp_segment *ack = request->segment;
 	const bool ipv4 = flow_key_is_ipv4(request->flow->address);
 	const uint32_t win = parts->isn_bits >> WIN_SHIFT & INDEX_MASK;
-	const bool timestamps = parts->mac_mask >> MAC_BITS != 0;
+	const bool timestamps = parts->mac_bits == MAC_BITS_TS;
 	uint32_t window;
 
 	*syn = (struct tcp_segment){
