@@ -274,6 +274,7 @@ secret_load_credential(const char *name, struct secret_problem *problem)
 {
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");
 	char path[PATH_MAX];
+	struct secret *secret;
 
 	*problem = (struct secret_problem){0};
 	if (directory == NULL || directory[0] != '/') {
@@ -292,7 +293,13 @@ secret_load_credential(const char *name, struct secret_problem *problem)
 		say_remedy(problem, "a shorter name");
 		return NULL;
 	}
-	return load(path, FORBIDDEN_CREDENTIAL, problem);
+	secret = load(path, FORBIDDEN_CREDENTIAL, problem);
+	if (secret == NULL)
+		say_remedy(problem,
+				"LoadCredential=%s:FILE in the systemd unit, FILE of %d random "
+				"bytes",
+				name, SECRET_BYTES);
+	return secret;
 }
 
 struct secret *

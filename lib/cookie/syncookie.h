@@ -75,7 +75,7 @@
  * Sizes" (Waikato 2010; as FreeBSD's tcp_syncache.c sums it up): below 536 0.2 %, 536 0.3 %, 1200
  * 5 %, 1360 7 %, 1400 7 %, 1440 20 %, 1452 15 %, 1460 45 %.  M-Lab's servers in 2023 (Mathis, tcpm;
  * blog.computer-networking.info/mss-mathis) saw most often 1448, 1460 and 1440 over IPv4, 1428,
- * 1440 and 1288 over IPv6, which are 1460 and 1440 where twelve bytes of timestamps are taken off.
+ * 1440 and 1288 over IPv6; 1448 and 1428 look like 1460 and 1440 less twelve bytes of timestamps.
  * Against FreeBSD's table, 1452 gave way to 8960: PPPoE loses 0.8 % of a segment, jumbo frames
  * would lose five sixths.  IPv6: 1220 is the minimum MTU, 1280 the next below 1288, 1360 is
  * WireGuard's, 1400 and 1420 are tunnels'; 536 is for who announces less than the protocol grants.
@@ -83,7 +83,7 @@
  * Window scales, in Allman's histograms of 2012 (quoted there too), were by connections: 0 11 %, 1
  * 4 %, 2 5 %, 4 5 %, 6 18 %, 7 49 %, 8 3 %.  Without timestamps today come above all Windows
  * clients, which send 8.  So with SACK there are 0, 3, 6 and 8: no scale up to 9 loses more than
- * two bits. The few that scale without SACK have 0 and 6.
+ * two bits.  The few that scale without SACK have 0 and 6.
  */
 
 #include <stdbool.h>
@@ -106,8 +106,7 @@
 enum syncookie_verdict {
 	SYNCOOKIE_BAD,     /**< Forged, or for another connection. */
 	SYNCOOKIE_GOOD,    /**< Ours, for this connection, and in time. */
-	SYNCOOKIE_EXPIRED, /**< Ours, for this connection, and too old; up to 96 s are recognised.
-			    */
+	SYNCOOKIE_EXPIRED, /**< Ours, for this connection, and too old; told up to 96 s. */
 	SYNCOOKIE_AHEAD,   /**< Ours, from a node whose clock is too far ahead of ours. */
 };
 
@@ -192,6 +191,7 @@ uint64_t syncookie_make_bulk(const struct syncookie_keys *keys,
  * to the rules again, with ISS = SEG.ACK - 1, and then the segment.  Its window and timestamp are
  * the ACK's.  With timestamps, the connection's clock must not be behind the ACK's TSecr from here
  * on, or the peer drops what we send (PAWS): so another node's clock has to be taken over.
+ * Without them nobody knows when the SYN-ACK was sent, so there is no RTT to be measured.
  *
  * @param n
  *   At most SYNCOOKIE_BURST_MAX.

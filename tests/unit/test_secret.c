@@ -297,6 +297,8 @@ credentials_are_found_by_name(void **state)
 	assert_null(secret_load_credential("..", &problem));
 	assert_null(secret_load_credential("", &problem));
 	assert_null(secret_load_credential("other", &problem));
+	assert_non_null(strstr(problem.what, "No such file"));
+	assert_non_null(strstr(problem.remedy, "LoadCredential=other:"));
 	assert_int_equal(chmod(path, 0444), 0);
 	assert_null(secret_load_credential("key", &problem));
 	unsetenv("CREDENTIALS_DIRECTORY");

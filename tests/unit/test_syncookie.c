@@ -681,10 +681,14 @@ clocks_at_their_ends_work(void **state)
 	}
 }
 
-/* A burst of which every third ACK is spoilt and every seventh SYN cannot have a cookie. */
+/*
+ * A burst of which every third ACK is spoilt, every fifth has a cookie of the other secret, and
+ * every seventh SYN cannot have one.
+ */
 static void
 check_burst(enum siphash_path path, unsigned int n)
 {
+	struct syncookie_keys other_keys, rotating;
 	struct client *clients = calloc(n + 1, sizeof(*clients));
 	struct syncookie_request *requests = malloc((n + 1) * sizeof(*requests));
 	struct syncookie *cookies = calloc(n + 1, sizeof(*cookies));
@@ -692,6 +696,8 @@ check_burst(enum siphash_path path, unsigned int n)
 	uint8_t *verdicts = malloc(n + 1);
 	uint64_t made, good;
 
+	derive(&other_keys, other_secret, NULL, NOW_MS);
+	derive(&rotating, secret, other_secret, NOW_MS);
 	for (unsigned int i = 0; i < n; i++) {
 		client_init(&clients[i], random_64() & 1, random_64() & 1);
 		clients[i].syn.mss = i % 7 == 3 ? 100 : clients[i].syn.mss;
@@ -704,15 +710,17 @@ check_burst(enum siphash_path path, unsigned int n)
 		assert_int_equal(made >> i & 1, i % 7 != 3);
 		if (made >> i & 1)
 			assert_memory_equal(&cookies[i], &clients[i].cookie, sizeof(cookies[i]));
+		if (i % 5 == 2)
+			client_open(&clients[i], &other_keys);
 		clients[i].ack.ack += i % 3 == 1;
 		requests[i].segment = &clients[i].ack;
 	}
 	verdicts[n] = 0x5a;
-	good = syncookie_check_bulk_by(path, &keys, requests, n, syns, verdicts);
+	good = syncookie_check_bulk_by(path, &rotating, requests, n, syns, verdicts);
 	for (unsigned int i = 0; i < n; i++) {
 		struct tcp_segment syn = {0};
 
-		assert_int_equal(verdicts[i], client_verdict(&clients[i], &keys, &syn));
+		assert_int_equal(verdicts[i], client_verdict(&clients[i], &rotating, &syn));
 		assert_int_equal(good >> i & 1, verdicts[i] == SYNCOOKIE_GOOD);
 		assert_memory_equal(&syns[i], &syn, sizeof(syn));
 		if (i % 7 != 3)
