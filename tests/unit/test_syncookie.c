@@ -24,6 +24,7 @@
 #include <rte_common.h>
 
 #include "cookie/syncookie.h"
+#include "tcp/tcp_step.h"
 
 #define SEED       20240611
 #define NOW_MS     (UINT64_C(1700000000) / 32 * 32 * 1000 + 5000) /* Five seconds into an epoch. */
@@ -191,6 +192,48 @@ honest_client_is_let_in(void **state)
 		assert_int_equal(syn.options, client.syn.options);
 		assert_int_equal(syn.tsval, i & 2 ? client.ack.tsval : 0);
 		assert_true(syn.window <= (uint32_t)client.ack.window << syn.window_scale);
+	}
+}
+
+/* The rules, which know nothing of cookies, open the connection from the SYN and the ACK. */
+static void
+rules_open_what_is_rebuilt(void **state)
+{
+	static const struct tcp_config config = {
+			.idle_timeout_ms = 60000,
+			.rto_min_ms = 200,
+			.rto_max_ms = 120000,
+			.synack_retries = 5,
+			.initial_cwnd = 10,
+			.timestamps = true,
+			.sack = true,
+			.window_scaling = true,
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < 8; i++) {
+		struct tcp_conn conn = {.state = TCP_LISTEN};
+		struct client client;
+		struct tcp_segment syn;
+		struct tcp_env env = {.config = &config, .rcv_wnd = 65535, .path_mss = 1460};
+
+		client_init(&client, i & 1, i & 2);
+		client_open(&client, &keys);
+		client.ack.payload_length = i & 4 ? 100 : 0;
+		assert_int_equal(client_verdict(&client, &keys, &syn), SYNCOOKIE_GOOD);
+		env.isn = client.ack.ack - 1;
+		env.ts_clock = client.request.ts_clock + 20;
+		tcp_step(&conn, tcp_step_event(syn.flags), &syn, &env);
+		assert_int_equal(conn.state, TCP_SYN_RCVD);
+		tcp_step(&conn, tcp_step_event(client.ack.flags), &client.ack, &env);
+		assert_int_equal(conn.state, TCP_ESTABLISHED);
+		assert_int_equal(conn.rcv_nxt, client.ack.seq + client.ack.payload_length);
+		assert_int_equal(conn.snd_nxt, client.ack.ack);
+		assert_int_equal(conn.mss, (i & 1 ? 1460 : 1440) - (i & 2 ? 12 : 0));
+		assert_int_equal(conn.scales & 0xf, i & 2 ? 7 : 6);
+		assert_int_equal(conn.snd_wnd, 502);
+		assert_int_equal(conn.flags & TCP_CONN_TIMESTAMPS, i & 2 ? TCP_CONN_TIMESTAMPS : 0);
+		assert_true(conn.flags & TCP_CONN_SACK);
 	}
 }
 
@@ -872,6 +915,7 @@ main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(honest_client_is_let_in),
+			cmocka_unit_test(rules_open_what_is_rebuilt),
 			cmocka_unit_test(data_and_fin_do_not_matter),
 			cmocka_unit_test(layout_is_what_the_header_draws),
 			cmocka_unit_test(any_flipped_bit_is_refused),
