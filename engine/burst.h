@@ -93,4 +93,22 @@ void burst_happen(struct worker *worker, struct burst *burst, struct conn *conn,
  * on. @return the slot to go on from. */
 uint32_t burst_abort(struct worker *worker, struct burst *burst, uint32_t slot);
 
+struct build_tcp;
+struct port;
+
+/** Whether a source is one of our own addresses, or its subnet's broadcast address. */
+bool burst_step_bad_source(const struct port *port, const uint8_t address[16]);
+
+/**
+ * Put a connection that a SYN opened into the table, or drop the packet.
+ *
+ * burst->conn[i] is the connection, or NULL after a drop.
+ */
+void burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
+		const struct tcp_conn *tcp);
+
+/** Answer a packet with a segment and no connection; the packet leaves the burst. */
+void burst_reply_stranger(struct worker *worker, struct burst *burst, unsigned int i,
+		const struct build_tcp *tcp);
+
 #endif /* BURST_H */

@@ -33,6 +33,7 @@ burst_env(const struct worker *worker, const struct burst *burst, unsigned int i
 		const struct conn *conn, struct tcp_env *env)
 {
 	const struct flow_key *key = &burst->key[i];
+	const struct cookies *cookies = &worker->engine->cookies;
 	const bool ipv4 = flow_key_is_ipv4(key->address);
 	const uint8_t port = burst->packet[i] != NULL ? (uint8_t)burst->packet[i]->port
 						      : conn_table_tail(worker->table, conn)->port;
@@ -42,7 +43,8 @@ burst_env(const struct worker *worker, const struct burst *burst, unsigned int i
 			.config = &burst_env_nothing,
 			.now_ms = worker->now_ms,
 			/* The table does not place by these bits: they may be seen on the wire. */
-			.ts_clock = worker->now_ms + ((uint32_t)(burst->hash[i] >> 48) << 16),
+			.ts_clock = worker->now_ms + cookies->ts_base_ms +
+				    ((uint32_t)(burst->hash[i] >> 32) & cookies->ts_flow_mask),
 			.rcv_wnd = BURST_ENV_FIRST_WINDOW,
 			.path_mss = (uint16_t)(mtu - (ipv4 ? 40 : 60)),
 			.default_mss = ipv4 ? 536 : 1220,

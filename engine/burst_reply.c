@@ -239,6 +239,25 @@ reply_send(struct reply *reply, struct rte_mbuf *packet, bool answers, const str
 		transmit_originated(reply->worker, packet, reply->port->index);
 }
 
+void
+burst_reply_stranger(struct worker *worker, struct burst *burst, unsigned int i,
+		const struct build_tcp *tcp)
+{
+	struct reply reply = {
+			.worker = worker,
+			.packet = burst->packet[i],
+			.port = &worker->engine->port[burst->packet[i]->port],
+	};
+	struct rte_mbuf *packet;
+	bool answers;
+
+	build_path_reverse(&reply.path, rte_pktmbuf_mtod(reply.packet, const uint8_t *),
+			&burst->frame[i]);
+	packet = reply_buffer(&reply, &answers);
+	reply_send(&reply, packet, answers, tcp, 0);
+	burst->packet[i] = NULL;
+}
+
 /*
  * Challenge ACKs are limited twice (RFC 5961 7): one per connection in half a second, as the kernel
  * does, and so many per second in all.  What each takes from the common limit is random, so that

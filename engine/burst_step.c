@@ -17,6 +17,7 @@
 
 #include "cookie/isn.h"
 #include "engine/burst.h"
+#include "engine/burst_cookie.h"
 #include "engine/burst_env.h"
 #include "engine/burst_fast_open.h"
 #include "engine/worker.h"
@@ -294,10 +295,12 @@ burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 		burst_step_reopened(worker, burst, i);
 	else if (burst->action[i].outcome != 0)
 		burst_step_outcome(worker, burst, i, conn->tcp.snd_una - una);
+	if ((before == TCP_SYN_RCVD) != (conn->tcp.state == TCP_SYN_RCVD))
+		burst_cookie_half_open(worker, burst_step_service(worker, &conn->key),
+				burst_step_share(worker, &conn->key), before != TCP_SYN_RCVD);
 }
 
-/* Whether the packet's source is one of our own addresses, or its subnet's broadcast address. */
-static bool
+bool
 burst_step_bad_source(const struct port *port, const uint8_t address[16])
 {
 	const struct settings_prefixes *prefixes = &port->settings->addresses;
@@ -321,8 +324,7 @@ burst_step_bad_source(const struct port *port, const uint8_t address[16])
 	return false;
 }
 
-/* Put a connection that a SYN opened into the table, or drop the packet. */
-static void
+void
 burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
 		const struct tcp_conn *tcp)
 {
@@ -351,6 +353,7 @@ burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
 	worker->inserted = true;
 	burst_step_set_tcp(conn, tcp);
 	burst_step_tail(worker, burst, i);
+	burst_cookie_half_open(worker, service, share, true);
 }
 
 /* A SYN's text counts (RFC 7413 4.2.2): the service gets it before the handshake ends. */
@@ -366,6 +369,8 @@ burst_step_fast_open(struct worker *worker, struct burst *burst, unsigned int i,
 			    worker->echo_buffers)) {
 		burst_step_abort(burst, i, env);
 		burst_step_closed(worker, burst, i, true);
+		burst_cookie_half_open(worker, burst_step_service(worker, &conn->key),
+				burst_step_share(worker, &conn->key), false);
 		return;
 	}
 	burst_step_share(worker, &conn->key)->fast_open_pending++;
@@ -442,6 +447,11 @@ burst_step(struct worker *worker, struct burst *burst)
 	for (unsigned int i = 0; i < burst->n; i++) {
 		struct tcp_conn tcp;
 
+		if (burst->packet[i] == NULL && burst->conn[i] == NULL) {
+			/* Answered or dropped before. */
+			burst->action[i] = (struct tcp_action){.send = TCP_SEND_NOTHING};
+			continue;
+		}
 		if (burst->conn[i] == NULL && worker->inserted)
 			burst->conn[i] = conn_table_lookup(
 					worker->table, &burst->key[i], burst->hash[i]);

@@ -89,6 +89,8 @@ control_run(struct engine *engine)
 					telemetry_connections(engine));
 			return;
 		}
+		cookies_refresh(&engine->cookies);
+		cookies_report(engine);
 		if (!draining)
 			draining_us = clock_us(&engine->clock);
 		if (control_signal(engine, control_wait(draining ? CONTROL_POLL_MS : 1000)))

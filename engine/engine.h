@@ -16,6 +16,7 @@
 
 #include "cookie/siphash.h"
 #include "engine/clock.h"
+#include "engine/cookies.h"
 #include "engine/port.h"
 #include "engine/resolver.h"
 #include "engine/services.h"
@@ -42,6 +43,7 @@ struct engine {
 	unsigned int worker_count;
 	struct worker *worker[SETTINGS_WORKERS_MAX];
 	struct services services;
+	struct cookies cookies;
 	struct resolver resolver; /**< Grows while the engine runs. */
 	struct targets targets;   /**< The same. */
 	struct rte_mempool *pool;

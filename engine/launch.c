@@ -80,7 +80,8 @@ launch_assemble(struct engine *engine, const struct settings *settings,
 		log_error("launch", "the kernel gives no random bytes");
 		return LAUNCH_NO_MEMORY;
 	}
-	if (services_init(&engine->services, settings, cores->worker_count) != 0 ||
+	if (cookies_init(&engine->cookies, settings) != 0 ||
+			services_init(&engine->services, settings, cores->worker_count) != 0 ||
 			resolver_init(&engine->resolver, settings) != 0 ||
 			launch_pool(engine, cores) != 0)
 		return LAUNCH_NO_MEMORY;
@@ -102,6 +103,7 @@ launch_disassemble(struct engine *engine)
 		port_close(&engine->port[i]);
 	rte_mempool_free(engine->pool);
 	services_free(&engine->services);
+	cookies_free(&engine->cookies);
 }
 
 enum launch_result

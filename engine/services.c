@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cookie/syncookie.h"
 #include "engine/log.h"
 #include "engine/port.h"
 #include "engine/services.h"
@@ -141,6 +142,7 @@ services_add_listeners(struct services *services, const struct settings_service 
 		memcpy(listener->address, wanted->listen.item[i].address, 16);
 		listener->port = wanted->listen.item[i].port;
 		listener->service = (uint16_t)number;
+		listener->cookie_endpoint = syncookie_endpoint(listener->address, listener->port);
 		listener->family = flow_key_is_ipv4(listener->address) ? 4 : 6;
 	}
 }

@@ -24,7 +24,8 @@ struct listener {
 	uint8_t address[16];
 	rte_be16_t port;
 	uint16_t service;
-	uint8_t family; /**< 4 or 6. */
+	uint8_t family;           /**< 4 or 6. */
+	uint64_t cookie_endpoint; /**< What stands for it in a SYN cookie, on every node. */
 };
 
 struct service {
@@ -51,6 +52,12 @@ struct service_share {
 	uint32_t credit;      /**< Taken from service.credit and not used. */
 	/** Connections of the worker in SYN_RCVD whose SYN's text was taken (RFC 7413 5.1). */
 	uint32_t fast_open_pending;
+	uint32_t half_open;        /**< Connections of the worker in SYN_RCVD. */
+	bool cookies_on;           /**< cookies: auto has begun.  Atomic. */
+	bool cookies_reported;     /**< Control's: what was logged last. */
+	uint64_t cookies_until_us; /**< Until when at least; when off, since when. */
+	uint64_t cookies_hold_us;  /**< How long it was to last at least. */
+	uint64_t cookies_sent_us;  /**< When the last cookie was sent; 0 is never. */
 };
 
 struct services {

@@ -10,6 +10,7 @@
 #include <rte_malloc.h>
 #include <rte_pause.h>
 
+#include "engine/burst_cookie.h"
 #include "engine/log.h"
 #include "engine/resolver.h"
 #include "engine/steering.h"
@@ -29,6 +30,7 @@ worker_burst(struct worker *worker, struct burst *burst)
 	burst_parse(worker, burst);   /* bytes to segments; malformed ones drop                   */
 	burst_classify(worker, burst); /* ours or not; flags to events */
 	burst_lookup(worker, burst); /* keys to connections, all cache misses at once            */
+	burst_cookie(worker, burst); /* misses that need no memory: SYN cookies, out and back     */
 	burst_step(worker, burst);   /* segment and connection to action                         */
 	burst_reply(worker, burst);  /* action to bytes, in the same packet                      */
 	burst_transmit(worker, burst); /* packets to NIC queues, in bursts */

@@ -15,6 +15,7 @@
 #include <rte_config.h>
 
 #include "exit_code.h"
+#include "cookie/secret.h"
 #include "pmd.h"
 #include "preflight.h"
 #include "telemetry_client.h"
@@ -120,6 +121,25 @@ check_shared_memory(const struct machine *machine, const struct settings *settin
 }
 
 static void
+check_secret(const struct settings *settings, struct findings *findings)
+{
+	const char *path = settings->engine.secret;
+	struct secret_problem problem;
+	struct secret *secret;
+	struct finding *finding;
+
+	if (path[0] == '\0')
+		return;
+	secret = secret_load(path, &problem);
+	if (secret == NULL) {
+		finding = findings_add(findings, FINDING_BLOCKING, "run.secret",
+				"engine.secret: %s", problem.what);
+		finding_fix(finding, "%s", problem.remedy);
+	}
+	secret_free(secret);
+}
+
+static void
 check_drivers(const struct machine *machine, struct findings *findings)
 {
 	struct finding *finding;
@@ -154,6 +174,7 @@ preflight_check(const struct machine *machine, const struct settings *settings,
 	check_cores(machine, settings, findings);
 	check_memory(machine, settings, findings);
 	check_shared_memory(machine, settings, findings);
+	check_secret(settings, findings);
 	check_drivers(machine, findings);
 	check_instance(machine, settings, findings);
 	for (unsigned int i = 0; i < settings->port_count; i++)

@@ -45,6 +45,12 @@ enum settings_log_level {
 };
 enum settings_partial { SETTINGS_PARTIAL_AUTO, SETTINGS_PARTIAL_ACCEPT, SETTINGS_PARTIAL_REFUSE };
 enum settings_mode { SETTINGS_MODE_RESPOND };
+
+enum settings_cookies {
+	SETTINGS_COOKIES_NEVER,
+	SETTINGS_COOKIES_ALWAYS,
+	SETTINGS_COOKIES_AUTO,
+};
 /* service.reply and service.close hold enum respond_reply and enum respond_close. */
 
 /** Kinds of device, from the word before the colon. */
@@ -128,6 +134,7 @@ struct settings_endpoints {
 #define SETTINGS_TYPE_MODE(name)                  enum settings_mode name;
 #define SETTINGS_TYPE_REPLY(name)                 uint8_t name;
 #define SETTINGS_TYPE_CLOSE(name)                 uint8_t name;
+#define SETTINGS_TYPE_COOKIES(name)               enum settings_cookies name;
 
 #define SETTINGS_MEMBER_engine_engine(type, name) SETTINGS_TYPE_##type(name)
 #define SETTINGS_MEMBER_engine_tcp(type, name)

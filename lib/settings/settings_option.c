@@ -30,6 +30,7 @@
 #define MEMBER_MODE(name)         name
 #define MEMBER_REPLY(name)        name
 #define MEMBER_CLOSE(name)        name
+#define MEMBER_COOKIES(name)      name
 
 const struct settings_option settings_options[SETTINGS_OPTION_COUNT] = {
 #define OPTION(section_, name_, type_, default_, minimum_, maximum_, change_, help_)           \

@@ -36,6 +36,7 @@ enum settings_kind {
 	SETTINGS_KIND_MODE,
 	SETTINGS_KIND_REPLY,
 	SETTINGS_KIND_CLOSE,
+	SETTINGS_KIND_COOKIES,
 };
 
 enum settings_section {

@@ -69,6 +69,11 @@ static const char *const reply_words[] = {
 		[RESPOND_BANNER] = "banner",
 		[RESPOND_HTTP] = "http",
 };
+static const char *const cookies_words[] = {
+		[SETTINGS_COOKIES_NEVER] = "never",
+		[SETTINGS_COOKIES_ALWAYS] = "always",
+		[SETTINGS_COOKIES_AUTO] = "auto",
+};
 static const char *const close_words[] = {
 		[RESPOND_CLOSE_PEER] = "peer",
 		[RESPOND_CLOSE_AT_ONCE] = "at_once",
@@ -93,10 +98,11 @@ static const struct {
 		[SETTINGS_KIND_MODE] = WORDS(mode_words, enum settings_mode),
 		[SETTINGS_KIND_REPLY] = WORDS(reply_words, uint8_t),
 		[SETTINGS_KIND_CLOSE] = WORDS(close_words, uint8_t),
+		[SETTINGS_KIND_COOKIES] = WORDS(cookies_words, enum settings_cookies),
 #undef WORDS
 };
 
-_Static_assert(RTE_DIM(words) == SETTINGS_KIND_CLOSE + 1, "a row, if empty, for every kind");
+_Static_assert(RTE_DIM(words) == SETTINGS_KIND_COOKIES + 1, "a row, if empty, for every kind");
 _Static_assert(sizeof(enum settings_memory) == sizeof(uint32_t) && sizeof(bool) == sizeof(uint8_t),
 		"settings_value_word() knows one and four bytes");
 
@@ -432,6 +438,7 @@ static bool (*const readers[])(struct settings_value *value) = {
 		[SETTINGS_KIND_MODE] = read_word,
 		[SETTINGS_KIND_REPLY] = read_word,
 		[SETTINGS_KIND_CLOSE] = read_word,
+		[SETTINGS_KIND_COOKIES] = read_word,
 };
 
 bool

@@ -231,6 +231,11 @@ verify_reply(const struct settings_verify *verify, const struct settings_service
 	} else if (service->body_file[0] != '\0' && service->body_size != standard->body_size) {
 		refuse_pointless(verify, marks, OPTION_OF(service, body_size), "body_file");
 	}
+	if (service->cookies != SETTINGS_COOKIES_AUTO &&
+			service->max_syn_backlog != standard->max_syn_backlog)
+		refuse_pointless(verify, marks, OPTION_OF(service, max_syn_backlog),
+				service->cookies == SETTINGS_COOKIES_NEVER ? "cookies: never"
+									   : "cookies: always");
 	if (!service->fast_open && service->fast_open_pending != standard->fast_open_pending)
 		refuse_pointless(verify, marks, OPTION_OF(service, fast_open_pending),
 				"fast_open: false");

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * SYN cookies through the whole pipeline: nothing kept until a good one comes back.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rig.h"
+
+#define CLIENT_PORT 40000
+#define BACKLOG     10
+
+static const char cookie_settings[] =
+		"engine: {connections: 4096, echo_buffers: 64}\n"
+		"ports:\n"
+		"  - name: lan\n"
+		"    device: \"vdev:net_ring_rig\"\n"
+		"    mac: 02:00:00:00:00:02\n"
+		"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
+		"services:\n"
+		"  - {name: web, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"], cookies: always}\n"
+		"  - {name: auto, listen: \"10.9.0.2:81\", cookies: auto, max_syn_backlog: 10}\n"
+		"  - {name: never, listen: \"10.9.0.2:82\", cookies: never}\n";
+
+static const struct tcp_options linux_syn = {
+		.options = TCP_OPTION_MSS | TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED |
+			   TCP_OPTION_TIMESTAMPS,
+		.mss = 1400,
+		.window_scale = 7,
+		.tsval = 1000,
+};
+
+struct client {
+	struct rig *rig;
+	struct build_path path;
+	struct build_tcp next;
+	struct rig_frame heard;
+};
+
+static unsigned int
+client_hear(struct client *client)
+{
+	unsigned int heard = 0;
+
+	rig_turn(client->rig);
+	while (rig_take(client->rig, &client->heard))
+		heard++;
+	return heard;
+}
+
+static void
+client_put(struct client *client, uint8_t flags, const char *text)
+{
+	client->next.flags = flags;
+	rig_put_tcp(client->rig, &client->path, &client->next, text, (unsigned int)strlen(text));
+}
+
+/* A client whose SYN was answered; its next segment is the third of the handshake. */
+static void
+client_syn(struct client *client, struct rig *rig, unsigned int family, uint16_t port,
+		const struct tcp_options *options)
+{
+	memset(client, 0, sizeof(*client));
+	client->rig = rig;
+	rig_path(rig, &client->path, family, CLIENT_PORT, port);
+	client->next = (struct build_tcp){.seq = 0xfffffffe, .window = 1000, .options = *options};
+	client_put(client, TCP_SYN, "");
+	assert_int_equal(client_hear(client), 1);
+	assert_int_equal(client->heard.segment.flags, TCP_SYN | TCP_ACK);
+	assert_int_equal(client->heard.segment.ack, client->next.seq + 1);
+	client->next.seq++;
+	client->next.ack = client->heard.segment.seq + 1;
+	client->next.options.options &= TCP_OPTION_TIMESTAMPS;
+	client->next.options.tsecr = client->heard.segment.tsval;
+}
+
+static void
+nothing_is_kept_until_the_cookie_comes_back(void **state)
+{
+	struct rig rig;
+	struct client client;
+
+	(void)state;
+	for (unsigned int workers = 1; workers <= 3; workers++) {
+		for (unsigned int family = 4; family <= 6; family += 2) {
+			rig_init(&rig, cookie_settings, workers);
+			client_syn(&client, &rig, family, 80, &linux_syn);
+			assert_int_equal(client.heard.segment.options, linux_syn.options);
+			assert_int_equal(client.heard.segment.tsecr, linux_syn.tsval);
+			assert_int_equal(rig_connections(&rig), 0);
+			client_put(&client, TCP_ACK, "GET / HTTP/1.0\r\n\r\n");
+			assert_int_equal(client_hear(&client), 1);
+			assert_int_equal(client.heard.segment.flags, TCP_ACK | TCP_PSH | TCP_FIN);
+			assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_opened), 1);
+			assert_int_equal(rig_counter(&rig, COUNTER_opened), 1);
+			rig_free(&rig);
+		}
+	}
+}
+
+static void
+options_survive_with_and_without_timestamps(void **state)
+{
+	struct tcp_options options = linux_syn;
+	struct rig rig;
+	struct client client;
+
+	(void)state;
+	for (unsigned int timestamps = 0; timestamps < 2; timestamps++) {
+		options.options = linux_syn.options;
+		if (timestamps == 0)
+			options.options &= (uint8_t)~TCP_OPTION_TIMESTAMPS;
+		rig_init(&rig, cookie_settings, 1);
+		client_syn(&client, &rig, 4, 80, &options);
+		/* Only what will be remembered is promised. */
+		assert_int_equal(client.heard.segment.options & ~TCP_OPTION_MSS,
+				options.options & ~TCP_OPTION_MSS);
+		client_put(&client, TCP_ACK, "");
+		assert_int_equal(client_hear(&client), 0);
+		for (uint32_t slot = 0; slot < conn_table_capacity(rig.engine.worker[0]->table);
+				slot++) {
+			const struct conn *conn = conn_table_at(rig.engine.worker[0]->table, slot);
+
+			if (conn == NULL)
+				continue;
+			assert_int_equal(conn->tcp.state, TCP_ESTABLISHED);
+			assert_true((conn->tcp.flags & TCP_CONN_SACK) != 0);
+			assert_int_equal(conn->tcp.scales & 0xf, timestamps != 0 ? 7 : 6);
+			assert_true(conn->tcp.mss <= 1400);
+		}
+		assert_int_equal(rig_connections(&rig), 1);
+		rig_free(&rig);
+	}
+}
+
+static void
+forged_ack_is_reset_and_opens_nothing(void **state)
+{
+	struct rig rig;
+	struct client client;
+
+	(void)state;
+	rig_init(&rig, cookie_settings, 1);
+	client_syn(&client, &rig, 4, 80, &linux_syn);
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		client.next.ack ^= 1u << bit;
+		client_put(&client, TCP_ACK, "");
+		assert_int_equal(client_hear(&client), 1);
+		assert_int_equal(client.heard.segment.flags, TCP_RST);
+		assert_int_equal(client.heard.segment.seq, client.next.ack);
+		client.next.ack ^= 1u << bit;
+	}
+	assert_int_equal(rig_connections(&rig), 0);
+	/* The right one still opens. */
+	client_put(&client, TCP_ACK, "");
+	assert_int_equal(client_hear(&client), 0);
+	assert_int_equal(rig_connections(&rig), 1);
+	rig_free(&rig);
+}
+
+static void
+cookie_is_bound_to_ports_and_to_the_clients_isn(void **state)
+{
+	struct rig rig;
+	struct client client;
+
+	(void)state;
+	rig_init(&rig, cookie_settings, 1);
+	client_syn(&client, &rig, 4, 80, &linux_syn);
+	client.path.local_port = rte_cpu_to_be_16(CLIENT_PORT + 1);
+	client_put(&client, TCP_ACK, "");
+	assert_int_equal(client_hear(&client), 1);
+	assert_int_equal(client.heard.segment.flags, TCP_RST);
+	client.path.local_port = rte_cpu_to_be_16(CLIENT_PORT);
+	client.next.seq++;
+	client.next.ack++; /* Both moved by one: a closed connection's last ACK. */
+	client_put(&client, TCP_ACK, "");
+	assert_int_equal(client_hear(&client), 1);
+	assert_int_equal(client.heard.segment.flags, TCP_RST);
+	assert_int_equal(rig_connections(&rig), 0);
+	rig_free(&rig);
+}
+
+static void
+lost_third_segment_is_made_up_for_by_text_or_fin(void **state)
+{
+	struct rig rig;
+	struct client client;
+
+	(void)state;
+	rig_init(&rig, cookie_settings, 1);
+	client_syn(&client, &rig, 4, 80, &linux_syn);
+	client_put(&client, TCP_FIN | TCP_ACK, "GET / HTTP/1.0\r\n\r\n");
+	assert_int_equal(client_hear(&client), 1);
+	assert_true((client.heard.segment.flags & TCP_FIN) != 0);
+	rig_free(&rig);
+}
+
+static void
+ack_and_text_in_one_burst_open_one_connection(void **state)
+{
+	struct rig rig;
+	struct client client;
+
+	(void)state;
+	rig_init(&rig, cookie_settings, 1);
+	client_syn(&client, &rig, 4, 80, &linux_syn);
+	client_put(&client, TCP_ACK, "");
+	client_put(&client, TCP_ACK, "GET / HTTP/1.0\r\n\r\n");
+	assert_int_equal(client_hear(&client), 1);
+	assert_int_equal(rig_counter(&rig, COUNTER_opened), 1);
+	assert_int_equal(rig_connections(&rig), 1);
+	rig_free(&rig);
+}
+
+static void
+where_no_cookie_was_sent_none_is_looked_for(void **state)
+{
+	struct rig rig;
+	struct client client;
+
+	(void)state;
+	rig_init(&rig, cookie_settings, 1);
+	client_syn(&client, &rig, 4, 82, &linux_syn);
+	assert_int_equal(rig_connections(&rig), 1);
+	client.path.local_port = rte_cpu_to_be_16(CLIENT_PORT + 1);
+	client_put(&client, TCP_ACK, "");
+	assert_int_equal(client_hear(&client), 1);
+	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_bad), 0);
+	rig_free(&rig);
+}
+
+/* SYNs from many ports. */
+static void
+flood(struct rig *rig, struct client *client, unsigned int syns)
+{
+	for (unsigned int i = 0; i < syns; i++) {
+		rig_path(rig, &client->path, 4, (uint16_t)(1024 + i), 81);
+		client_put(client, TCP_SYN, "");
+		rig_turn(rig);
+		while (rig_take(rig, &client->heard))
+			;
+	}
+}
+
+static void
+auto_begins_at_the_backlog_and_ends_below_half(void **state)
+{
+	struct rig rig;
+	struct client client = {.rig = &rig};
+
+	(void)state;
+	rig_init(&rig, cookie_settings, 1);
+	client.next = (struct build_tcp){.seq = 1, .window = 1000, .options = linux_syn};
+	flood(&rig, &client, 1000);
+	/* Memory is bounded: the rest got cookies. */
+	assert_int_equal(rig_connections(&rig), BACKLOG);
+	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), 1000 - BACKLOG);
+	/* A client in the middle of it gets in. */
+	client_syn(&client, &rig, 4, 81, &linux_syn);
+	assert_int_equal(rig_connections(&rig), BACKLOG);
+	client_put(&client, TCP_ACK, "");
+	assert_int_equal(client_hear(&client), 0);
+	assert_int_equal(rig_connections(&rig), BACKLOG + 1);
+	/* The half-open ones are given up after a while; then a SYN is kept again. */
+	rig_wait_ms(&rig, 64000);
+	while (rig_take(&rig, &client.heard))
+		;
+	client.next = (struct build_tcp){.seq = 1, .window = 1000, .options = linux_syn};
+	flood(&rig, &client, 1);
+	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), 1000 - BACKLOG + 1);
+	rig_free(&rig);
+}
+
+/* An engine that has the secret in @p path. */
+static void
+start_node(struct rig *rig, const char *path)
+{
+	char settings[2048];
+
+	snprintf(settings, sizeof(settings),
+			"engine: {connections: 4096, echo_buffers: 64, secret: \"%s\"}\n%s", path,
+			strchr(cookie_settings, '\n') + 1);
+	rig_init(rig, settings, 1);
+}
+
+static void
+another_node_with_the_secret_opens(void **state)
+{
+	char path[] = "/tmp/handfast-secret-XXXXXX";
+	const int file = mkstemp(path); /* mode 0600 */
+	struct rig rig;
+	struct client client;
+	uint32_t tsval;
+
+	(void)state;
+	assert_true(file >= 0);
+	assert_int_equal(write(file, "zyxwvutsrqponmlkjihgZYXWVUTSRQPO", 32), 32);
+	close(file);
+	for (unsigned int timestamps = 0; timestamps < 2; timestamps++) {
+		struct tcp_options options = linux_syn;
+
+		if (timestamps == 0)
+			options.options &= (uint8_t)~TCP_OPTION_TIMESTAMPS;
+		start_node(&rig, path);
+		client_syn(&client, &rig, 4, 80, &options);
+		tsval = client.heard.segment.tsval;
+		rig_free(&rig);
+		start_node(&rig, path);
+		client.rig = &rig;
+		client_put(&client, TCP_ACK, "GET / HTTP/1.0\r\n\r\n");
+		assert_int_equal(client_hear(&client), 1);
+		assert_int_equal(client.heard.segment.flags, TCP_ACK | TCP_PSH | TCP_FIN);
+		/* Its clock goes on where the other's stood. */
+		if (timestamps != 0)
+			assert_true((int32_t)(client.heard.segment.tsval - tsval) >= 0);
+		rig_free(&rig);
+	}
+	/* A node with a secret of its own refuses the same ACK. */
+	rig_init(&rig, cookie_settings, 1);
+	client.rig = &rig;
+	client_put(&client, TCP_ACK, "");
+	assert_int_equal(client_hear(&client), 1);
+	assert_int_equal(client.heard.segment.flags, TCP_RST);
+	rig_free(&rig);
+	unlink(path);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(nothing_is_kept_until_the_cookie_comes_back),
+			cmocka_unit_test(options_survive_with_and_without_timestamps),
+			cmocka_unit_test(forged_ack_is_reset_and_opens_nothing),
+			cmocka_unit_test(cookie_is_bound_to_ports_and_to_the_clients_isn),
+			cmocka_unit_test(lost_third_segment_is_made_up_for_by_text_or_fin),
+			cmocka_unit_test(ack_and_text_in_one_burst_open_one_connection),
+			cmocka_unit_test(where_no_cookie_was_sent_none_is_looked_for),
+			cmocka_unit_test(another_node_with_the_secret_opens),
+			cmocka_unit_test(auto_begins_at_the_backlog_and_ends_below_half),
+	};
+
+	(void)argc;
+	rig_start_dpdk(argv[0]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
