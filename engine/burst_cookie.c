@@ -82,11 +82,13 @@ burst_cookie_may_ask(const struct burst *burst, unsigned int i)
 
 /* Cheapest first (K15): is it a SYN, does its service want cookies, may its source be answered. */
 static bool
-burst_cookie_wants_syn(struct worker *worker, const struct burst *burst, unsigned int i)
+burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int i)
 {
 	const struct flow_key *key = &burst->key[i];
 	const struct service *service;
 
+	if (burst->conn[i] == NULL && worker->inserted)
+		burst->conn[i] = conn_table_lookup(worker->table, key, burst->hash[i]);
 	if (burst->event[i] != TCP_EVENT_SYN || !burst_cookie_may_ask(burst, i) ||
 			(burst->segment[i].flags & TCP_FIN) != 0)
 		return false;
@@ -231,22 +233,29 @@ burst_cookie_judge_acks(struct worker *worker, struct burst *burst,
 	}
 }
 
+/*
+ * ACKs first: a SYN behind one of the same burst then finds the connection, and goes to the machine
+ * to be challenged instead of getting a cookie.
+ */
 void
 burst_cookie(struct worker *worker, struct burst *burst)
 {
 	const struct syncookie_keys *keys = cookies_keys(&worker->engine->cookies);
-	struct asked syns, acks;
+	struct asked asked;
 
-	syns.n = 0;
-	acks.n = 0;
+	asked.n = 0;
+	for (unsigned int i = 0; i < burst->n; i++) {
+		if (burst_cookie_wants_ack(worker, burst, i))
+			burst_cookie_ask(worker, burst, i, &asked);
+	}
+	if (asked.n > 0)
+		burst_cookie_judge_acks(worker, burst, keys, &asked);
+
+	asked.n = 0;
 	for (unsigned int i = 0; i < burst->n; i++) {
 		if (burst_cookie_wants_syn(worker, burst, i))
-			burst_cookie_ask(worker, burst, i, &syns);
-		else if (burst_cookie_wants_ack(worker, burst, i))
-			burst_cookie_ask(worker, burst, i, &acks);
+			burst_cookie_ask(worker, burst, i, &asked);
 	}
-	if (syns.n > 0)
-		burst_cookie_answer_syns(worker, burst, keys, &syns);
-	if (acks.n > 0)
-		burst_cookie_judge_acks(worker, burst, keys, &acks);
+	if (asked.n > 0)
+		burst_cookie_answer_syns(worker, burst, keys, &asked);
 }

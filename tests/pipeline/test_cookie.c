@@ -225,6 +225,23 @@ ack_and_text_in_one_burst_open_one_connection(void **state)
 }
 
 static void
+syn_behind_the_ack_in_one_burst_is_challenged(void **state)
+{
+	struct rig rig;
+	struct client client;
+
+	(void)state;
+	rig_init(&rig, cookie_settings, 1);
+	client_syn(&client, &rig, 4, 80, &linux_syn);
+	client_put(&client, TCP_ACK, "");
+	client_put(&client, TCP_SYN, "");
+	assert_int_equal(client_hear(&client), 1);
+	assert_int_equal(client.heard.segment.flags, TCP_ACK);
+	assert_int_equal(rig_connections(&rig), 1);
+	rig_free(&rig);
+}
+
+static void
 where_no_cookie_was_sent_none_is_looked_for(void **state)
 {
 	struct rig rig;
@@ -347,6 +364,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(cookie_is_bound_to_ports_and_to_the_clients_isn),
 			cmocka_unit_test(lost_third_segment_is_made_up_for_by_text_or_fin),
 			cmocka_unit_test(ack_and_text_in_one_burst_open_one_connection),
+			cmocka_unit_test(syn_behind_the_ack_in_one_burst_is_challenged),
 			cmocka_unit_test(where_no_cookie_was_sent_none_is_looked_for),
 			cmocka_unit_test(another_node_with_the_secret_opens),
 			cmocka_unit_test(auto_begins_at_the_backlog_and_ends_below_half),
