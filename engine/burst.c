@@ -6,6 +6,7 @@
 #include <rte_prefetch.h>
 
 #include "engine/burst.h"
+#include "engine/burst_cookie.h"
 #include "engine/local.h"
 #include "engine/steering.h"
 #include "engine/targets.h"
@@ -322,6 +323,8 @@ burst_settle(struct worker *worker)
 		timer_wheel_cancel(worker->wheel, conn);
 		if (flow_key_is_active(&conn->key))
 			worker_count_target(worker, flow_key_target(&conn->key), -1);
+		else if (conn->tcp.state == TCP_CLOSED)
+			burst_cookie_spend(worker, conn, ending->hash);
 		conn_table_remove(worker->table, conn, ending->hash);
 	}
 	worker->ending_count = 0;

@@ -12,8 +12,8 @@
 
 _Static_assert(BURST_MAX <= SYNCOOKIE_BURST_MAX, "one call for a whole burst");
 
-/* How long a cookie may come back after it was sent (syncookie.h), rounded up. */
-#define BURST_COOKIE_LIFE_US 70000000
+/* How long a cookie may come back after it was sent. */
+#define BURST_COOKIE_LIFE_US ((uint64_t)SYNCOOKIE_LIFE_MS * 1000)
 
 /* cookies: auto lasts at least so long; twice as long each time it begins again soon. */
 #define BURST_COOKIE_HOLD_MIN_US 1000000
@@ -80,6 +80,34 @@ burst_cookie_may_ask(const struct burst *burst, unsigned int i)
 	       flow_key_is_passive(&burst->key[i]);
 }
 
+static bool
+burst_cookie_is_spent(const struct worker *worker, const struct burst *burst, unsigned int i)
+{
+	return time_wait_count(worker->spent) > 0 &&
+	       time_wait_lookup(worker->spent, &burst->key[i], burst->hash[i], worker->now_ms) !=
+			       NULL;
+}
+
+/* Whether cookies of the service may still come back: sent by us, or by who shares the secret. */
+static bool
+burst_cookie_may_return(const struct worker *worker, const struct service *service,
+		const struct service_share *share)
+{
+	if (service->settings->cookies == SETTINGS_COOKIES_NEVER)
+		return false;
+	return worker->engine->cookies.shared ||
+	       (share->cookies_sent_us != 0 &&
+			       worker->now_us - share->cookies_sent_us < BURST_COOKIE_LIFE_US);
+}
+
+void
+burst_cookie_spend(struct worker *worker, const struct conn *conn, uint64_t hash)
+{
+	if (burst_cookie_may_return(worker, services_of(&worker->engine->services, &conn->key),
+			    burst_cookie_share(worker, &conn->key)))
+		time_wait_insert(worker->spent, &conn->key, hash, &conn->tcp, worker->now_ms);
+}
+
 /* Cheapest first (K15): is it a SYN, does its service want cookies, may its source be answered. */
 static bool
 burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int i)
@@ -95,7 +123,9 @@ burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int 
 	service = services_of(&worker->engine->services, key);
 	return burst_cookie_is_on(worker, service, burst_cookie_share(worker, key)) &&
 	       engine_phase(worker->engine) == ENGINE_RUNNING && key->port != 0 &&
-	       !burst_step_bad_source(&worker->engine->port[burst->packet[i]->port], key->address);
+	       !burst_step_bad_source(
+			       &worker->engine->port[burst->packet[i]->port], key->address) &&
+	       !burst_cookie_is_spent(worker, burst, i);
 }
 
 /* An ACK is only judged where cookies were sent lately, by us or by whoever shares the secret. */
@@ -103,19 +133,13 @@ static bool
 burst_cookie_wants_ack(struct worker *worker, const struct burst *burst, unsigned int i)
 {
 	const struct flow_key *key = &burst->key[i];
-	const struct service *service;
-	const struct service_share *share;
 
 	if ((burst->event[i] != TCP_EVENT_ACK && burst->event[i] != TCP_EVENT_FIN) ||
 			!burst_cookie_may_ask(burst, i))
 		return false;
-	service = services_of(&worker->engine->services, key);
-	share = burst_cookie_share(worker, key);
-	if (service->settings->cookies == SETTINGS_COOKIES_NEVER)
-		return false;
-	return worker->engine->cookies.shared ||
-	       (share->cookies_sent_us != 0 &&
-			       worker->now_us - share->cookies_sent_us < BURST_COOKIE_LIFE_US);
+	return burst_cookie_may_return(worker, services_of(&worker->engine->services, key),
+			       burst_cookie_share(worker, key)) &&
+	       !burst_cookie_is_spent(worker, burst, i);
 }
 
 static void

@@ -18,6 +18,9 @@
 #include "engine/worker.h"
 
 /* Turns without work before `sleep` begins to sleep, and the longest nap. */
+/* Closed connections that are remembered while their cookies live; then the oldest gives way. */
+#define WORKER_SPENT_COOKIES    65536
+
 #define WORKER_IDLE_TURNS       256
 #define WORKER_NAP_MAX_US       1000
 #define WORKER_RESOLVE_EVERY_US 100000
@@ -105,6 +108,7 @@ worker_turn(struct worker *worker)
 	busy = worker->turn_packets > 0;
 	busy |= worker_expire(worker, &burst) > 0;
 	time_wait_expire(worker->time_wait, worker->now_ms, BURST_MAX);
+	time_wait_expire(worker->spent, worker->now_ms, BURST_MAX);
 	busy |= mailbox_serve(worker);
 	if (worker->index == 0 && worker->now_us - worker->resolved_us > WORKER_RESOLVE_EVERY_US) {
 		worker->resolved_us = worker->now_us;
@@ -205,6 +209,7 @@ worker_footprint(const struct settings *settings)
 	return conn_table_footprint(settings->engine.connections) +
 	       RTE_ALIGN_CEIL(timer_wheel_footprint(), 64) +
 	       time_wait_footprint(settings->tcp.max_tw_buckets) +
+	       time_wait_footprint(WORKER_SPENT_COOKIES) +
 	       echo_buffers_footprint(worker_echo_rings(settings));
 }
 
@@ -242,6 +247,8 @@ worker_create_tables(struct worker *worker)
 	worker->time_wait = time_wait_init(
 			memory, settings->tcp.max_tw_buckets, settings->tcp.time_wait_ms);
 	memory += time_wait_footprint(settings->tcp.max_tw_buckets);
+	worker->spent = time_wait_init(memory, WORKER_SPENT_COOKIES, SYNCOOKIE_LIFE_MS);
+	memory += time_wait_footprint(WORKER_SPENT_COOKIES);
 	worker->echo_buffers = echo_buffers_init(memory, worker_echo_rings(settings));
 	return 0;
 }

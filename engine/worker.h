@@ -72,8 +72,9 @@ struct worker {
 	struct conn_table *table;
 	struct timer_wheel *wheel;
 	struct time_wait *time_wait;
+	struct time_wait *spent; /**< Flows whose cookie must not open them again for a while. */
 	struct echo_buffers *echo_buffers;
-	void *memory; /**< Holds the four above. */
+	void *memory; /**< Holds the five above. */
 
 	unsigned int queue_count;
 	unsigned int queue_next; /**< Round robin. */

@@ -97,6 +97,7 @@
 #include "tcp/tcp_segment.h"
 
 #define SYNCOOKIE_EPOCH_MS  32000
+#define SYNCOOKIE_LIFE_MS   (2 * SYNCOOKIE_EPOCH_MS) /**< Older cookies are refused. */
 #define SYNCOOKIE_BURST_MAX SIPHASH_BATCH_MAX
 #define SYNCOOKIE_SLOTS     4 /**< Values of E. */
 #define SYNCOOKIE_TS_BITS   6 /**< Low bits of a SYN-ACK's TSval. */

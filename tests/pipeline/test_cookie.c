@@ -242,6 +242,40 @@ syn_behind_the_ack_in_one_burst_is_challenged(void **state)
 }
 
 static void
+copy_of_the_ack_opens_a_closed_connection_no_more(void **state)
+{
+	struct rig rig;
+	struct client client;
+	struct build_tcp third;
+
+	(void)state;
+	rig_init(&rig, cookie_settings, 1);
+	client_syn(&client, &rig, 4, 80, &linux_syn);
+	third = client.next;
+	client_put(&client, TCP_ACK, "");
+	assert_int_equal(client_hear(&client), 0);
+	client_put(&client, TCP_RST, "");
+	assert_int_equal(client_hear(&client), 0);
+	assert_int_equal(rig_connections(&rig), 0);
+	client.next = third;
+	client_put(&client, TCP_ACK, "");
+	assert_int_equal(client_hear(&client), 1);
+	assert_int_equal(client.heard.segment.flags, TCP_RST);
+	assert_int_equal(rig_connections(&rig), 0);
+	/* A new SYN of the same flow is welcome, and kept. */
+	client_syn(&client, &rig, 4, 80, &linux_syn);
+	assert_int_equal(rig_connections(&rig), 1);
+	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), 1);
+	/* When the cookie is too old by itself, the flow is forgotten. */
+	client_put(&client, TCP_RST, "");
+	rig_wait_ms(&rig, SYNCOOKIE_LIFE_MS + 100);
+	client_syn(&client, &rig, 4, 80, &linux_syn);
+	assert_int_equal(rig_connections(&rig), 0);
+	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), 2);
+	rig_free(&rig);
+}
+
+static void
 where_no_cookie_was_sent_none_is_looked_for(void **state)
 {
 	struct rig rig;
@@ -365,6 +399,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(lost_third_segment_is_made_up_for_by_text_or_fin),
 			cmocka_unit_test(ack_and_text_in_one_burst_open_one_connection),
 			cmocka_unit_test(syn_behind_the_ack_in_one_burst_is_challenged),
+			cmocka_unit_test(copy_of_the_ack_opens_a_closed_connection_no_more),
 			cmocka_unit_test(where_no_cookie_was_sent_none_is_looked_for),
 			cmocka_unit_test(another_node_with_the_secret_opens),
 			cmocka_unit_test(auto_begins_at_the_backlog_and_ends_below_half),
