@@ -74,7 +74,7 @@ struct conns_row {
 	uint32_t snd_nxt;
 	uint32_t rcv_nxt;
 	unsigned int retries;
-	char age[24];
+	char timer[24];
 };
 
 static bool
@@ -83,7 +83,7 @@ parse_row(const char *text, struct conns_row *row)
 	return text != NULL &&
 	       sscanf(text, "%31s %47s %u %15s %" SCNu32 " %" SCNu32 " %" SCNu32 " %u %23s",
 			       row->service, row->address, &row->port, row->state, &row->snd_una,
-			       &row->snd_nxt, &row->rcv_nxt, &row->retries, row->age) == 9;
+			       &row->snd_nxt, &row->rcv_nxt, &row->retries, row->timer) == 9;
 }
 
 static void
@@ -93,7 +93,7 @@ print_json(const struct conns_row *row)
 			1, "service", row->service, "address", row->address, "port", (int)row->port,
 			"state", row->state, "snd_una", (json_int_t)row->snd_una, "snd_nxt",
 			(json_int_t)row->snd_nxt, "rcv_nxt", (json_int_t)row->rcv_nxt, "retries",
-			(int)row->retries, "age", row->age);
+			(int)row->retries, "timer_ms", row->timer);
 
 	json_dumpf(object, stdout, JSON_COMPACT);
 	fputc('\n', stdout);
@@ -105,7 +105,7 @@ print_text(const struct conns_row *row)
 {
 	printf("%-20s %-39s %5u %-12s %10" PRIu32 " %10" PRIu32 " %10" PRIu32 " %7u %8s\n",
 			row->service, row->address, row->port, row->state, row->snd_una,
-			row->snd_nxt, row->rcv_nxt, row->retries, row->age);
+			row->snd_nxt, row->rcv_nxt, row->retries, row->timer);
 }
 
 static int
@@ -167,7 +167,8 @@ print_all(struct telemetry_client *client, struct conns_request *request)
 	json_decref(info);
 	if (result == 0 && !request->json)
 		printf("%-20s %-39s %5s %-12s %10s %10s %10s %7s %8s\n", "SERVICE", "ADDRESS",
-				"PORT", "STATE", "SND.UNA", "SND.NXT", "RCV.NXT", "RETRIES", "AGE");
+				"PORT", "STATE", "SND.UNA", "SND.NXT", "RCV.NXT", "RETRIES",
+				"TIMER_MS");
 	for (uint64_t i = 0; i < workers && result == 0; i++)
 		result = print_worker(client, i, request);
 	if (result == 0 && request->printed == request->limit)

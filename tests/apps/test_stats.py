@@ -147,7 +147,7 @@ class Clients(unittest.TestCase):
         self.assertEqual(len(rows), 2 * 3)
         self.assertEqual(rows[0], {"schema": 1, "service": "service1", "address": "2001:db8::1",
                                    "port": 1025, "state": "ESTABLISHED", "snd_una": 4294967295,
-                                   "snd_nxt": 1, "rcv_nxt": 2, "retries": 0, "age": "0s"})
+                                   "snd_nxt": 1, "rcv_nxt": 2, "retries": 0, "timer_ms": "0s"})
 
     def test_another_dpdk_program_is_recognised(self):
         engine = self.engine()
