@@ -59,7 +59,7 @@ burst_cookie_is_on(const struct worker *worker, const struct service *service,
 	if (settings->cookies != SETTINGS_COOKIES_AUTO)
 		return settings->cookies == SETTINGS_COOKIES_ALWAYS;
 	if (share->cookies_on && worker->now_us > share->cookies_until_us &&
-			share->half_open < settings->max_syn_backlog / 2) {
+			share->half_open * 2 < settings->max_syn_backlog) {
 		share->cookies_until_us = worker->now_us;
 		__atomic_store_n(&share->cookies_on, false, __ATOMIC_RELAXED);
 	}

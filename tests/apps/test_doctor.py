@@ -84,6 +84,28 @@ class Doctor(unittest.TestCase):
         self.one("run.memory", "blocking", device="null:", memory="huge")
         self.findings("run.memory", "ok", device="null:", memory="none")
 
+    def test_shared_memory_needs_a_hugetlbfs(self):
+        self.machine.write("/proc/mounts", "proc /proc proc rw 0 0\n")
+        self.assertIn("mount -t hugetlbfs",
+                      self.one("run.hugetlbfs", "blocking", device="null:", memory="shared")["fix"])
+        self.machine.write("/proc/mounts", "none /dev/hugepages hugetlbfs rw 0 0\n")
+        self.assertEqual(
+            self.findings("run.hugetlbfs", "blocking", device="null:", memory="shared"), [])
+
+    def test_secret_that_others_may_read_blocks(self):
+        secret = os.path.join(self.directory.name, "secret")
+        with open(secret, "wb") as file:
+            file.write(bytes(range(128, 160)))
+        with_secret = {"device": "null:", "memory": f"auto, secret: {secret}"}
+        os.chmod(secret, 0o644)
+        self.assertIn("chmod 600", self.one("run.secret", "blocking", **with_secret)["fix"])
+        os.chmod(secret, 0o600)
+        self.assertEqual(self.findings("run.secret", "blocking", **with_secret), [])
+        os.truncate(secret, 31)
+        self.one("run.secret", "blocking", **with_secret)
+        os.remove(secret)
+        self.one("run.secret", "blocking", **with_secret)
+
     def test_stale_hugepage_files_are_named_with_the_command(self):
         self.machine.stale_file("rtemap_0", locked=False)
         self.machine.stale_file("rtemap_1", locked=False)
@@ -150,12 +172,20 @@ class Doctor(unittest.TestCase):
         self.assertIn("numrxqueues 1",
                       self.one("port.interface", "blocking", device="veth:v0")["fix"])
 
-    def test_veth_needs_only_one_of_its_two_drivers(self):
+    def test_veth_needs_the_driver_it_names(self):
         self.machine.write("/sys/class/net/v0/mtu", "1500\n")
         self.machine.remove_plugin("net_af_xdp")
         self.assertEqual(self.findings("port.driver", "blocking", device="veth:v0"), [])
+        self.one("port.driver", "blocking", device="veth:v0,af_xdp")
         self.machine.remove_plugin("net_af_packet")
         self.one("port.driver", "blocking", device="veth:v0")
+
+    def test_af_xdp_needs_a_veth_with_one_queue(self):
+        self.machine.write("/sys/class/net/v0/mtu", "1500\n")
+        self.assertEqual(self.findings("port.queues", "blocking", device="veth:v0,af_xdp"), [])
+        self.machine.write("/sys/class/net/v0/queues/rx-1/rps_cpus", "0\n")
+        self.assertIn("numrxqueues 1",
+                      self.one("port.queues", "blocking", device="veth:v0,af_xdp")["fix"])
 
     def test_nic_with_default_route_is_marked_and_refused(self):
         self.machine.nic("0000:3b:00.0", "i40e", "eth0")

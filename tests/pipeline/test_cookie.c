@@ -170,6 +170,26 @@ forged_ack_is_reset_and_opens_nothing(void **state)
 }
 
 static void
+reset_and_syn_ack_with_its_number_open_nothing(void **state)
+{
+	static const uint8_t flags[] = {TCP_RST, TCP_RST | TCP_ACK, TCP_SYN | TCP_ACK};
+	struct rig rig;
+	struct client client;
+
+	(void)state;
+	rig_init(&rig, cookie_settings, 1);
+	client_syn(&client, &rig, 4, 80, &linux_syn);
+	for (unsigned int i = 0; i < RTE_DIM(flags); i++) {
+		client_put(&client, flags[i], "");
+		/* A reset is never answered; a SYN,ACK to a listener is, by one. */
+		assert_int_equal(client_hear(&client), (flags[i] & TCP_RST) != 0 ? 0 : 1);
+		assert_int_equal(rig_connections(&rig), 0);
+	}
+	assert_int_equal(client.heard.segment.flags, TCP_RST);
+	rig_free(&rig);
+}
+
+static void
 cookie_is_bound_to_ports_and_to_the_clients_isn(void **state)
 {
 	struct rig rig;
@@ -395,6 +415,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(nothing_is_kept_until_the_cookie_comes_back),
 			cmocka_unit_test(options_survive_with_and_without_timestamps),
 			cmocka_unit_test(forged_ack_is_reset_and_opens_nothing),
+			cmocka_unit_test(reset_and_syn_ack_with_its_number_open_nothing),
 			cmocka_unit_test(cookie_is_bound_to_ports_and_to_the_clients_isn),
 			cmocka_unit_test(lost_third_segment_is_made_up_for_by_text_or_fin),
 			cmocka_unit_test(ack_and_text_in_one_burst_open_one_connection),
