@@ -93,6 +93,11 @@ services_prepare(struct service *service, const struct settings *settings,
 	};
 	uint8_t *body = NULL;
 
+	if (wanted->mode != SETTINGS_MODE_RESPOND) {
+		log_error(wanted->name, "mode: %s is not in this version yet; mode: respond is",
+				wanted->mode == SETTINGS_MODE_PROXY ? "proxy" : "direct");
+		return -1;
+	}
 	if (wanted->body_file[0] != '\0') {
 		body = services_read_body(wanted, &options.body_length);
 		if (body == NULL)

@@ -34,6 +34,7 @@ read_text(struct loading *loading, struct settings *settings)
 		return errors->count > 0;
 	whole = settings_schema_read(errors, root, settings, &loading->source) &&
 		(settings_problem_full(errors) || settings_verify(&verify));
+	free(loading->source.pool);
 	free(loading->source.service);
 	settings_file_free(root);
 	return whole;
@@ -126,6 +127,18 @@ settings_free(struct settings *settings)
 {
 	if (settings == NULL)
 		return;
+	free(settings->pool);
 	free(settings->service);
 	free(settings);
+}
+
+unsigned int
+settings_find_pool(const struct settings *settings, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < settings->pool_count; i++)
+		if (strcmp(settings->pool[i].name, name) == 0)
+			return i;
+	return SETTINGS_POOLS_MAX;
 }

@@ -19,16 +19,19 @@
 
 #include <rte_byteorder.h>
 
-#define SETTINGS_NAME_MAX      32
-#define SETTINGS_TEXT_MAX      512
-#define SETTINGS_WORKERS_MAX   128
-#define SETTINGS_ANY_CORE      UINT16_MAX /**< A worker whose core handfast chooses. */
-#define SETTINGS_PORTS_MAX     16
-#define SETTINGS_SERVICES_MAX  1024
-#define SETTINGS_ADDRESSES_MAX 64
-#define SETTINGS_ENDPOINTS_MAX 64
+#define SETTINGS_NAME_MAX          32
+#define SETTINGS_TEXT_MAX          512
+#define SETTINGS_WORKERS_MAX       128
+#define SETTINGS_ANY_CORE          UINT16_MAX /**< A worker whose core handfast chooses. */
+#define SETTINGS_PORTS_MAX         16
+#define SETTINGS_SERVICES_MAX      1024
+#define SETTINGS_POOLS_MAX         256
+#define SETTINGS_BACKENDS_MAX      4096 /**< Of all pools together. */
+#define SETTINGS_POOL_BACKENDS_MAX 256
+#define SETTINGS_ADDRESSES_MAX     64
+#define SETTINGS_ENDPOINTS_MAX     64
 
-#define SETTINGS_AUTO          UINT32_MAX /**< "auto" for numbers. */
+#define SETTINGS_AUTO              UINT32_MAX /**< "auto" for numbers. */
 
 enum settings_memory {
 	SETTINGS_MEMORY_AUTO,
@@ -44,7 +47,22 @@ enum settings_log_level {
 	SETTINGS_LOG_DEBUG
 };
 enum settings_partial { SETTINGS_PARTIAL_AUTO, SETTINGS_PARTIAL_ACCEPT, SETTINGS_PARTIAL_REFUSE };
-enum settings_mode { SETTINGS_MODE_RESPOND };
+enum settings_mode { SETTINGS_MODE_RESPOND, SETTINGS_MODE_PROXY, SETTINGS_MODE_DIRECT };
+
+enum settings_choice {
+	SETTINGS_CHOICE_MAGLEV,
+	SETTINGS_CHOICE_ROUND_ROBIN,
+	SETTINGS_CHOICE_LEAST_CONNECTIONS,
+	SETTINGS_CHOICE_SOURCE_HASH,
+};
+enum settings_source_of { SETTINGS_SOURCE_LOCAL, SETTINGS_SOURCE_CLIENT };
+enum settings_check { SETTINGS_CHECK_NONE, SETTINGS_CHECK_TCP, SETTINGS_CHECK_HTTP };
+enum settings_when_down { SETTINGS_WHEN_DOWN_RESET, SETTINGS_WHEN_DOWN_DROP };
+enum settings_proxy_protocol {
+	SETTINGS_PROXY_PROTOCOL_NONE,
+	SETTINGS_PROXY_PROTOCOL_V1,
+	SETTINGS_PROXY_PROTOCOL_V2,
+};
 
 enum settings_cookies {
 	SETTINGS_COOKIES_NEVER,
@@ -96,6 +114,18 @@ struct settings_endpoint {
 	rte_be16_t port;
 };
 
+struct settings_backend {
+	uint8_t address[16];
+	rte_be16_t port;
+	uint16_t weight; /**< 0 to 255. */
+};
+
+/** Both included. */
+struct settings_port_range {
+	uint16_t first;
+	uint16_t last;
+};
+
 struct settings_prefixes {
 	unsigned int count;
 	struct settings_prefix item[SETTINGS_ADDRESSES_MAX];
@@ -109,6 +139,11 @@ struct settings_addresses {
 struct settings_endpoints {
 	unsigned int count;
 	struct settings_endpoint item[SETTINGS_ENDPOINTS_MAX];
+};
+
+struct settings_backends {
+	unsigned int count;
+	struct settings_backend item[SETTINGS_POOL_BACKENDS_MAX];
 };
 
 /* The C type of every option type.  SETTINGS_AUTO stands for auto in CORE; 0 in BYTES. */
@@ -135,22 +170,38 @@ struct settings_endpoints {
 #define SETTINGS_TYPE_REPLY(name)                 uint8_t name;
 #define SETTINGS_TYPE_CLOSE(name)                 uint8_t name;
 #define SETTINGS_TYPE_COOKIES(name)               enum settings_cookies name;
+#define SETTINGS_TYPE_BACKENDS(name)              struct settings_backends name;
+#define SETTINGS_TYPE_PORT_RANGE(name)            struct settings_port_range name;
+#define SETTINGS_TYPE_CHOICE(name)                enum settings_choice name;
+#define SETTINGS_TYPE_SOURCE(name)                enum settings_source_of name;
+#define SETTINGS_TYPE_CHECK(name)                 enum settings_check name;
+#define SETTINGS_TYPE_WHEN_DOWN(name)             enum settings_when_down name;
+#define SETTINGS_TYPE_PROXY_PROTOCOL(name)        enum settings_proxy_protocol name;
 
 #define SETTINGS_MEMBER_engine_engine(type, name) SETTINGS_TYPE_##type(name)
 #define SETTINGS_MEMBER_engine_tcp(type, name)
 #define SETTINGS_MEMBER_engine_port(type, name)
+#define SETTINGS_MEMBER_engine_pool(type, name)
 #define SETTINGS_MEMBER_engine_service(type, name)
 #define SETTINGS_MEMBER_tcp_engine(type, name)
 #define SETTINGS_MEMBER_tcp_tcp(type, name) SETTINGS_TYPE_##type(name)
 #define SETTINGS_MEMBER_tcp_port(type, name)
+#define SETTINGS_MEMBER_tcp_pool(type, name)
 #define SETTINGS_MEMBER_tcp_service(type, name)
 #define SETTINGS_MEMBER_port_engine(type, name)
 #define SETTINGS_MEMBER_port_tcp(type, name)
 #define SETTINGS_MEMBER_port_port(type, name) SETTINGS_TYPE_##type(name)
+#define SETTINGS_MEMBER_port_pool(type, name)
 #define SETTINGS_MEMBER_port_service(type, name)
+#define SETTINGS_MEMBER_pool_engine(type, name)
+#define SETTINGS_MEMBER_pool_tcp(type, name)
+#define SETTINGS_MEMBER_pool_port(type, name)
+#define SETTINGS_MEMBER_pool_pool(type, name) SETTINGS_TYPE_##type(name)
+#define SETTINGS_MEMBER_pool_service(type, name)
 #define SETTINGS_MEMBER_service_engine(type, name)
 #define SETTINGS_MEMBER_service_tcp(type, name)
 #define SETTINGS_MEMBER_service_port(type, name)
+#define SETTINGS_MEMBER_service_pool(type, name)
 #define SETTINGS_MEMBER_service_service(type, name) SETTINGS_TYPE_##type(name)
 
 struct settings_engine {
@@ -171,6 +222,12 @@ struct settings_port {
 #undef OPTION
 };
 
+struct settings_pool {
+#define OPTION(section, name, type, ...) SETTINGS_MEMBER_pool_##section(type, name)
+#include "settings/options.def"
+#undef OPTION
+};
+
 struct settings_service {
 #define OPTION(section, name, type, ...) SETTINGS_MEMBER_service_##section(type, name)
 #include "settings/options.def"
@@ -182,6 +239,8 @@ struct settings {
 	struct settings_tcp tcp;
 	unsigned int port_count;
 	struct settings_port port[SETTINGS_PORTS_MAX];
+	unsigned int pool_count;
+	struct settings_pool *pool; /**< pool_count of them. */
 	unsigned int service_count;
 	struct settings_service *service; /**< service_count of them. */
 };
@@ -201,6 +260,9 @@ struct settings *settings_load(const char *path, FILE *errors);
 struct settings *settings_parse(const char *name, const char *text, size_t length, FILE *errors);
 
 void settings_free(struct settings *settings);
+
+/** The number of the pool of that name, or SETTINGS_POOLS_MAX. */
+unsigned int settings_find_pool(const struct settings *settings, const char *name);
 
 /** Write settings as a file that settings_load() reads back to the same values. */
 void settings_print(const struct settings *settings, FILE *out);

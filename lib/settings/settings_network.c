@@ -2,7 +2,7 @@
 
 /**
  * @file
- * Values that are addresses: Ethernet, IP, IP with a prefix length, IP with a TCP port.
+ * Values that are addresses: Ethernet, IP, IP with a prefix length, IP with a TCP port, TCP ports.
  *
  * An address that no host can have is refused here, where its text is at hand; what depends on
  * other options is for settings_verify.c.
@@ -207,20 +207,97 @@ split_endpoint(struct settings_value *value, char address[ADDRESS_TEXT_MAX])
 	return colon + 1;
 }
 
+static bool
+read_endpoint(struct settings_value *value, struct settings_endpoint *endpoint)
+{
+	char address[ADDRESS_TEXT_MAX];
+	const char *port = split_endpoint(value, address);
+
+	return port != NULL && read_ip(value, address, endpoint->address) &&
+	       check_usable(value, endpoint->address) &&
+	       read_tcp_port(value, port, &endpoint->port);
+}
+
 bool
 settings_network_endpoint(struct settings_value *value)
 {
 	struct settings_endpoints *endpoints = value->member;
 	struct settings_endpoint endpoint;
-	char address[ADDRESS_TEXT_MAX];
-	const char *port = split_endpoint(value, address);
 
-	if (port == NULL || !read_ip(value, address, endpoint.address) ||
-			!check_usable(value, endpoint.address) ||
-			!read_tcp_port(value, port, &endpoint.port))
+	if (!read_endpoint(value, &endpoint))
 		return false;
 	if (endpoints->count == SETTINGS_ENDPOINTS_MAX)
 		return settings_value_refuse_more(value, SETTINGS_ENDPOINTS_MAX);
 	endpoints->item[endpoints->count++] = endpoint;
+	return true;
+}
+
+/* What stands behind the endpoint of a backend: nothing, or weight=N. */
+static bool
+read_weight(struct settings_value *value, const char *rest, uint16_t *weight)
+{
+	static const char word[] = "weight=";
+	uint64_t number;
+
+	*weight = 1;
+	rest += strspn(rest, " ");
+	if (*rest == '\0')
+		return true;
+	if (strncmp(rest, word, strlen(word)) != 0) {
+		settings_problem_add(value->errors, value->place,
+				"%s: \"%s\" behind an address and port", value->option->name, rest);
+		settings_problem_hint(value->errors, "only weight=N may stand there");
+		return false;
+	}
+	rest += strlen(word);
+	if (!settings_value_digits(&rest, &number) || *rest != '\0' || number > UINT8_MAX) {
+		settings_problem_add(value->errors, value->place,
+				"%s: a weight is a number from 0 to 255", value->option->name);
+		settings_problem_hint(value->errors, "a backend of weight 0 gets no new ones");
+		return false;
+	}
+	*weight = (uint16_t)number;
+	return true;
+}
+
+bool
+settings_network_backend(struct settings_value *value)
+{
+	struct settings_backends *backends = value->member;
+	struct settings_value part = *value;
+	struct settings_endpoint endpoint;
+	struct settings_backend backend;
+	char text[2 * ADDRESS_TEXT_MAX];
+	const size_t length = strcspn(value->text, " ");
+
+	snprintf(text, sizeof(text), "%.*s", (int)length, value->text);
+	part.text = text;
+	if (!read_endpoint(&part, &endpoint) ||
+			!read_weight(value, value->text + length, &backend.weight))
+		return false;
+	if (backends->count == SETTINGS_POOL_BACKENDS_MAX)
+		return settings_value_refuse_more(value, SETTINGS_POOL_BACKENDS_MAX);
+	memcpy(backend.address, endpoint.address, sizeof(backend.address));
+	backend.port = endpoint.port;
+	backends->item[backends->count++] = backend;
+	return true;
+}
+
+bool
+settings_network_port_range(struct settings_value *value)
+{
+	struct settings_port_range *range = value->member;
+	const char *rest = value->text;
+	uint64_t first, last;
+
+	if (!settings_value_digits(&rest, &first) || *rest++ != '-' ||
+			!settings_value_digits(&rest, &last) || *rest != '\0' || first == 0 ||
+			first > last || last > UINT16_MAX) {
+		settings_problem_add(value->errors, value->place, "%s: \"%s\" is no range of ports",
+				value->option->name, value->text);
+		settings_problem_hint(value->errors, "write it as 1024-65535");
+		return false;
+	}
+	*range = (struct settings_port_range){(uint16_t)first, (uint16_t)last};
 	return true;
 }

@@ -37,12 +37,20 @@ enum settings_kind {
 	SETTINGS_KIND_REPLY,
 	SETTINGS_KIND_CLOSE,
 	SETTINGS_KIND_COOKIES,
+	SETTINGS_KIND_BACKENDS,
+	SETTINGS_KIND_PORT_RANGE,
+	SETTINGS_KIND_CHOICE,
+	SETTINGS_KIND_SOURCE,
+	SETTINGS_KIND_CHECK,
+	SETTINGS_KIND_WHEN_DOWN,
+	SETTINGS_KIND_PROXY_PROTOCOL,
 };
 
 enum settings_section {
 	SETTINGS_SECTION_engine,
 	SETTINGS_SECTION_tcp,
 	SETTINGS_SECTION_port,
+	SETTINGS_SECTION_pool,
 	SETTINGS_SECTION_service,
 	SETTINGS_SECTION_COUNT
 };
@@ -69,7 +77,7 @@ struct settings_option {
 
 extern const struct settings_option settings_options[SETTINGS_OPTION_COUNT];
 
-/** A section's word at the top of the file: engine, tcp, ports, services. */
+/** A section's word at the top of the file: engine, tcp, ports, pools, services. */
 extern const char *const settings_option_section[SETTINGS_SECTION_COUNT];
 
 #endif /* SETTINGS_OPTION_H */

@@ -117,6 +117,26 @@ print_endpoints(const struct settings_endpoints *endpoints, FILE *out)
 }
 
 static void
+print_backends(const struct settings_backends *backends, FILE *out)
+{
+	char text[46];
+	unsigned int i;
+
+	for (i = 0; i < backends->count; i++) {
+		const struct settings_backend *backend = &backends->item[i];
+
+		settings_format_address(backend->address, text);
+		fprintf(out,
+				settings_address_is_ipv4(backend->address) ? "%s\"%s:%u"
+									   : "%s\"[%s]:%u",
+				i == 0 ? "" : ", ", text, rte_be_to_cpu_16(backend->port));
+		if (backend->weight != 1)
+			fprintf(out, " weight=%u", backend->weight);
+		fputc('"', out);
+	}
+}
+
+static void
 print_list(enum settings_kind kind, const void *member, FILE *out)
 {
 	fputc('[', out);
@@ -124,6 +144,8 @@ print_list(enum settings_kind kind, const void *member, FILE *out)
 		print_prefixes(member, out);
 	else if (kind == SETTINGS_KIND_ADDRESSES)
 		print_addresses(member, out);
+	else if (kind == SETTINGS_KIND_BACKENDS)
+		print_backends(member, out);
 	else
 		print_endpoints(member, out);
 	fputc(']', out);
@@ -135,6 +157,12 @@ print_device(const struct settings_device *device, FILE *out)
 	char text[SETTINGS_DEVICE_TEXT_MAX];
 
 	print_text(settings_format_device(device, text), out);
+}
+
+static void
+print_port_range(const struct settings_port_range *range, FILE *out)
+{
+	fprintf(out, "%u-%u", range->first, range->last);
 }
 
 static void
@@ -179,7 +207,11 @@ print_value(const struct settings_option *option, const void *member, FILE *out)
 	case SETTINGS_KIND_PREFIXES:
 	case SETTINGS_KIND_ADDRESSES:
 	case SETTINGS_KIND_ENDPOINTS:
+	case SETTINGS_KIND_BACKENDS:
 		print_list(option->kind, member, out);
+		break;
+	case SETTINGS_KIND_PORT_RANGE:
+		print_port_range(member, out);
 		break;
 	default:
 		print_number(option, member, out);
@@ -195,14 +227,16 @@ print_section(enum settings_section section, const void *member, const char *fir
 	for (i = 0; i < SETTINGS_OPTION_COUNT; i++) {
 		const struct settings_option *option = &settings_options[i];
 
-		if (option->section != section)
+		const char *value = (const char *)member + option->offset;
+
+		/* A name that is not given cannot be given as an empty one. */
+		if (option->section != section ||
+				(option->kind == SETTINGS_KIND_NAME && value[0] == '\0'))
 			continue;
 		fprintf(out, "%s%s: ", indent, option->name);
-		print_value(option, (const char *)member + option->offset, out);
+		print_value(option, value, out);
 		fputc('\n', out);
-		indent = section == SETTINGS_SECTION_port || section == SETTINGS_SECTION_service
-					 ? "    "
-					 : "  ";
+		indent = first[2] == '-' ? "    " : "  ";
 	}
 }
 
@@ -218,6 +252,10 @@ settings_print(const struct settings *settings, FILE *out)
 	fputs("\nports:\n", out);
 	for (i = 0; i < settings->port_count; i++)
 		print_section(SETTINGS_SECTION_port, &settings->port[i], "  - ", out);
+	if (settings->pool_count > 0)
+		fputs("\npools:\n", out);
+	for (i = 0; i < settings->pool_count; i++)
+		print_section(SETTINGS_SECTION_pool, &settings->pool[i], "  - ", out);
 	fputs("\nservices:\n", out);
 	for (i = 0; i < settings->service_count; i++)
 		print_section(SETTINGS_SECTION_service, &settings->service[i], "  - ", out);

@@ -17,11 +17,13 @@
 
 static const size_t section_size[SETTINGS_SECTION_COUNT] = {
 		[SETTINGS_SECTION_port] = sizeof(struct settings_port),
+		[SETTINGS_SECTION_pool] = sizeof(struct settings_pool),
 		[SETTINGS_SECTION_service] = sizeof(struct settings_service),
 };
 
 static const unsigned int section_limit[SETTINGS_SECTION_COUNT] = {
 		[SETTINGS_SECTION_port] = SETTINGS_PORTS_MAX,
+		[SETTINGS_SECTION_pool] = SETTINGS_POOLS_MAX,
 		[SETTINGS_SECTION_service] = SETTINGS_SERVICES_MAX,
 };
 
@@ -239,6 +241,15 @@ read_top(struct settings_problems *errors, enum settings_section section,
 		read_list(errors, section, node, settings->port_count, settings->port,
 				source->port);
 		return true;
+	case SETTINGS_SECTION_pool:
+		settings->pool_count = count_entries(errors, section, node);
+		settings->pool = calloc(settings->pool_count + 1, sizeof(*settings->pool));
+		source->pool = calloc(settings->pool_count + 1, sizeof(*source->pool));
+		if (settings->pool == NULL || source->pool == NULL)
+			return false;
+		read_list(errors, section, node, settings->pool_count, settings->pool,
+				source->pool);
+		return true;
 	default:
 		settings->service_count = count_entries(errors, section, node);
 		settings->service = calloc(settings->service_count + 1, sizeof(*settings->service));
@@ -276,7 +287,8 @@ find_section(struct settings_problems *errors, const struct settings_node *key,
 	if (nearest.best != NULL)
 		settings_problem_hint(errors, "did you mean %s?", nearest.best);
 	else
-		settings_problem_hint(errors, "the parts are engine, tcp, ports and services");
+		settings_problem_hint(
+				errors, "the parts are engine, tcp, ports, pools and services");
 	return SETTINGS_SECTION_COUNT;
 }
 
@@ -293,7 +305,8 @@ settings_schema_read(struct settings_problems *errors, struct settings_node *roo
 	if (root->kind != SETTINGS_NODE_MAP) {
 		settings_problem_add(errors, &root->place, "the file must be a map, not %s",
 				kind_text(root));
-		settings_problem_hint(errors, "it begins with engine:, tcp:, ports: or services:");
+		settings_problem_hint(errors,
+				"it begins with engine:, tcp:, ports:, pools: or services:");
 		source->doubtful = true;
 	}
 	for (node = root->child; node != NULL && !settings_problem_full(errors);

@@ -23,8 +23,9 @@ struct settings_source {
 	struct settings_marks engine;
 	struct settings_marks tcp;
 	struct settings_marks port[SETTINGS_PORTS_MAX];
+	struct settings_marks *pool;
 	struct settings_marks *service;
-	const struct settings_node *list[SETTINGS_SECTION_COUNT]; /**< ports and services. */
+	const struct settings_node *list[SETTINGS_SECTION_COUNT]; /**< ports, pools, services. */
 };
 
 /**

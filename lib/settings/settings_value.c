@@ -62,7 +62,35 @@ static const char *const partial_words[] = {
 		[SETTINGS_PARTIAL_ACCEPT] = "accept",
 		[SETTINGS_PARTIAL_REFUSE] = "refuse",
 };
-static const char *const mode_words[] = {[SETTINGS_MODE_RESPOND] = "respond"};
+static const char *const mode_words[] = {
+		[SETTINGS_MODE_RESPOND] = "respond",
+		[SETTINGS_MODE_PROXY] = "proxy",
+		[SETTINGS_MODE_DIRECT] = "direct",
+};
+static const char *const choice_words[] = {
+		[SETTINGS_CHOICE_MAGLEV] = "maglev",
+		[SETTINGS_CHOICE_ROUND_ROBIN] = "round_robin",
+		[SETTINGS_CHOICE_LEAST_CONNECTIONS] = "least_connections",
+		[SETTINGS_CHOICE_SOURCE_HASH] = "source_hash",
+};
+static const char *const source_words[] = {
+		[SETTINGS_SOURCE_LOCAL] = "local",
+		[SETTINGS_SOURCE_CLIENT] = "client",
+};
+static const char *const check_words[] = {
+		[SETTINGS_CHECK_NONE] = "none",
+		[SETTINGS_CHECK_TCP] = "tcp",
+		[SETTINGS_CHECK_HTTP] = "http",
+};
+static const char *const when_down_words[] = {
+		[SETTINGS_WHEN_DOWN_RESET] = "reset",
+		[SETTINGS_WHEN_DOWN_DROP] = "drop",
+};
+static const char *const proxy_protocol_words[] = {
+		[SETTINGS_PROXY_PROTOCOL_NONE] = "none",
+		[SETTINGS_PROXY_PROTOCOL_V1] = "v1",
+		[SETTINGS_PROXY_PROTOCOL_V2] = "v2",
+};
 static const char *const reply_words[] = {
 		[RESPOND_DISCARD] = "discard",
 		[RESPOND_ECHO] = "echo",
@@ -99,10 +127,17 @@ static const struct {
 		[SETTINGS_KIND_REPLY] = WORDS(reply_words, uint8_t),
 		[SETTINGS_KIND_CLOSE] = WORDS(close_words, uint8_t),
 		[SETTINGS_KIND_COOKIES] = WORDS(cookies_words, enum settings_cookies),
+		[SETTINGS_KIND_CHOICE] = WORDS(choice_words, enum settings_choice),
+		[SETTINGS_KIND_SOURCE] = WORDS(source_words, enum settings_source_of),
+		[SETTINGS_KIND_CHECK] = WORDS(check_words, enum settings_check),
+		[SETTINGS_KIND_WHEN_DOWN] = WORDS(when_down_words, enum settings_when_down),
+		[SETTINGS_KIND_PROXY_PROTOCOL] =
+				WORDS(proxy_protocol_words, enum settings_proxy_protocol),
 #undef WORDS
 };
 
-_Static_assert(RTE_DIM(words) == SETTINGS_KIND_COOKIES + 1, "a row, if empty, for every kind");
+_Static_assert(RTE_DIM(words) == SETTINGS_KIND_PROXY_PROTOCOL + 1,
+		"a row, if empty, for every kind");
 _Static_assert(sizeof(enum settings_memory) == sizeof(uint32_t) && sizeof(bool) == sizeof(uint8_t),
 		"settings_value_word() knows one and four bytes");
 
@@ -439,13 +474,21 @@ static bool (*const readers[])(struct settings_value *value) = {
 		[SETTINGS_KIND_REPLY] = read_word,
 		[SETTINGS_KIND_CLOSE] = read_word,
 		[SETTINGS_KIND_COOKIES] = read_word,
+		[SETTINGS_KIND_BACKENDS] = settings_network_backend,
+		[SETTINGS_KIND_PORT_RANGE] = settings_network_port_range,
+		[SETTINGS_KIND_CHOICE] = read_word,
+		[SETTINGS_KIND_SOURCE] = read_word,
+		[SETTINGS_KIND_CHECK] = read_word,
+		[SETTINGS_KIND_WHEN_DOWN] = read_word,
+		[SETTINGS_KIND_PROXY_PROTOCOL] = read_word,
 };
 
 bool
 settings_value_is_list(enum settings_kind kind)
 {
 	return kind == SETTINGS_KIND_WORKERS || kind == SETTINGS_KIND_PREFIXES ||
-	       kind == SETTINGS_KIND_ADDRESSES || kind == SETTINGS_KIND_ENDPOINTS;
+	       kind == SETTINGS_KIND_ADDRESSES || kind == SETTINGS_KIND_ENDPOINTS ||
+	       kind == SETTINGS_KIND_BACKENDS;
 }
 
 bool

@@ -39,6 +39,8 @@ bool settings_network_mac(struct settings_value *value);
 bool settings_network_prefix(struct settings_value *value);
 bool settings_network_address(struct settings_value *value);
 bool settings_network_endpoint(struct settings_value *value);
+bool settings_network_backend(struct settings_value *value);
+bool settings_network_port_range(struct settings_value *value);
 
 /** Step over decimal digits; a number too large becomes UINT64_MAX.  @return false without any */
 bool settings_value_digits(const char **text, uint64_t *number);

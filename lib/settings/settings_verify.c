@@ -2,7 +2,8 @@
 
 /**
  * @file
- * The rules between options, but for addresses (settings_verify_address.c).
+ * The rules between options, but for addresses (settings_verify_address.c) and pools
+ * (settings_verify_pool.c).
  *
  * A rule reports at the value that a reader would change: of two that clash, the later one, with
  * the line of the earlier one in the hint.
@@ -18,12 +19,13 @@
 
 _Static_assert(RESPOND_BODY_MAX == 1048576, "options.def: the maximum of body_size");
 
-static void
-require(const struct settings_verify *verify, const struct settings_marks *marks,
+void
+settings_verify_require(const struct settings_verify *verify, const struct settings_marks *marks,
 		unsigned int option)
 {
 	static const char *const entry[SETTINGS_SECTION_COUNT] = {
 			[SETTINGS_SECTION_port] = "port",
+			[SETTINGS_SECTION_pool] = "pool",
 			[SETTINGS_SECTION_service] = "service",
 	};
 	const struct settings_node *node = marks->option[option];
@@ -55,8 +57,8 @@ require_entries(const struct settings_verify *verify, enum settings_section sect
 	settings_problem_hint(verify->errors, "at least one port and one service are needed");
 }
 
-static void
-report_duplicate(const struct settings_verify *verify, const struct settings_marks *marks,
+void
+settings_verify_duplicate(const struct settings_verify *verify, const struct settings_marks *marks,
 		const struct settings_marks *earlier, unsigned int option)
 {
 	settings_problem_add(verify->errors, settings_schema_place(marks, option),
@@ -170,18 +172,18 @@ verify_port(const struct settings_verify *verify, unsigned int number)
 	const struct settings_marks *marks = &verify->source->port[number];
 	unsigned int i;
 
-	require(verify, marks, OPTION_OF(port, name));
-	require(verify, marks, OPTION_OF(port, device));
+	settings_verify_require(verify, marks, OPTION_OF(port, name));
+	settings_verify_require(verify, marks, OPTION_OF(port, device));
 	for (i = 0; i < number; i++) {
 		const struct settings_marks *other = &verify->source->port[i];
 
 		if (port->name[0] != '\0' &&
 				strcmp(port->name, verify->settings->port[i].name) == 0)
-			report_duplicate(verify, marks, other, OPTION_OF(port, name));
+			settings_verify_duplicate(verify, marks, other, OPTION_OF(port, name));
 		if (settings_verify_given(marks, OPTION_OF(port, device)) &&
 				settings_verify_given(other, OPTION_OF(port, device)) &&
 				is_same_device(&port->device, &verify->settings->port[i].device))
-			report_duplicate(verify, marks, other, OPTION_OF(port, device));
+			settings_verify_duplicate(verify, marks, other, OPTION_OF(port, device));
 	}
 	if (settings_verify_given(marks, OPTION_OF(port, device)) &&
 			port->device.kind == SETTINGS_DEVICE_VHOST &&
@@ -193,9 +195,8 @@ verify_port(const struct settings_verify *verify, unsigned int number)
 	}
 }
 
-/* An option that another option's value makes pointless. */
-static void
-refuse_pointless(const struct settings_verify *verify, const struct settings_marks *marks,
+void
+settings_verify_pointless(const struct settings_verify *verify, const struct settings_marks *marks,
 		unsigned int option, const char *with)
 {
 	settings_problem_add(verify->errors, settings_schema_place(marks, option),
@@ -218,27 +219,24 @@ verify_reply(const struct settings_verify *verify, const struct settings_service
 	if (!settings_verify_sound(marks, OPTION_OF(service, reply)))
 		return;
 	if (service->reply != RESPOND_BANNER && strcmp(service->banner, standard->banner) != 0)
-		refuse_pointless(verify, marks, OPTION_OF(service, banner), reply);
+		settings_verify_pointless(verify, marks, OPTION_OF(service, banner), reply);
 	if (service->reply != RESPOND_HTTP) {
 		if (service->body_size != standard->body_size)
-			refuse_pointless(verify, marks, OPTION_OF(service, body_size), reply);
+			settings_verify_pointless(
+					verify, marks, OPTION_OF(service, body_size), reply);
 		if (service->body_file[0] != '\0')
-			refuse_pointless(verify, marks, OPTION_OF(service, body_file), reply);
+			settings_verify_pointless(
+					verify, marks, OPTION_OF(service, body_file), reply);
 		if (strcmp(service->content_type, standard->content_type) != 0)
-			refuse_pointless(verify, marks, OPTION_OF(service, content_type), reply);
+			settings_verify_pointless(
+					verify, marks, OPTION_OF(service, content_type), reply);
 		if (service->websocket != standard->websocket)
-			refuse_pointless(verify, marks, OPTION_OF(service, websocket), reply);
+			settings_verify_pointless(
+					verify, marks, OPTION_OF(service, websocket), reply);
 	} else if (service->body_file[0] != '\0' && service->body_size != standard->body_size) {
-		refuse_pointless(verify, marks, OPTION_OF(service, body_size), "body_file");
+		settings_verify_pointless(
+				verify, marks, OPTION_OF(service, body_size), "body_file");
 	}
-	if (service->cookies != SETTINGS_COOKIES_AUTO &&
-			service->max_syn_backlog != standard->max_syn_backlog)
-		refuse_pointless(verify, marks, OPTION_OF(service, max_syn_backlog),
-				service->cookies == SETTINGS_COOKIES_NEVER ? "cookies: never"
-									   : "cookies: always");
-	if (!service->fast_open && service->fast_open_pending != standard->fast_open_pending)
-		refuse_pointless(verify, marks, OPTION_OF(service, fast_open_pending),
-				"fast_open: false");
 	if (service->reply == RESPOND_BANNER && service->banner[0] == '\0') {
 		settings_problem_add(verify->errors,
 				settings_schema_place(marks, OPTION_OF(service, banner)),
@@ -253,6 +251,48 @@ verify_reply(const struct settings_verify *verify, const struct settings_service
 				"%s has no reply that ends", reply);
 		settings_problem_hint(verify->errors, "close: peer or close: at_once");
 	}
+}
+
+static void
+verify_handshake(const struct settings_verify *verify, const struct settings_service *service,
+		const struct settings_marks *marks, const struct settings_service *standard)
+{
+	if (service->cookies != SETTINGS_COOKIES_AUTO &&
+			service->max_syn_backlog != standard->max_syn_backlog)
+		settings_verify_pointless(verify, marks, OPTION_OF(service, max_syn_backlog),
+				service->cookies == SETTINGS_COOKIES_NEVER ? "cookies: never"
+									   : "cookies: always");
+	if (!service->fast_open && service->fast_open_pending != standard->fast_open_pending)
+		settings_verify_pointless(verify, marks, OPTION_OF(service, fast_open_pending),
+				"fast_open: false");
+}
+
+/* What only handfast's own answers have, in a service that others answer. */
+static void
+verify_mode(const struct settings_verify *verify, const struct settings_service *service,
+		const struct settings_marks *marks, const struct settings_service *standard)
+{
+	const char *mode = service->mode == SETTINGS_MODE_PROXY ? "mode: proxy" : "mode: direct";
+	const struct {
+		unsigned int option;
+		bool changed;
+	} own[] = {
+			{OPTION_OF(service, reply), service->reply != standard->reply},
+			{OPTION_OF(service, close), service->close != standard->close},
+			{OPTION_OF(service, banner),
+					strcmp(service->banner, standard->banner) != 0},
+			{OPTION_OF(service, body_size), service->body_size != standard->body_size},
+			{OPTION_OF(service, body_file), service->body_file[0] != '\0'},
+			{OPTION_OF(service, content_type),
+					strcmp(service->content_type, standard->content_type) != 0},
+			{OPTION_OF(service, websocket), service->websocket != standard->websocket},
+			{OPTION_OF(service, fast_open), service->fast_open != standard->fast_open},
+	};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(own); i++)
+		if (own[i].changed)
+			settings_verify_pointless(verify, marks, own[i].option, mode);
 }
 
 /* It becomes a header field (RFC 9110 section 5.5): one line of printable ASCII. */
@@ -280,16 +320,20 @@ verify_service(const struct settings_verify *verify, unsigned int number,
 	const struct settings_marks *marks = &verify->source->service[number];
 	unsigned int i;
 
-	require(verify, marks, OPTION_OF(service, name));
-	require(verify, marks, OPTION_OF(service, listen));
+	settings_verify_require(verify, marks, OPTION_OF(service, name));
+	settings_verify_require(verify, marks, OPTION_OF(service, listen));
 	for (i = 0; i < number && service->name[0] != '\0'; i++) {
 		if (strcmp(service->name, verify->settings->service[i].name) != 0)
 			continue;
-		report_duplicate(verify, marks, &verify->source->service[i],
+		settings_verify_duplicate(verify, marks, &verify->source->service[i],
 				OPTION_OF(service, name));
 		break;
 	}
-	verify_reply(verify, service, marks, standard);
+	if (service->mode == SETTINGS_MODE_RESPOND)
+		verify_reply(verify, service, marks, standard);
+	else
+		verify_mode(verify, service, marks, standard);
+	verify_handshake(verify, service, marks, standard);
 	verify_content_type(verify, service, marks);
 }
 
@@ -308,5 +352,6 @@ settings_verify(const struct settings_verify *verify)
 		verify_port(verify, i);
 	for (i = 0; i < verify->settings->service_count; i++)
 		verify_service(verify, i, &standard);
+	settings_verify_pools(verify);
 	return settings_verify_addresses(verify);
 }

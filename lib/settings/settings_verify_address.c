@@ -204,6 +204,12 @@ has_gateway(const struct settings_port *port, bool ipv4)
 	return false;
 }
 
+bool
+settings_verify_reaches(const struct settings_port *port, const uint8_t address[16])
+{
+	return has_gateway(port, settings_address_is_ipv4(address)) || is_on_link(port, address);
+}
+
 /* Whether packets for an address can come, and answers go: see the file comment. */
 static void
 verify_reach(const struct settings_verify *verify, const struct listener *listener)
@@ -229,8 +235,7 @@ verify_reach(const struct settings_verify *verify, const struct listener *listen
 					text, port->name);
 			return;
 		}
-		reachable |= has_gateway(port, settings_address_is_ipv4(address)) ||
-			     is_on_link(port, address);
+		reachable |= settings_verify_reaches(port, address);
 	}
 	if (reachable || settings->port_count == 0)
 		return;

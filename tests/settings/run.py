@@ -32,6 +32,13 @@ def large_files(folder):
             for i in range(18)) +
         'services:\n' + ''.join(
             f'  - {{name: s{i}, listen: "10.0.0.1:{i + 1}"}}\n' for i in range(1026)))
+    (folder / 'many_backends.yaml').write_text(
+        'ports: [{name: lan, device: "tap:hf0", addresses: 10.0.0.1/8}]\n'
+        'pools:\n' + ''.join(
+            f'  - {{name: p{i}, backends: ['
+            f'{", ".join(f"10.1.{i}.{j + 1}:80" for j in range(250))}]}}\n'
+            for i in range(18)) +
+        'services:\n  - {name: web, listen: "10.0.0.1:80"}\n')
     (folder / 'many_values.yaml').write_text(
         f'engine: {{workers: {list(range(130))}}}\n'
         'ports:\n  - name: lan\n    device: tap:hf0\n'

@@ -72,6 +72,9 @@ assert_same(const struct settings *left, const struct settings *right)
 	assert_int_equal(left->port_count, right->port_count);
 	for (i = 0; i < left->port_count; i++)
 		assert_memory_equal(&left->port[i], &right->port[i], sizeof(left->port[i]));
+	assert_int_equal(left->pool_count, right->pool_count);
+	for (i = 0; i < left->pool_count; i++)
+		assert_memory_equal(&left->pool[i], &right->pool[i], sizeof(left->pool[i]));
 	assert_int_equal(left->service_count, right->service_count);
 	for (i = 0; i < left->service_count; i++)
 		assert_memory_equal(
@@ -245,6 +248,14 @@ printed_settings_read_back(void **state)
 			  "    listen: [\"10.9.0.2:1\", \"10.9.0.2:2\"]\n"
 			  "    reply: banner\n"
 			  "    banner: \"\\x07\\u00fc\\u2028\\U0001f600\\\\ 'a' \\\"b\\\"\\t\"\n");
+	assert_reads_back("pools:\n"
+			  "  - {name: a, backends: [\"10.9.0.7:80\", \"10.9.0.8:81 weight=0\"]}\n"
+			  "  - name: b\n"
+			  "    backends: \"10.9.0.8:1 weight=255\"\n"
+			  "    local_addresses: 10.9.0.9\n"
+			  "    local_ports: 1-65535\n"
+			  "    proxy_protocol: v1\n" MINIMAL "    mode: proxy\n"
+			  "    pool: b\n");
 }
 
 /* A small generator of its own, so that a seed means the same everywhere. */
