@@ -130,15 +130,15 @@ burst_refuse_link(const struct port *port, const struct rte_mbuf *packet, const 
  * nobody waits for it, SERVICE_MAP_FOREIGN where the address is not ours.
  */
 static void
-burst_complete_key(const struct engine *engine, const struct port *port, const uint8_t local[16],
+burst_complete_key(const struct worker *worker, uint8_t port, const uint8_t local[16],
 		rte_be16_t local_port, struct flow_key *key)
 {
 	unsigned int target;
 
-	key->endpoint = service_map_lookup(port->services, local, local_port);
+	key->endpoint = service_map_lookup(worker->services->map[port], local, local_port);
 	if (key->endpoint != SERVICE_MAP_NONE)
 		return;
-	target = targets_find(&engine->targets, port->index, key->address, key->port);
+	target = targets_find(&worker->engine->targets, port, key->address, key->port);
 	if (target == TARGETS_NONE)
 		return;
 	memcpy(key->address, local, sizeof(key->address));
@@ -148,7 +148,7 @@ burst_complete_key(const struct engine *engine, const struct port *port, const u
 
 /* The key of a TCP segment. */
 static enum counter
-burst_find_key(const struct engine *engine, const struct rte_mbuf *packet,
+burst_find_key(const struct worker *worker, const struct rte_mbuf *packet,
 		const struct frame *frame, struct flow_key *key)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(packet, const uint8_t *);
@@ -160,7 +160,7 @@ burst_find_key(const struct engine *engine, const struct rte_mbuf *packet,
 	parse_destination(data, frame, local);
 	memcpy(&key->port, ports, sizeof(key->port));
 	memcpy(&local_port, ports + 2, sizeof(local_port));
-	burst_complete_key(engine, &engine->port[packet->port], local, local_port, key);
+	burst_complete_key(worker, (uint8_t)packet->port, local, local_port, key);
 	return key->endpoint == SERVICE_MAP_FOREIGN ? DROP_unknown_destination : DROP_NONE;
 }
 
@@ -171,7 +171,7 @@ burst_find_key(const struct engine *engine, const struct rte_mbuf *packet,
  * @return DROP_NONE; icmp_ignored for what is no such error; bad_icmp.
  */
 static enum counter
-burst_take_icmp_error(const struct engine *engine, const struct rte_mbuf *packet,
+burst_take_icmp_error(const struct worker *worker, const struct rte_mbuf *packet,
 		const struct frame *frame, struct burst *burst, unsigned int to)
 {
 	struct icmp_error error;
@@ -184,7 +184,7 @@ burst_take_icmp_error(const struct engine *engine, const struct rte_mbuf *packet
 		return DROP_icmp_ignored;
 	memcpy(burst->key[to].address, error.remote, sizeof(burst->key[to].address));
 	burst->key[to].port = error.remote_port;
-	burst_complete_key(engine, &engine->port[packet->port], error.local, error.local_port,
+	burst_complete_key(worker, (uint8_t)packet->port, error.local, error.local_port,
 			&burst->key[to]);
 	if (burst->key[to].endpoint >= SERVICE_MAP_FOREIGN)
 		return DROP_icmp_ignored;
@@ -206,7 +206,7 @@ burst_classify_other(struct worker *worker, struct burst *burst, unsigned int i,
 	enum counter reason = DROP_icmp_ignored;
 
 	if (frame->kind != FRAME_ARP)
-		reason = burst_take_icmp_error(worker->engine, packet, frame, burst, to);
+		reason = burst_take_icmp_error(worker, packet, frame, burst, to);
 	if (reason == DROP_icmp_ignored)
 		local_input(worker, packet, frame);
 	else if (reason != DROP_NONE)
@@ -229,7 +229,7 @@ burst_classify(struct worker *worker, struct burst *burst)
 				continue;
 		} else {
 			if (reason == DROP_NONE)
-				reason = burst_find_key(worker->engine, packet, &burst->frame[i],
+				reason = burst_find_key(worker, packet, &burst->frame[i],
 						&burst->key[kept]);
 			if (reason != DROP_NONE) {
 				worker_drop(worker, packet, reason);

@@ -94,10 +94,9 @@ void burst_happen(struct worker *worker, struct burst *burst, struct conn *conn,
 uint32_t burst_abort(struct worker *worker, struct burst *burst, uint32_t slot);
 
 struct build_tcp;
-struct port;
 
 /** Whether a source is one of our own addresses, or its subnet's broadcast address. */
-bool burst_step_bad_source(const struct port *port, const uint8_t address[16]);
+bool burst_step_bad_source(const struct worker *worker, uint8_t port, const uint8_t address[16]);
 
 /**
  * Put a connection that a SYN opened into the table, or drop the packet.

@@ -69,7 +69,7 @@ burst_cookie_is_on(const struct worker *worker, const struct service *service,
 static struct service_share *
 burst_cookie_share(struct worker *worker, const struct flow_key *key)
 {
-	return &worker->services[services_number(&worker->engine->services, key)];
+	return &worker->share[services_number(worker->services, key)];
 }
 
 /* A packet that nobody knows yet and that is for one of our services. */
@@ -103,7 +103,7 @@ burst_cookie_may_return(const struct worker *worker, const struct service *servi
 void
 burst_cookie_spend(struct worker *worker, const struct conn *conn, uint64_t hash)
 {
-	if (burst_cookie_may_return(worker, services_of(&worker->engine->services, &conn->key),
+	if (burst_cookie_may_return(worker, services_of(worker->services, &conn->key),
 			    burst_cookie_share(worker, &conn->key)))
 		time_wait_insert(worker->spent, &conn->key, hash, &conn->tcp, worker->now_ms);
 }
@@ -120,11 +120,10 @@ burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int 
 	if (burst->event[i] != TCP_EVENT_SYN || !burst_cookie_may_ask(burst, i) ||
 			(burst->segment[i].flags & TCP_FIN) != 0)
 		return false;
-	service = services_of(&worker->engine->services, key);
+	service = services_of(worker->services, key);
 	return burst_cookie_is_on(worker, service, burst_cookie_share(worker, key)) &&
 	       engine_phase(worker->engine) == ENGINE_RUNNING && key->port != 0 &&
-	       !burst_step_bad_source(
-			       &worker->engine->port[burst->packet[i]->port], key->address) &&
+	       !burst_step_bad_source(worker, (uint8_t)burst->packet[i]->port, key->address) &&
 	       !burst_cookie_is_spent(worker, burst, i);
 }
 
@@ -137,7 +136,7 @@ burst_cookie_wants_ack(struct worker *worker, const struct burst *burst, unsigne
 	if ((burst->event[i] != TCP_EVENT_ACK && burst->event[i] != TCP_EVENT_FIN) ||
 			!burst_cookie_may_ask(burst, i))
 		return false;
-	return burst_cookie_may_return(worker, services_of(&worker->engine->services, key),
+	return burst_cookie_may_return(worker, services_of(worker->services, key),
 			       burst_cookie_share(worker, key)) &&
 	       !burst_cookie_is_spent(worker, burst, i);
 }
@@ -146,7 +145,7 @@ static void
 burst_cookie_ask(const struct worker *worker, const struct burst *burst, unsigned int i,
 		struct asked *asked)
 {
-	const struct services *services = &worker->engine->services;
+	const struct services *services = worker->services;
 	const struct tcp_config *config = &services_of(services, &burst->key[i])->tcp;
 	struct tcp_env env;
 
@@ -172,7 +171,7 @@ burst_cookie_answer(struct worker *worker, struct burst *burst, unsigned int i,
 		const struct syncookie *cookie)
 {
 	const struct tcp_segment *syn = &burst->segment[i];
-	const struct service *service = services_of(&worker->engine->services, &burst->key[i]);
+	const struct service *service = services_of(worker->services, &burst->key[i]);
 	struct build_tcp tcp = {
 			.seq = cookie->isn,
 			.ack = syn->seq + 1,

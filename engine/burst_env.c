@@ -50,7 +50,7 @@ burst_env(const struct worker *worker, const struct burst *burst, unsigned int i
 			.default_mss = ipv4 ? 536 : 1220,
 	};
 	if (key->endpoint != SERVICE_MAP_NONE) {
-		const struct service *service = services_of(&worker->engine->services, key);
+		const struct service *service = services_of(worker->services, key);
 
 		env->config = &service->tcp;
 		env->rcv_wnd = burst_env_window(worker, service, conn);

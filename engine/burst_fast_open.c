@@ -18,14 +18,14 @@ burst_fast_open_service(const struct worker *worker, const struct burst *burst, 
 			(burst->segment[i].options & TCP_OPTION_FAST_OPEN) == 0 ||
 			!flow_key_is_passive(&burst->key[i]))
 		return NULL;
-	service = services_of(&worker->engine->services, &burst->key[i]);
+	service = services_of(worker->services, &burst->key[i]);
 	return service->fast_open_pending > 0 ? service : NULL;
 }
 
 static struct fast_open_pair
 burst_fast_open_pair(const struct worker *worker, const struct flow_key *key)
 {
-	const struct listener *listener = &worker->engine->services.listener[key->endpoint];
+	const struct listener *listener = &worker->services->listener[key->endpoint];
 	struct fast_open_pair pair;
 
 	memcpy(pair.client, key->address, sizeof(pair.client));
@@ -52,7 +52,7 @@ burst_fast_open_admits(struct worker *worker, const struct burst *burst, unsigne
 
 	if (service == NULL || burst->segment[i].cookie_length == 0)
 		return false;
-	share = &worker->services[services_number(&worker->engine->services, &burst->key[i])];
+	share = &worker->share[services_number(worker->services, &burst->key[i])];
 	if (share->fast_open_pending < service->fast_open_pending &&
 			burst_fast_open_judge(worker, burst, i) != FAST_OPEN_BAD)
 		return true;

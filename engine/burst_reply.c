@@ -65,7 +65,7 @@ reply_path_of_conn(struct reply *reply)
 		path->remote_port = target->port;
 		path->local_port = key->port;
 	} else {
-		const struct listener *listener = &engine->services.listener[key->endpoint];
+		const struct listener *listener = &reply->worker->services->listener[key->endpoint];
 
 		memcpy(path->remote, key->address, sizeof(path->remote));
 		memcpy(path->local, listener->address, sizeof(path->local));
@@ -373,7 +373,7 @@ reply_stream(struct reply *reply)
 {
 	struct worker *worker = reply->worker;
 	struct conn *conn = reply->conn;
-	const struct service *service = services_of(&worker->engine->services, &conn->key);
+	const struct service *service = services_of(worker->services, &conn->key);
 	struct tcp_stream stream;
 	struct tcp_chunk chunk;
 	uint32_t delay_ms;
@@ -435,8 +435,8 @@ reply_timer(struct worker *worker, struct conn *conn, const struct tcp_action *a
 	uint32_t delay_ms = action->delay_ms;
 
 	if (conn->tcp.state >= TCP_ESTABLISHED && conn->tcp.state != TCP_TIME_WAIT)
-		delay_ms = tcp_output_timer(&conn->tcp,
-				&services_of(&worker->engine->services, &conn->key)->tcp);
+		delay_ms = tcp_output_timer(
+				&conn->tcp, &services_of(worker->services, &conn->key)->tcp);
 	if (delay_ms != TCP_OUTPUT_TIMER_KEEP)
 		timer_wheel_schedule(worker->wheel, conn, worker->now_ms + delay_ms);
 }

@@ -23,16 +23,16 @@
 #include "engine/worker.h"
 #include "tcp/tcp_output.h"
 
-static struct service *
+static const struct service *
 burst_step_service(const struct worker *worker, const struct flow_key *key)
 {
-	return services_of(&worker->engine->services, key);
+	return services_of(worker->services, key);
 }
 
 static struct service_share *
 burst_step_share(struct worker *worker, const struct flow_key *key)
 {
-	return &worker->services[services_number(&worker->engine->services, key)];
+	return &worker->share[services_number(worker->services, key)];
 }
 
 /* Only what opens a connection can need an initial sequence number. */
@@ -70,7 +70,7 @@ static void
 burst_step_closed(struct worker *worker, struct burst *burst, unsigned int i, bool had_credit)
 {
 	struct conn *conn = burst->conn[i];
-	struct service *service = burst_step_service(worker, &conn->key);
+	const struct service *service = burst_step_service(worker, &conn->key);
 	struct service_share *share = burst_step_share(worker, &conn->key);
 	struct conn_tail *tail = conn_table_tail(worker->table, conn);
 	const uint8_t outcome = burst->action[i].outcome;
@@ -99,7 +99,7 @@ static void
 burst_step_entered_time_wait(struct worker *worker, struct conn *conn, uint64_t hash)
 {
 	struct conn_tail *tail = conn_table_tail(worker->table, conn);
-	struct service *service = burst_step_service(worker, &conn->key);
+	const struct service *service = burst_step_service(worker, &conn->key);
 	struct service_share *share = burst_step_share(worker, &conn->key);
 
 	respond_closed(service->respond, &tail->respond, worker->echo_buffers);
@@ -119,7 +119,7 @@ static bool
 burst_step_opened(struct worker *worker, struct conn *conn, bool early)
 {
 	struct conn_tail *tail = conn_table_tail(worker->table, conn);
-	struct service *service = burst_step_service(worker, &conn->key);
+	const struct service *service = burst_step_service(worker, &conn->key);
 	struct tcp_sender sender;
 	bool wanted = true;
 
@@ -301,11 +301,11 @@ burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 }
 
 bool
-burst_step_bad_source(const struct port *port, const uint8_t address[16])
+burst_step_bad_source(const struct worker *worker, uint8_t port, const uint8_t address[16])
 {
-	const struct settings_prefixes *prefixes = &port->settings->addresses;
+	const struct settings_prefixes *prefixes = &worker->engine->port[port].settings->addresses;
 
-	if (service_map_is_ours(port->services, address))
+	if (service_map_is_ours(worker->services->map[port], address))
 		return true;
 	for (unsigned int i = 0; i < prefixes->count; i++) {
 		const struct settings_prefix *prefix = &prefixes->item[i];
@@ -328,7 +328,7 @@ void
 burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
 		const struct tcp_conn *tcp)
 {
-	struct service *service = burst_step_service(worker, &burst->key[i]);
+	const struct service *service = burst_step_service(worker, &burst->key[i]);
 	struct service_share *share = burst_step_share(worker, &burst->key[i]);
 	struct conn *conn = burst->conn[i];
 
@@ -382,7 +382,7 @@ burst_step_fast_open(struct worker *worker, struct burst *burst, unsigned int i,
 static void
 burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 {
-	const struct port *port = &worker->engine->port[burst->packet[i]->port];
+	const uint8_t port = (uint8_t)burst->packet[i]->port;
 	const struct flow_key *key = &burst->key[i];
 	const bool listening = flow_key_is_passive(key);
 	struct tcp_conn tcp = {.state = listening ? TCP_LISTEN : TCP_CLOSED};
@@ -397,8 +397,8 @@ burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 	 * A target's address was judged when it became one; the key holds ours.  Port 0 is nobody's
 	 * (RFC 6335 6): who answers it is used against a third.
 	 */
-	if (key->port == 0 ||
-			(!flow_key_is_active(key) && burst_step_bad_source(port, key->address))) {
+	if (key->port == 0 || (!flow_key_is_active(key) &&
+					      burst_step_bad_source(worker, port, key->address))) {
 		burst_step_drop(worker, burst, i, DROP_bad_source);
 		return;
 	}
@@ -409,7 +409,7 @@ burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 			tcp_step(&tcp, (enum tcp_event)burst->event[i], &burst->segment[i], &env);
 	worker->rules[burst->action[i].rule]++;
 	if (listening && burst->event[i] == TCP_EVENT_SYN)
-		worker_count(worker, port->index, COUNTER_syn_received, 1);
+		worker_count(worker, port, COUNTER_syn_received, 1);
 	if (tcp.state != before)
 		burst_step_insert(worker, burst, i, &tcp);
 	else

@@ -7,7 +7,7 @@
 static void
 conn_act_finish(struct worker *worker, struct conn *conn, bool orphan)
 {
-	const struct service *service = services_of(&worker->engine->services, &conn->key);
+	const struct service *service = services_of(worker->services, &conn->key);
 	struct burst burst;
 
 	respond_peer_closed(service->respond, &conn_table_tail(worker->table, conn)->respond);

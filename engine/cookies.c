@@ -89,19 +89,20 @@ cookies_refresh(struct cookies *cookies)
 void
 cookies_report(const struct engine *engine)
 {
+	const struct services *services = engine_services(engine);
+
 	for (unsigned int w = 0; w < engine->worker_count; w++) {
-		for (unsigned int s = 0; s < engine->services.service_count; s++) {
-			struct service_share *share = &engine->worker[w]->services[s];
+		for (unsigned int s = 0; s < services->service_count; s++) {
+			struct service_share *share = &engine->worker[w]->share[s];
 			const bool on = __atomic_load_n(&share->cookies_on, __ATOMIC_RELAXED);
 
 			if (share->cookies_reported == on)
 				continue;
 			share->cookies_reported = on;
 			log_info("cookies", "service=%s worker=%u %s half_open=%u backlog=%u",
-					engine->services.service[s].settings->name, w,
-					on ? "on" : "off",
+					services->service[s].settings->name, w, on ? "on" : "off",
 					__atomic_load_n(&share->half_open, __ATOMIC_RELAXED),
-					engine->services.service[s].settings->max_syn_backlog);
+					services->service[s].settings->max_syn_backlog);
 		}
 	}
 }

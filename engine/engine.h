@@ -42,7 +42,7 @@ struct engine {
 	struct port port[SETTINGS_PORTS_MAX];
 	unsigned int worker_count;
 	struct worker *worker[SETTINGS_WORKERS_MAX];
-	struct services services;
+	struct services *services; /**< Written by control.  Atomic; engine_services(). */
 	struct cookies cookies;
 	struct resolver resolver; /**< Grows while the engine runs. */
 	struct targets targets;   /**< The same. */
@@ -52,6 +52,13 @@ struct engine {
 	uint32_t workers_done; /**< How many have reset their connections and only wait.  Atomic. */
 	uint8_t phase; /**< enum engine_phase; written by control, read by workers once a turn. */
 };
+
+/** The services as they are now; workers look once a turn and keep what they saw. */
+static inline const struct services *
+engine_services(const struct engine *engine)
+{
+	return __atomic_load_n(&engine->services, __ATOMIC_ACQUIRE);
+}
 
 static inline enum engine_phase
 engine_phase(const struct engine *engine)

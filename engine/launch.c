@@ -46,7 +46,7 @@ launch_ports(struct engine *engine, unsigned int workers)
 			engine->port_count = i;
 			return -1;
 		}
-		if (services_map_port(&engine->services, engine->settings, &engine->port[i]) != 0)
+		if (services_map_port(engine->services, engine->settings, &engine->port[i]) != 0)
 			return -1;
 	}
 	return 0;
@@ -80,8 +80,8 @@ launch_assemble(struct engine *engine, const struct settings *settings,
 		log_error("launch", "the kernel gives no random bytes");
 		return LAUNCH_NO_MEMORY;
 	}
-	if (cookies_init(&engine->cookies, settings) != 0 ||
-			services_init(&engine->services, settings, cores->worker_count) != 0 ||
+	engine->services = services_create(settings, cores->worker_count);
+	if (engine->services == NULL || cookies_init(&engine->cookies, settings) != 0 ||
 			resolver_init(&engine->resolver, settings) != 0 ||
 			launch_pool(engine, cores) != 0)
 		return LAUNCH_NO_MEMORY;
@@ -102,7 +102,7 @@ launch_disassemble(struct engine *engine)
 	for (unsigned int i = 0; i < engine->port_count; i++)
 		port_close(&engine->port[i]);
 	rte_mempool_free(engine->pool);
-	services_free(&engine->services);
+	services_free(engine->services);
 	cookies_free(&engine->cookies);
 }
 

@@ -32,7 +32,7 @@ local_asked(struct worker *worker, struct rte_mbuf *packet, const struct frame *
 	if (message->has_mac)
 		resolver_learn(&worker->engine->resolver, port->index, message->sender,
 				message->mac);
-	if (!service_map_is_ours(port->services, message->target))
+	if (!service_map_is_ours(worker->services->map[port->index], message->target))
 		worker_drop(worker, packet,
 				frame->kind == FRAME_ARP ? DROP_arp_ignored : DROP_ndp_ignored);
 	else if (frame->kind == FRAME_ARP)
@@ -52,7 +52,7 @@ local_pinged(struct worker *worker, struct rte_mbuf *packet, const struct frame 
 	uint8_t address[16];
 
 	parse_destination(data, frame, address);
-	if (!service_map_is_ours(port->services, address))
+	if (!service_map_is_ours(worker->services->map[packet->port], address))
 		worker_drop(worker, packet, DROP_unknown_destination);
 	else if ((frame->flags & FRAME_GROUP) != 0)
 		worker_drop(worker, packet, DROP_not_for_us);

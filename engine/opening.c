@@ -31,9 +31,9 @@ void
 opening_begin(struct worker *worker, const struct opening_question *question)
 {
 	const struct flow_key *key = &question->key;
-	struct services *services = &worker->engine->services;
-	struct service *service = services_of(services, key);
-	struct service_share *share = &worker->services[services_number(services, key)];
+	const struct services *services = worker->services;
+	const struct service *service = services_of(services, key);
+	struct service_share *share = &worker->share[services_number(services, key)];
 	struct burst burst;
 
 	worker->opening.began_us = clock_us(&worker->engine->clock);

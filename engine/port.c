@@ -361,5 +361,4 @@ port_close(struct port *port)
 {
 	rte_eth_dev_stop(port->id);
 	rte_eth_dev_close(port->id);
-	free(port->services);
 }

@@ -18,7 +18,6 @@
 
 #include "engine/device.h"
 #include "settings/settings.h"
-#include "table/service_map.h"
 
 #define PORT_NONE UINT8_MAX
 
@@ -33,11 +32,10 @@ struct port {
 	uint16_t mtu;
 	uint16_t receive_queues;
 	uint16_t transmit_queues;
-	uint16_t reta_size;           /**< Entries of the NIC's table from hash to queue. */
-	uint64_t rss_types;           /**< What the NIC spreads by its ports: RTE_ETH_RSS_... */
-	unsigned int parse_flags;     /**< enum parse_flag for every packet of the port. */
-	struct rte_ether_addr mac;    /**< Ours. */
-	struct service_map *services; /**< Our addresses here, and who listens; built at start. */
+	uint16_t reta_size;        /**< Entries of the NIC's table from hash to queue. */
+	uint64_t rss_types;        /**< What the NIC spreads by its ports: RTE_ETH_RSS_... */
+	unsigned int parse_flags;  /**< enum parse_flag for every packet of the port. */
+	struct rte_ether_addr mac; /**< Ours. */
 	const struct settings_port *settings;
 	struct device device;
 	int numa_node; /**< -1 when the device has none. */

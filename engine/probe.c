@@ -87,7 +87,7 @@ static bool
 probe_is_ours(const struct engine *engine, const uint8_t address[16])
 {
 	for (unsigned int p = 0; p < engine->port_count; p++) {
-		if (service_map_is_ours(engine->port[p].services, address))
+		if (service_map_is_ours(engine_services(engine)->map[p], address))
 			return true;
 	}
 	return false;
@@ -131,7 +131,7 @@ probe_resolve(const struct engine *engine, const struct probe_route *route, uint
 
 /* A random dynamic port at which nobody listens. */
 static bool
-probe_choose_port(const struct probe_route *route, rte_be16_t *port)
+probe_choose_port(const struct engine *engine, const struct probe_route *route, rte_be16_t *port)
 {
 	for (unsigned int i = 0; i < PROBE_PORT_TRIES; i++) {
 		uint16_t random;
@@ -139,8 +139,8 @@ probe_choose_port(const struct probe_route *route, rte_be16_t *port)
 		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 			return false;
 		*port = rte_cpu_to_be_16((uint16_t)(PROBE_PORT_FIRST + random % PROBE_PORT_COUNT));
-		if (service_map_lookup(route->port->services, route->local, *port) ==
-				SERVICE_MAP_NONE)
+		if (service_map_lookup(engine_services(engine)->map[route->port->index],
+				    route->local, *port) == SERVICE_MAP_NONE)
 			return true;
 	}
 	return false;
@@ -190,7 +190,7 @@ probe_target(struct engine *engine, const struct probe *probe, const struct prob
 	if (!probe_resolve(engine, route, question.opening.origin.peer_mac))
 		return engine_phase(engine) == ENGINE_RUNNING ? PROBE_UNRESOLVED : PROBE_STOPPED;
 	for (unsigned int i = 0; i < PROBE_PORT_TRIES && result == PROBE_NO_PORT; i++) {
-		if (!probe_choose_port(route, &question.opening.key.port))
+		if (!probe_choose_port(engine, route, &question.opening.key.port))
 			return PROBE_NO_PORT;
 		result = probe_ask(engine, probe, route, &question, report);
 	}

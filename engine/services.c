@@ -79,6 +79,22 @@ fail:
 	return NULL;
 }
 
+static struct service_limit *
+services_limit(const struct settings_service *wanted, unsigned int workers)
+{
+	struct service_limit *limit = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*limit));
+
+	if (limit == NULL) {
+		log_error(wanted->name, "out of memory");
+		return NULL;
+	}
+	limit->credit = wanted->max_connections == 0 ? INT64_MAX : wanted->max_connections;
+	limit->batch = wanted->max_connections == 0                               ? UINT32_MAX / 2
+		       : wanted->max_connections < SERVICES_BATCH_LIMIT * workers ? 1
+										  : SERVICES_BATCH;
+	return limit;
+}
+
 static int
 services_prepare(struct service *service, const struct settings *settings,
 		const struct settings_service *wanted, unsigned int workers)
@@ -113,12 +129,8 @@ services_prepare(struct service *service, const struct settings *settings,
 		log_error(wanted->name, "cannot prepare the replies: %s", strerror(errno));
 		return -1;
 	}
-	service->credit = wanted->max_connections == 0 ? INT64_MAX : wanted->max_connections;
-	service->credit_batch = wanted->max_connections == 0 ? UINT32_MAX / 2
-				: wanted->max_connections < SERVICES_BATCH_LIMIT * workers
-						? 1
-						: SERVICES_BATCH;
-	return 0;
+	service->limit = services_limit(wanted, workers);
+	return service->limit != NULL ? 0 : -1;
 }
 
 /* What answers on connections that we open. */
@@ -133,8 +145,7 @@ services_prepare_own(
 			.idle_timeout_ms = 60000,
 	};
 
-	return services_prepare(
-			&services->service[services->service_count], settings, &own, workers);
+	return services_prepare(&services->service[SERVICES_OWN], settings, &own, workers);
 }
 
 static void
@@ -152,50 +163,57 @@ services_add_listeners(struct services *services, const struct settings_service 
 	}
 }
 
-int
-services_init(struct services *services, const struct settings *settings, unsigned int workers)
+struct services *
+services_create(const struct settings *settings, unsigned int workers)
 {
+	struct services *services = calloc(1, sizeof(*services));
 	unsigned int listeners = 0;
 
-	memset(services, 0, sizeof(*services));
 	for (unsigned int i = 0; i < settings->service_count; i++)
 		listeners += settings->service[i].listen.count;
 	if (listeners >= FLOW_KEY_ACTIVE) {
 		log_error("services", "%u listeners are more than %u", listeners,
 				FLOW_KEY_ACTIVE - 1);
-		return -1;
+		goto fail;
 	}
+	if (services == NULL)
+		goto no_memory;
 	services->listener = calloc(listeners + 1, sizeof(*services->listener));
 	services->service = calloc(settings->service_count + 1, sizeof(*services->service));
-	if (services->listener == NULL || services->service == NULL) {
-		log_error("services", "out of memory");
-		goto fail;
-	}
-	for (unsigned int i = 0; i < settings->service_count; i++) {
-		services->service_count = i + 1;
-		if (services_prepare(&services->service[i], settings, &settings->service[i],
-				    workers) != 0)
-			goto fail;
-		services_add_listeners(services, &settings->service[i], i);
-	}
+	if (services->listener == NULL || services->service == NULL)
+		goto no_memory;
+	services->service_count = 1 + settings->service_count;
 	if (services_prepare_own(services, settings, workers) != 0)
 		goto fail;
-	return 0;
+	for (unsigned int i = 0; i < settings->service_count; i++) {
+		if (services_prepare(&services->service[1 + i], settings, &settings->service[i],
+				    workers) != 0)
+			goto fail;
+		services_add_listeners(services, &settings->service[i], 1 + i);
+	}
+	return services;
+no_memory:
+	log_error("services", "out of memory");
 fail:
 	services_free(services);
-	return -1;
+	return NULL;
 }
 
 void
 services_free(struct services *services)
 {
-	for (unsigned int i = 0; services->service != NULL && i <= services->service_count; i++) {
+	if (services == NULL)
+		return;
+	for (unsigned int i = 0; i < services->service_count; i++) {
 		if (services->service[i].respond != NULL)
 			respond_free(services->service[i].respond);
+		free(services->service[i].limit);
 	}
+	for (unsigned int p = 0; p < SETTINGS_PORTS_MAX; p++)
+		free(services->map[p]);
 	free(services->service);
 	free(services->listener);
-	memset(services, 0, sizeof(*services));
+	free(services);
 }
 
 /* Whether @p address is in the subnet of @p prefix. */
@@ -252,10 +270,11 @@ services_link_local(const struct rte_ether_addr *mac, uint8_t address[16])
 
 int
 services_map_port(
-		const struct services *services, const struct settings *settings, struct port *port)
+		struct services *services, const struct settings *settings, const struct port *port)
 {
 	const struct settings_prefixes *addresses = &port->settings->addresses;
 	const unsigned int entries = services->listener_count * 2 + addresses->count + 1;
+	struct service_map *map;
 	uint8_t link_local[16];
 	void *memory = aligned_alloc(64, RTE_ALIGN_CEIL(service_map_footprint(entries), 64));
 	int result = 0;
@@ -264,17 +283,18 @@ services_map_port(
 		log_error(port->settings->name, "out of memory for the service map");
 		return -1;
 	}
-	port->services = service_map_init(memory, entries);
+	map = service_map_init(memory, entries);
+	services->map[port->index] = map;
 	services_link_local(&port->mac, link_local);
-	result |= service_map_add_address(port->services, link_local);
+	result |= service_map_add_address(map, link_local);
 	for (unsigned int i = 0; i < addresses->count; i++)
-		result |= service_map_add_address(port->services, addresses->item[i].address);
+		result |= service_map_add_address(map, addresses->item[i].address);
 	for (unsigned int i = 0; i < services->listener_count; i++) {
 		const struct listener *listener = &services->listener[i];
 
 		if (services_reached_through(listener->address, settings, port->settings))
-			result |= service_map_add_listener(port->services, listener->address,
-					listener->port, (uint16_t)i);
+			result |= service_map_add_listener(
+					map, listener->address, listener->port, (uint16_t)i);
 	}
 	if (result != 0)
 		log_error(port->settings->name, "two services listen at the same address");
@@ -282,13 +302,14 @@ services_map_port(
 }
 
 bool
-services_admit(struct service *service, struct service_share *share)
+services_admit(const struct service *service, struct service_share *share)
 {
-	const int64_t batch = service->credit_batch;
+	struct service_limit *limit = service->limit;
+	const int64_t batch = limit->batch;
 
 	if (share->credit == 0) {
-		if (__atomic_fetch_sub(&service->credit, batch, __ATOMIC_RELAXED) < batch) {
-			__atomic_fetch_add(&service->credit, batch, __ATOMIC_RELAXED);
+		if (__atomic_fetch_sub(&limit->credit, batch, __ATOMIC_RELAXED) < batch) {
+			__atomic_fetch_add(&limit->credit, batch, __ATOMIC_RELAXED);
 			return false;
 		}
 		share->credit = (uint32_t)batch;
@@ -299,14 +320,14 @@ services_admit(struct service *service, struct service_share *share)
 }
 
 void
-services_release(struct service *service, struct service_share *share)
+services_release(const struct service *service, struct service_share *share)
 {
-	const uint32_t batch = service->credit_batch;
+	struct service_limit *limit = service->limit;
 
 	share->connections--;
 	share->credit++;
-	if (share->credit > batch) {
-		share->credit -= batch;
-		__atomic_fetch_add(&service->credit, (int64_t)batch, __ATOMIC_RELAXED);
+	if (share->credit > limit->batch) {
+		share->credit -= limit->batch;
+		__atomic_fetch_add(&limit->credit, (int64_t)limit->batch, __ATOMIC_RELAXED);
 	}
 }

@@ -5,8 +5,12 @@
 
 /**
  * @file
- * The services as the workers see them: listeners by number, prepared replies, timeouts, and the
- * connection limit that holds for a service as a whole.
+ * The services as the workers see them: listeners by number, prepared replies, timeouts, the map of
+ * each port, and the connection limit that holds for a service as a whole.
+ *
+ * All of it is a snapshot behind engine.services: built by control, never changed after it was
+ * published.  A worker reads the pointer once, when a turn begins, and uses that snapshot for the
+ * whole turn (worker.services).  Only the limits change, and they outlive snapshots.
  */
 
 #include <stdbool.h>
@@ -14,6 +18,7 @@
 
 #include "respond/respond.h"
 #include "settings/settings.h"
+#include "table/service_map.h"
 #include "tcp/flow_key.h"
 #include "tcp/tcp_step.h"
 
@@ -28,17 +33,21 @@ struct listener {
 	uint64_t cookie_endpoint; /**< What stands for it in a SYN cookie, on every node. */
 };
 
+/**
+ * Connections that may still be opened, over all workers.  Workers take and give back a few at a
+ * time (services_admit()), so this line is touched seldom.
+ */
+struct service_limit {
+	int64_t credit; /**< Atomic. */
+	uint32_t batch;
+} __rte_cache_aligned;
+
 struct service {
 	const struct settings_service *settings;
 	struct respond_service *respond;
 	struct tcp_config tcp;
 	uint32_t fast_open_pending; /**< The most that a worker may have; 0 without Fast Open. */
-	/**
-	 * Connections that may still be opened, over all workers.  Workers take and give back a
-	 * few at a time (services_admit()), so this line is touched seldom.
-	 */
-	int64_t credit;
-	uint32_t credit_batch;
+	struct service_limit *limit;
 };
 
 /** A worker's share of a service. */
@@ -49,7 +58,7 @@ struct service_share {
 	uint64_t timed_out;
 	uint64_t requests;
 	uint32_t connections; /**< In the worker's table now, half-open ones too. */
-	uint32_t credit;      /**< Taken from service.credit and not used. */
+	uint32_t credit;      /**< Taken from service.limit and not used. */
 	/** Connections of the worker in SYN_RCVD whose SYN's text was taken (RFC 7413 5.1). */
 	uint32_t fast_open_pending;
 	uint32_t half_open;        /**< Connections of the worker in SYN_RCVD. */
@@ -63,24 +72,25 @@ struct service_share {
 struct services {
 	unsigned int listener_count;
 	struct listener *listener;
-	unsigned int service_count; /**< Those of the settings. */
-	struct service *service;    /**< And one more, SERVICES_OWN_NAME. */
+	unsigned int service_count; /**< The one of our own, and those of the settings. */
+	struct service *service;
+	struct service_map *map[SETTINGS_PORTS_MAX]; /**< By port: our addresses, who listens. */
 };
 
 /** The service behind connections that we open: says nothing and closes at once.  The colon keeps
  * it apart from the settings' names. */
 #define SERVICES_OWN_NAME "probe:"
+#define SERVICES_OWN      0 /**< Its number. */
 
 /** Which service a connection belongs to, from its key; passive or active, not nobody's. */
 static inline unsigned int
 services_number(const struct services *services, const struct flow_key *key)
 {
-	return flow_key_is_active(key) ? services->service_count
-				       : services->listener[key->endpoint].service;
+	return flow_key_is_active(key) ? SERVICES_OWN : services->listener[key->endpoint].service;
 }
 
 /** The service a connection belongs to. */
-static inline struct service *
+static inline const struct service *
 services_of(const struct services *services, const struct flow_key *key)
 {
 	return &services->service[services_number(services, key)];
@@ -89,9 +99,10 @@ services_of(const struct services *services, const struct flow_key *key)
 /**
  * Prepare every service of the settings.
  *
- * @return 0, or -1 after the reason was logged (a body file that cannot be read, no memory).
+ * @return
+ *   NULL after the reason was logged (a body file that cannot be read, no memory).
  */
-int services_init(struct services *services, const struct settings *settings, unsigned int workers);
+struct services *services_create(const struct settings *settings, unsigned int workers);
 
 void services_free(struct services *services);
 
@@ -101,16 +112,16 @@ void services_free(struct services *services);
  *
  * @return 0, or -1 after the reason was logged.
  */
-int services_map_port(const struct services *services, const struct settings *settings,
-		struct port *port);
+int services_map_port(struct services *services, const struct settings *settings,
+		const struct port *port);
 
 /** Whether one more connection may open; exact over all workers. */
-bool services_admit(struct service *service, struct service_share *share);
+bool services_admit(const struct service *service, struct service_share *share);
 
 /** Whether the address is in one of the port's subnets. */
 bool services_in_subnets(const uint8_t address[16], const struct settings_port *port);
 
 /** A connection ended. */
-void services_release(struct service *service, struct service_share *share);
+void services_release(const struct service *service, struct service_share *share);
 
 #endif /* SERVICES_H */

@@ -48,7 +48,7 @@ telemetry_info(struct engine *engine, const char *parameters, struct rte_tel_dat
 	compat_add_dict_uint(data, "uptime_seconds", clock_us(&engine->clock) / 1000000);
 	compat_add_dict_uint(data, "workers", engine->worker_count);
 	compat_add_dict_uint(data, "ports", engine->port_count);
-	compat_add_dict_uint(data, "services", engine->services.service_count);
+	compat_add_dict_uint(data, "services", engine_services(engine)->service_count - 1);
 	compat_add_dict_uint(data, "tsc_hz", rte_get_tsc_hz());
 	return 0;
 }
@@ -184,7 +184,7 @@ static void
 telemetry_share(const struct engine *engine, unsigned int service, struct service_share *sum)
 {
 	for (unsigned int w = 0; w < engine->worker_count; w++) {
-		const struct service_share *share = &engine->worker[w]->services[service];
+		const struct service_share *share = &engine->worker[w]->share[service];
 
 		sum->opened += telemetry_read(&share->opened);
 		sum->closed += telemetry_read(&share->closed);
@@ -211,10 +211,11 @@ telemetry_reply_name(uint8_t reply)
 static void
 telemetry_service(const struct engine *engine, unsigned int index, struct rte_tel_data *data)
 {
-	const struct settings_service *settings = engine->services.service[index].settings;
+	const struct settings_service *settings =
+			engine_services(engine)->service[1 + index].settings;
 	struct service_share sum = {0};
 
-	telemetry_share(engine, index, &sum);
+	telemetry_share(engine, 1 + index, &sum);
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_string(data, "name", settings->name);
 	rte_tel_data_add_dict_string(data, "reply", telemetry_reply_name(settings->reply));
@@ -230,8 +231,8 @@ telemetry_service(const struct engine *engine, unsigned int index, struct rte_te
 static int
 telemetry_services(struct engine *engine, const char *parameters, struct rte_tel_data *data)
 {
-	return telemetry_list(engine, parameters, engine->services.service_count, telemetry_service,
-			data);
+	return telemetry_list(engine, parameters, engine_services(engine)->service_count - 1,
+			telemetry_service, data);
 }
 
 static int
@@ -441,7 +442,7 @@ telemetry_connections(const struct engine *engine)
 {
 	unsigned int connections = 0;
 
-	for (unsigned int s = 0; s < engine->services.service_count; s++) {
+	for (unsigned int s = 1; s < engine_services(engine)->service_count; s++) {
 		struct service_share sum = {0};
 
 		telemetry_share(engine, s, &sum);

@@ -116,7 +116,7 @@ void
 telemetry_conn_name(
 		struct engine *engine, const struct mailbox_record *record, char *text, size_t size)
 {
-	const struct services *services = &engine->services;
+	const struct services *services = engine_services(engine);
 	const struct flow_key *key = &record->key;
 	char address[46];
 	struct target target;
@@ -159,7 +159,7 @@ telemetry_act_services(const struct engine *engine, const char *service,
 		const struct flow_key *remote, struct mailbox_question *question,
 		struct conn_act_answer *sum)
 {
-	const struct services *services = &engine->services;
+	const struct services *services = engine_services(engine);
 	const bool any = strcmp(service, "*") == 0;
 	int result = 0;
 

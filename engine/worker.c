@@ -90,9 +90,11 @@ worker_leave(struct worker *worker)
 	}
 }
 
+/* What holds for a whole turn. */
 static void
-worker_read_clock(struct worker *worker)
+worker_begin(struct worker *worker)
 {
+	worker->services = engine_services(worker->engine);
 	worker->now_us = clock_us(&worker->engine->clock);
 	worker->now_ms = (uint32_t)(worker->now_us / 1000);
 }
@@ -103,7 +105,7 @@ worker_turn(struct worker *worker)
 	struct burst burst;
 	bool busy;
 
-	worker_read_clock(worker);
+	worker_begin(worker);
 	worker_burst(worker, &burst);
 	busy = worker->turn_packets > 0;
 	busy |= worker_expire(worker, &burst) > 0;
@@ -155,7 +157,7 @@ worker_run(void *argument)
 		else
 			worker_idle(worker);
 	}
-	worker_read_clock(worker);
+	worker_begin(worker);
 	worker_abort_all(worker);
 	worker_leave(worker);
 	return 0;
@@ -291,12 +293,12 @@ worker_create_arrays(struct worker *worker)
 			worker_alloc(worker, (size_t)engine->port_count * engine->worker_count,
 					sizeof(*worker->transmit_for));
 	worker->counters = worker_alloc(worker, engine->port_count, sizeof(*worker->counters));
-	worker->services = worker_alloc(
-			worker, engine->services.service_count + 1, sizeof(*worker->services));
+	worker->share = worker_alloc(
+			worker, engine->services->service_count, sizeof(*worker->share));
 	worker->rules = worker_alloc(worker, tcp_rules_count(), sizeof(*worker->rules));
 	if (worker->queue == NULL || worker->handover == NULL || worker->steer_in == NULL ||
 			worker->transmit_through == NULL || worker->transmit_for == NULL ||
-			worker->counters == NULL || worker->services == NULL ||
+			worker->counters == NULL || worker->share == NULL ||
 			worker->rules == NULL) {
 		log_error("worker", "%u: out of memory", worker->index);
 		return -1;
@@ -325,7 +327,7 @@ worker_create(struct engine *engine, unsigned int index, unsigned int lcore)
 	worker->pool = engine->pool;
 	mailbox_init(&worker->mailbox, engine);
 	mailbox_init(&worker->openings, engine);
-	worker_read_clock(worker);
+	worker_begin(worker);
 	token_bucket_init(&worker->resets, tcp->reset_rate, worker->now_us);
 	token_bucket_init(&worker->challenges, tcp->challenge_ack_rate, worker->now_us);
 	token_bucket_init(&worker->echoes, tcp->echo_rate, worker->now_us);
@@ -345,7 +347,7 @@ worker_free(struct worker *worker)
 	rte_free(worker->transmit_through);
 	rte_free(worker->transmit_for);
 	rte_free(worker->counters);
-	rte_free(worker->services);
+	rte_free(worker->share);
 	rte_free(worker->rules);
 	rte_free(worker->memory);
 	rte_free(worker);

@@ -68,6 +68,7 @@ struct worker {
 
 	uint64_t now_us; /**< Read once a turn. */
 	uint32_t now_ms;
+	const struct services *services; /**< The same: valid until the turn ends. */
 
 	struct conn_table *table;
 	struct timer_wheel *wheel;
@@ -97,12 +98,12 @@ struct worker {
 	uint64_t challenge_random; /**< State of a generator whose output nobody sees. */
 	struct token_bucket echoes;
 
-	struct counters *counters;      /**< Per port. */
-	struct service_share *services; /**< Per service, and for the one of our own. */
-	uint64_t *rules;                /**< How often each row of the TCP table fired. */
-	struct histogram handshake_us;  /**< From SYN to the ACK that opened. */
-	struct mailbox mailbox;         /**< Questions that are answered at once. */
-	struct mailbox openings;        /**< Those that wait for a peer. */
+	struct counters *counters;     /**< Per port. */
+	struct service_share *share;   /**< Per service. */
+	uint64_t *rules;               /**< How often each row of the TCP table fired. */
+	struct histogram handshake_us; /**< From SYN to the ACK that opened. */
+	struct mailbox mailbox;        /**< Questions that are answered at once. */
+	struct mailbox openings;       /**< Those that wait for a peer. */
 	struct opening opening;
 	uint32_t target_conns[TARGETS_MAX]; /**< Connections of each target in the table. */
 

@@ -509,7 +509,7 @@ client_begin(struct server *client, uint16_t engine_port)
 	rig_path(&client->rig, &client->path, 4, SERVER_PORT, engine_port);
 	memcpy(key->address, client->path.local, sizeof(key->address));
 	key->port = client->path.local_port;
-	key->endpoint = service_map_lookup(client->rig.engine.port[0].services, client->path.remote,
+	key->endpoint = service_map_lookup(client->rig.engine.services->map[0], client->path.remote,
 			client->path.remote_port);
 	server_say(client, TCP_SYN);
 	server_hear(client, TCP_SYN | TCP_ACK);

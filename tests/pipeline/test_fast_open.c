@@ -383,7 +383,7 @@ pending_connections_are_limited_and_give_their_places_back(void **state)
 		exchange_take(&exchange);
 	}
 	assert_int_equal(rig_connections(&exchange.rig), 0);
-	assert_int_equal(exchange.rig.engine.worker[0]->services[0].fast_open_pending, 0);
+	assert_int_equal(exchange.rig.engine.worker[0]->share[1].fast_open_pending, 0);
 	rig_free(&exchange.rig);
 }
 
@@ -463,7 +463,7 @@ echo_without_a_ring_is_reset_and_its_place_is_free(void **state)
 	assert_int_equal(exchange.frame[0].segment.flags, TCP_RST | TCP_ACK);
 	assert_int_equal(exchange.frame[0].segment.ack, IRS + 6);
 	assert_int_equal(rig_state(&exchange.rig, PORT + 2), TCP_CLOSED);
-	assert_int_equal(exchange.rig.engine.worker[0]->services[3].fast_open_pending, 2);
+	assert_int_equal(exchange.rig.engine.worker[0]->share[4].fast_open_pending, 2);
 	rig_free(&exchange.rig);
 }
 
@@ -488,7 +488,7 @@ syn_and_its_reset_may_share_a_burst(void **state)
 	exchange_say(&exchange, TCP_RST, IRS + 1 + strlen(REQUEST), 0, "");
 	assert_int_equal(rig_counter(&exchange.rig, COUNTER_fast_opens), 1);
 	assert_int_equal(rig_connections(&exchange.rig), 0);
-	assert_int_equal(exchange.rig.engine.worker[0]->services[0].fast_open_pending, 0);
+	assert_int_equal(exchange.rig.engine.worker[0]->share[1].fast_open_pending, 0);
 	rig_free(&exchange.rig);
 }
 

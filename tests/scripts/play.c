@@ -419,7 +419,7 @@ make_key(struct player *player)
 	map_address(player, path.to, local);
 	flow->key.port = htons(flow->port);
 	flow->key.endpoint =
-			service_map_lookup(engine->port[0].services, local, htons(path.to_port));
+			service_map_lookup(engine->services->map[0], local, htons(path.to_port));
 }
 
 /* An initial sequence number is a hash plus a clock: turn the clock. */
