@@ -1,51 +1,182 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "engine/cookies.h"
 #include "engine/engine.h"
 #include "engine/log.h"
 #include "engine/worker.h"
 
+/* No burst lasts so long, so no worker holds keys that were replaced so long ago. */
+#define COOKIES_SETTLE_MS 1000
+
+/* Secrets that were read and not yet put to use. */
+struct cookies_fresh {
+	struct secret *secret;
+	struct secret *accepted;
+};
+
 static uint64_t
-cookies_unix_ms(void)
+cookies_ms(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Alone, each flow's clock has an offset of its own; shared, all have the fleet's. */
+static void
+cookies_fresh_free(struct cookies_fresh *fresh)
+{
+	secret_free(fresh->secret);
+	secret_free(fresh->accepted);
+}
+
+/* A credential that the unit does not pass is none; one that is no secret is a mistake. */
 static bool
+cookies_has_credential(const char *name)
+{
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	char path[PATH_MAX];
+
+	return directory != NULL && directory[0] == '/' &&
+	       (size_t)snprintf(path, sizeof(path), "%s/%s", directory, name) < sizeof(path) &&
+	       (access(path, F_OK) == 0 || errno != ENOENT);
+}
+
+/*
+ * The accepted secret may be missing: `handfast key rotate --file` only leaves F.previous behind
+ * when there was one.  Whatever else is wrong with it is wrong.
+ */
+static bool
+cookies_read_accepted(const struct cookies *cookies, struct cookies_fresh *fresh,
+		struct secret_problem *problem)
+{
+	const char *path = cookies->path_accepted;
+
+	if (path[0] != '\0') {
+		if (access(path, F_OK) != 0 && errno == ENOENT)
+			return true;
+		fresh->accepted = secret_load(path, problem);
+		return fresh->accepted != NULL;
+	}
+	if (cookies->source != COOKIES_CREDENTIALS ||
+			!cookies_has_credential(COOKIES_CREDENTIAL_ACCEPTED))
+		return true;
+	fresh->accepted = secret_load_credential(COOKIES_CREDENTIAL_ACCEPTED, problem);
+	return fresh->accepted != NULL;
+}
+
+static bool
+cookies_read(const struct cookies *cookies, struct cookies_fresh *fresh,
+		struct secret_problem *problem)
+{
+	memset(fresh, 0, sizeof(*fresh));
+	switch (cookies->source) {
+	case COOKIES_RANDOM:
+		fresh->secret = secret_random(problem);
+		break;
+	case COOKIES_FILE:
+		fresh->secret = secret_load(cookies->path, problem);
+		break;
+	case COOKIES_CREDENTIALS:
+		fresh->secret = secret_load_credential(COOKIES_CREDENTIAL, problem);
+		break;
+	}
+	if (fresh->secret != NULL && cookies_read_accepted(cookies, fresh, problem))
+		return true;
+	cookies_fresh_free(fresh);
+	return false;
+}
+
+/* The second secret whose cookies are good: at first the one they were made with until lately. */
+static const struct secret *
+cookies_second(const struct cookies *cookies)
+{
+	return cookies->retired != NULL ? cookies->retired : cookies->accepted;
+}
+
+/* Derive the keys of now into the snapshot that nobody uses, and publish it. */
+static bool
+cookies_publish(struct cookies *cookies)
+{
+	const unsigned int next = cookies->keys == cookies->snapshot[0] ? 1 : 0;
+
+	if (!syncookie_keys_derive(cookies->snapshot[next], cookies->secret,
+			    cookies_second(cookies), cookies_ms(CLOCK_REALTIME)))
+		return false;
+	__atomic_store_n(&cookies->keys, cookies->snapshot[next], __ATOMIC_RELEASE);
+	cookies->replaced_ms[1 - next] = cookies_ms(CLOCK_MONOTONIC);
+	return true;
+}
+
+/* Whether workers have left the snapshot that would be written next. */
+static bool
+cookies_is_settled(const struct cookies *cookies)
+{
+	const unsigned int next = cookies->keys == cookies->snapshot[0] ? 1 : 0;
+
+	return cookies_ms(CLOCK_MONOTONIC) - cookies->replaced_ms[next] >= COOKIES_SETTLE_MS;
+}
+
+/* Alone, each flow's clock has an offset of its own; shared, all send the time of day. */
+static void
 cookies_init_clock(struct cookies *cookies)
 {
-	struct siphash_key offset;
-
 	cookies->ts_flow_mask = cookies->shared ? 0 : 0xffff0000;
-	if (!cookies->shared)
-		return true;
-	if (!secret_derive(cookies->secret, "handfast timestamps", 0, &offset))
-		return false;
-	cookies->ts_base_ms = (uint32_t)(cookies_unix_ms() + offset.k0);
-	return true;
+	if (cookies->shared)
+		cookies->ts_base_ms = (uint32_t)cookies_ms(CLOCK_REALTIME);
+}
+
+static enum cookies_source
+cookies_choose(const char *path)
+{
+	if (path[0] != '\0')
+		return COOKIES_FILE;
+	return cookies_has_credential(COOKIES_CREDENTIAL) ? COOKIES_CREDENTIALS : COOKIES_RANDOM;
+}
+
+/* What the log says of the secrets. */
+static void
+cookies_log(struct cookies *cookies, const char *what)
+{
+	static const char *const sources[] = {
+			[COOKIES_RANDOM] = "random",
+			[COOKIES_FILE] = "file",
+			[COOKIES_CREDENTIALS] = "credential",
+	};
+	struct cookies_ids ids;
+
+	cookies_show(cookies, &ids);
+	log_info("cookies", "%s: secret=%s id=%s accepted=%s retired=%s", what, sources[ids.source],
+			ids.active, ids.accepted[0] != '\0' ? ids.accepted : "none",
+			ids.retired[0] != '\0' ? ids.retired : "none");
 }
 
 int
 cookies_init(struct cookies *cookies, const struct settings *settings)
 {
-	const char *path = settings->engine.secret;
+	struct cookies_fresh fresh;
 	struct secret_problem problem;
-	char id[SECRET_ID_DIGITS + 1];
 
 	memset(cookies, 0, sizeof(*cookies));
-	cookies->shared = path[0] != '\0';
-	cookies->secret = cookies->shared ? secret_load(path, &problem) : secret_random(&problem);
-	if (cookies->secret == NULL) {
+	pthread_mutex_init(&cookies->lock, NULL);
+	cookies->path = settings->engine.secret;
+	cookies->path_accepted = settings->engine.secret_accepted;
+	cookies->source = cookies_choose(cookies->path);
+	cookies->shared = cookies->source != COOKIES_RANDOM || cookies->path_accepted[0] != '\0';
+	if (!cookies_read(cookies, &fresh, &problem)) {
 		log_error("cookies", "%s; %s", problem.what, problem.remedy);
 		return -1;
 	}
+	cookies->secret = fresh.secret;
+	cookies->accepted = fresh.accepted;
 	for (unsigned int i = 0; i < RTE_DIM(cookies->snapshot); i++) {
 		cookies->snapshot[i] = secret_pages_alloc(sizeof(*cookies->snapshot[i]));
 		if (cookies->snapshot[i] == NULL) {
@@ -53,13 +184,13 @@ cookies_init(struct cookies *cookies, const struct settings *settings)
 			return -1;
 		}
 	}
-	cookies_refresh(cookies);
-	if (cookies->keys == NULL || !cookies_init_clock(cookies)) {
+	cookies_init_clock(cookies);
+	if (!cookies_publish(cookies)) {
 		log_error("cookies", "OpenSSL derives no keys");
 		return -1;
 	}
-	if (cookies->shared && secret_id(cookies->secret, id))
-		log_info("cookies", "secret=%s id=%s", path, id);
+	if (cookies->shared)
+		cookies_log(cookies, "start");
 	return 0;
 }
 
@@ -69,21 +200,145 @@ cookies_free(struct cookies *cookies)
 	for (unsigned int i = 0; i < RTE_DIM(cookies->snapshot); i++)
 		secret_pages_free(cookies->snapshot[i], sizeof(*cookies->snapshot[i]));
 	secret_free(cookies->secret);
+	secret_free(cookies->accepted);
+	secret_free(cookies->retired);
 	memset(cookies, 0, sizeof(*cookies));
 }
 
 void
 cookies_refresh(struct cookies *cookies)
 {
-	const uint64_t now_ms = cookies_unix_ms();
-	struct syncookie_keys *next =
-			cookies->snapshot[cookies->keys == cookies->snapshot[0] ? 1 : 0];
-
-	if (cookies->keys != NULL && now_ms < cookies->keys->until_ms)
-		return;
+	pthread_mutex_lock(&cookies->lock);
+	if (cookies->retired != NULL && cookies_ms(CLOCK_MONOTONIC) >= cookies->retired_until_ms) {
+		secret_free(cookies->retired);
+		cookies->retired = NULL;
+	}
 	/* Should it fail, the old ones still serve for a while. */
-	if (syncookie_keys_derive(next, cookies->secret, NULL, now_ms))
-		__atomic_store_n(&cookies->keys, next, __ATOMIC_RELEASE);
+	if (cookies_ms(CLOCK_REALTIME) >= cookies->keys->until_ms && cookies_is_settled(cookies))
+		(void)cookies_publish(cookies);
+	pthread_mutex_unlock(&cookies->lock);
+}
+
+static void
+cookies_id(const struct secret *secret, char id[SECRET_ID_DIGITS + 1])
+{
+	id[0] = '\0';
+	if (secret != NULL && !secret_id(secret, id))
+		id[0] = '\0';
+}
+
+static void
+cookies_show_locked(const struct cookies *cookies, struct cookies_ids *ids)
+{
+	const uint64_t now_ms = cookies_ms(CLOCK_MONOTONIC);
+
+	cookies_id(cookies->secret, ids->active);
+	cookies_id(cookies->accepted, ids->accepted);
+	cookies_id(cookies->retired, ids->retired);
+	ids->retired_seconds = cookies->retired == NULL || now_ms >= cookies->retired_until_ms
+					       ? 0
+					       : (unsigned int)((cookies->retired_until_ms -
+										now_ms + 999) /
+								 1000);
+	ids->source = cookies->source;
+}
+
+void
+cookies_show(struct cookies *cookies, struct cookies_ids *ids)
+{
+	memset(ids, 0, sizeof(*ids));
+	pthread_mutex_lock(&cookies->lock);
+	cookies_show_locked(cookies, ids);
+	pthread_mutex_unlock(&cookies->lock);
+}
+
+/* Whether a new secret may take the active one's place now. */
+static bool
+cookies_may_replace(const struct cookies *cookies, struct secret_problem *problem)
+{
+	struct cookies_ids ids = {0};
+
+	if (cookies->retired == NULL)
+		return true;
+	cookies_show_locked(cookies, &ids);
+	snprintf(problem->what, sizeof(problem->what),
+			"cookies made with %s may still come back, and there is room for two "
+			"secrets",
+			ids.retired);
+	snprintf(problem->remedy, sizeof(problem->remedy), "again in %u s",
+			ids.retired_seconds + 1);
+	return false;
+}
+
+/* Make what was read the secrets, and @p fresh the ones it replaces. */
+static void
+cookies_exchange(struct cookies *cookies, struct cookies_fresh *fresh)
+{
+	const struct cookies_fresh before = {cookies->secret, cookies->accepted};
+
+	cookies->secret = fresh->secret;
+	cookies->accepted = fresh->accepted;
+	*fresh = before;
+}
+
+/* Put what was read to use; what is not needed any more is left in @p fresh. */
+static bool
+cookies_replace(struct engine *engine, struct cookies_fresh *fresh, struct secret_problem *problem)
+{
+	struct cookies *cookies = &engine->cookies;
+	const bool same = secret_equal(cookies->secret, fresh->secret);
+
+	if (!same && !cookies_may_replace(cookies, problem))
+		return false;
+	if (!cookies_is_settled(cookies) && !worker_wait_for_turns(engine)) {
+		snprintf(problem->what, sizeof(problem->what), "a worker does not take turns");
+		snprintf(problem->remedy, sizeof(problem->remedy), "again, or restart the engine");
+		return false;
+	}
+	cookies_exchange(cookies, fresh);
+	if (!same) {
+		cookies->retired = fresh->secret;
+		cookies->retired_until_ms = cookies_ms(CLOCK_MONOTONIC) + SYNCOOKIE_LIFE_MS;
+	}
+	if (!cookies_publish(cookies)) {
+		if (!same)
+			cookies->retired = NULL;
+		cookies_exchange(cookies, fresh);
+		snprintf(problem->what, sizeof(problem->what), "OpenSSL derives no keys");
+		snprintf(problem->remedy, sizeof(problem->remedy), "see OpenSSL's configuration");
+		return false;
+	}
+	if (!same)
+		fresh->secret = NULL;
+	/* Who is told that it is done may take the old ones away from everywhere else. */
+	(void)worker_wait_for_turns(engine);
+	return true;
+}
+
+bool
+cookies_rotate(struct engine *engine, struct cookies_ids *ids, struct secret_problem *problem)
+{
+	struct cookies *cookies = &engine->cookies;
+	struct cookies_fresh fresh;
+	bool good;
+
+	memset(ids, 0, sizeof(*ids));
+	memset(problem, 0, sizeof(*problem));
+	pthread_mutex_lock(&cookies->lock);
+	cookies_id(cookies->secret, ids->before);
+	good = cookies_read(cookies, &fresh, problem);
+	if (good) {
+		good = cookies_replace(engine, &fresh, problem);
+		cookies_fresh_free(&fresh);
+	}
+	cookies_show_locked(cookies, ids);
+	pthread_mutex_unlock(&cookies->lock);
+	if (good)
+		cookies_log(cookies, "rotated");
+	else
+		log_warning("cookies", "not rotated, the running secrets stay: %s; %s",
+				problem->what, problem->remedy);
+	return good;
 }
 
 void

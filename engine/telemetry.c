@@ -11,6 +11,7 @@
 #include "engine/compat.h"
 #include "engine/engine.h"
 #include "engine/telemetry.h"
+#include "engine/telemetry_key.h"
 #include "engine/telemetry_probe.h"
 #include "engine/worker.h"
 #include "version.h"
@@ -379,6 +380,10 @@ static const struct {
 				"End connections. Parameters: "
 				"close|shutdown|reset,service,address,port",
 				telemetry_conn_act},
+		{"/handfast/key", "Public numbers of the cookies' secrets. No parameters",
+				telemetry_key},
+		{"/handfast/key_rotate", "Read the cookies' secrets again. No parameters",
+				telemetry_key_rotate},
 		{"/handfast/gateways", "Next hops and their addresses. No parameters",
 				telemetry_gateways},
 };

@@ -39,6 +39,8 @@ static const struct verb verbs[] = {
 				conns_verb},
 		{"probe", "have a running engine open and time connections", probe_help,
 				probe_verb},
+		{"key", "change the secret of SYN cookies, or show its public number", key_help,
+				key_verb},
 		{"version", "versions of handfast, DPDK and the compiler", version_help,
 				version_verb},
 };

@@ -120,10 +120,10 @@ check_shared_memory(const struct machine *machine, const struct settings *settin
 			     "/dev/hugepages");
 }
 
+/** A secret that the engine would refuse at its start. */
 static void
-check_secret(const struct settings *settings, struct findings *findings)
+check_secret_file(const char *option, const char *path, struct findings *findings)
 {
-	const char *path = settings->engine.secret;
 	struct secret_problem problem;
 	struct secret *secret;
 	struct finding *finding;
@@ -132,11 +132,21 @@ check_secret(const struct settings *settings, struct findings *findings)
 		return;
 	secret = secret_load(path, &problem);
 	if (secret == NULL) {
-		finding = findings_add(findings, FINDING_BLOCKING, "run.secret",
-				"engine.secret: %s", problem.what);
+		finding = findings_add(findings, FINDING_BLOCKING, "run.secret", "%s: %s", option,
+				problem.what);
 		finding_fix(finding, "%s", problem.remedy);
 	}
 	secret_free(secret);
+}
+
+static void
+check_secret(const struct settings *settings, struct findings *findings)
+{
+	check_secret_file("engine.secret", settings->engine.secret, findings);
+	/* The second one may be missing. */
+	if (access(settings->engine.secret_accepted, F_OK) == 0)
+		check_secret_file("engine.secret_accepted", settings->engine.secret_accepted,
+				findings);
 }
 
 static void

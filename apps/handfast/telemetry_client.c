@@ -293,6 +293,22 @@ telemetry_client_ask(struct telemetry_client *client, const char *format, ...)
 	return answer == NULL ? NULL : unwrap(answer);
 }
 
+const char *
+telemetry_client_join(const json_t *answer, const char *name, char *text, size_t size)
+{
+	const json_t *pieces = json_object_get(answer, name);
+	size_t length = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < json_array_size(pieces) && length < size; i++) {
+		const char *piece = json_string_value(json_array_get(pieces, i));
+
+		length += (size_t)snprintf(
+				text + length, size - length, "%s", piece == NULL ? "" : piece);
+	}
+	return text;
+}
+
 void
 telemetry_client_be_patient(struct telemetry_client *client, unsigned int seconds)
 {

@@ -38,6 +38,13 @@ struct telemetry_client *telemetry_client_open(const char *instance, int *code);
 json_t *telemetry_client_ask(struct telemetry_client *client, const char *format, ...)
 		__attribute__((format(printf, 2, 3)));
 
+/**
+ * Put the pieces of a long text (telemetry_text.h) together.
+ *
+ * @return @p text, empty when there is none of that name.
+ */
+const char *telemetry_client_join(const json_t *answer, const char *name, char *text, size_t size);
+
 /** Wait so many seconds for an answer from now on, instead of 5. */
 void telemetry_client_be_patient(struct telemetry_client *client, unsigned int seconds);
 

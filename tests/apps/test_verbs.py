@@ -31,7 +31,7 @@ class Verbs(unittest.TestCase):
     """What scripts and people rely on, whatever the verb."""
 
     def test_help_lists_the_verbs(self):
-        for verb in ("check", "conns", "demo", "doctor", "probe", "stats", "top", "version"):
+        for verb in ("check", "conns", "demo", "doctor", "key", "probe", "stats", "top", "version"):
             self.assertIn(verb, verbs())
 
     def test_every_verb_has_help_with_an_example(self):
@@ -53,6 +53,24 @@ class Verbs(unittest.TestCase):
             result = handfast(word)
             self.assertEqual(result.returncode, 2)
             self.assertIn("did you mean: handfast %s\n" % verb, result.stderr)
+
+    def test_key_makes_a_secret_and_keeps_the_one_before(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "secret")
+            self.assertIn("old none, new ", handfast("key", "rotate", "--file", path).stdout)
+            first = handfast("key", "show-id", "--file", path).stdout
+            self.assertEqual(handfast("key", "rotate", "--file", path).returncode, 0)
+            self.assertEqual(handfast("key", "show-id", "--file", path + ".previous").stdout, first)
+            self.assertNotEqual(handfast("key", "show-id", "--file", path).stdout, first)
+            self.assertEqual(sorted(os.listdir(folder)), ["secret", "secret.previous"])
+            for name in os.listdir(folder):
+                self.assertEqual(os.stat(os.path.join(folder, name)).st_mode & 0o777, 0o600)
+            os.chmod(path, 0o640)
+            for act in ("rotate", "show-id"):
+                refused = handfast("key", act, "--file", path)
+                self.assertEqual((refused.returncode, refused.stdout), (1, ""))
+                self.assertIn("chmod 600 " + path, refused.stderr)
+            self.assertEqual(handfast("key", "turn").returncode, 2)
 
     def test_nonsense_is_not_guessed_at(self):
         result = handfast("x" * 200)

@@ -53,6 +53,7 @@ packages_to_test=(
 	"nginx-light              a server nobody here wrote"
 	"hping3                   odd TCP flags"
 	"nmap                     odd TCP flags"
+	"nftables                 sends SYNs to one node and ACKs to another"
 	"python3-scapy            hostile packets"
 	"dpdk-dev                 dpdk-testpmd and dpdk-telemetry.py"
 	"shellcheck               shell style"

@@ -16,10 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rig.h"
+#include "client.h"
 
-#define CLIENT_PORT 40000
-#define BACKLOG     10
+#define BACKLOG 10
 
 static const char cookie_settings[] =
 		"engine: {connections: 4096, echo_buffers: 64}\n"
@@ -33,58 +32,6 @@ static const char cookie_settings[] =
 		"  - {name: auto, listen: \"10.9.0.2:81\", cookies: auto, max_syn_backlog: 10}\n"
 		"  - {name: never, listen: \"10.9.0.2:82\", cookies: never}\n";
 
-static const struct tcp_options linux_syn = {
-		.options = TCP_OPTION_MSS | TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED |
-			   TCP_OPTION_TIMESTAMPS,
-		.mss = 1400,
-		.window_scale = 7,
-		.tsval = 1000,
-};
-
-struct client {
-	struct rig *rig;
-	struct build_path path;
-	struct build_tcp next;
-	struct rig_frame heard;
-};
-
-static unsigned int
-client_hear(struct client *client)
-{
-	unsigned int heard = 0;
-
-	rig_turn(client->rig);
-	while (rig_take(client->rig, &client->heard))
-		heard++;
-	return heard;
-}
-
-static void
-client_put(struct client *client, uint8_t flags, const char *text)
-{
-	client->next.flags = flags;
-	rig_put_tcp(client->rig, &client->path, &client->next, text, (unsigned int)strlen(text));
-}
-
-/* A client whose SYN was answered; its next segment is the third of the handshake. */
-static void
-client_syn(struct client *client, struct rig *rig, unsigned int family, uint16_t port,
-		const struct tcp_options *options)
-{
-	memset(client, 0, sizeof(*client));
-	client->rig = rig;
-	rig_path(rig, &client->path, family, CLIENT_PORT, port);
-	client->next = (struct build_tcp){.seq = 0xfffffffe, .window = 1000, .options = *options};
-	client_put(client, TCP_SYN, "");
-	assert_int_equal(client_hear(client), 1);
-	assert_int_equal(client->heard.segment.flags, TCP_SYN | TCP_ACK);
-	assert_int_equal(client->heard.segment.ack, client->next.seq + 1);
-	client->next.seq++;
-	client->next.ack = client->heard.segment.seq + 1;
-	client->next.options.options &= TCP_OPTION_TIMESTAMPS;
-	client->next.options.tsecr = client->heard.segment.tsval;
-}
-
 static void
 nothing_is_kept_until_the_cookie_comes_back(void **state)
 {
@@ -95,9 +42,9 @@ nothing_is_kept_until_the_cookie_comes_back(void **state)
 	for (unsigned int workers = 1; workers <= 3; workers++) {
 		for (unsigned int family = 4; family <= 6; family += 2) {
 			rig_init(&rig, cookie_settings, workers);
-			client_syn(&client, &rig, family, 80, &linux_syn);
-			assert_int_equal(client.heard.segment.options, linux_syn.options);
-			assert_int_equal(client.heard.segment.tsecr, linux_syn.tsval);
+			client_syn(&client, &rig, family, 80, &client_linux_syn);
+			assert_int_equal(client.heard.segment.options, client_linux_syn.options);
+			assert_int_equal(client.heard.segment.tsecr, client_linux_syn.tsval);
 			assert_int_equal(rig_connections(&rig), 0);
 			client_put(&client, TCP_ACK, "GET / HTTP/1.0\r\n\r\n");
 			assert_int_equal(client_hear(&client), 1);
@@ -112,13 +59,13 @@ nothing_is_kept_until_the_cookie_comes_back(void **state)
 static void
 options_survive_with_and_without_timestamps(void **state)
 {
-	struct tcp_options options = linux_syn;
+	struct tcp_options options = client_linux_syn;
 	struct rig rig;
 	struct client client;
 
 	(void)state;
 	for (unsigned int timestamps = 0; timestamps < 2; timestamps++) {
-		options.options = linux_syn.options;
+		options.options = client_linux_syn.options;
 		if (timestamps == 0)
 			options.options &= (uint8_t)~TCP_OPTION_TIMESTAMPS;
 		rig_init(&rig, cookie_settings, 1);
@@ -152,7 +99,7 @@ forged_ack_is_reset_and_opens_nothing(void **state)
 
 	(void)state;
 	rig_init(&rig, cookie_settings, 1);
-	client_syn(&client, &rig, 4, 80, &linux_syn);
+	client_syn(&client, &rig, 4, 80, &client_linux_syn);
 	for (unsigned int bit = 0; bit < 32; bit++) {
 		client.next.ack ^= 1u << bit;
 		client_put(&client, TCP_ACK, "");
@@ -178,7 +125,7 @@ reset_and_syn_ack_with_its_number_open_nothing(void **state)
 
 	(void)state;
 	rig_init(&rig, cookie_settings, 1);
-	client_syn(&client, &rig, 4, 80, &linux_syn);
+	client_syn(&client, &rig, 4, 80, &client_linux_syn);
 	for (unsigned int i = 0; i < RTE_DIM(flags); i++) {
 		client_put(&client, flags[i], "");
 		/* A reset is never answered; a SYN,ACK to a listener is, by one. */
@@ -197,12 +144,12 @@ cookie_is_bound_to_ports_and_to_the_clients_isn(void **state)
 
 	(void)state;
 	rig_init(&rig, cookie_settings, 1);
-	client_syn(&client, &rig, 4, 80, &linux_syn);
-	client.path.local_port = rte_cpu_to_be_16(CLIENT_PORT + 1);
+	client_syn(&client, &rig, 4, 80, &client_linux_syn);
+	client.path.local_port = rte_cpu_to_be_16(CLIENT_FIRST_PORT + 1);
 	client_put(&client, TCP_ACK, "");
 	assert_int_equal(client_hear(&client), 1);
 	assert_int_equal(client.heard.segment.flags, TCP_RST);
-	client.path.local_port = rte_cpu_to_be_16(CLIENT_PORT);
+	client.path.local_port = rte_cpu_to_be_16(CLIENT_FIRST_PORT);
 	client.next.seq++;
 	client.next.ack++; /* Both moved by one: a closed connection's last ACK. */
 	client_put(&client, TCP_ACK, "");
@@ -220,7 +167,7 @@ lost_third_segment_is_made_up_for_by_text_or_fin(void **state)
 
 	(void)state;
 	rig_init(&rig, cookie_settings, 1);
-	client_syn(&client, &rig, 4, 80, &linux_syn);
+	client_syn(&client, &rig, 4, 80, &client_linux_syn);
 	client_put(&client, TCP_FIN | TCP_ACK, "GET / HTTP/1.0\r\n\r\n");
 	assert_int_equal(client_hear(&client), 1);
 	assert_true((client.heard.segment.flags & TCP_FIN) != 0);
@@ -235,7 +182,7 @@ ack_and_text_in_one_burst_open_one_connection(void **state)
 
 	(void)state;
 	rig_init(&rig, cookie_settings, 1);
-	client_syn(&client, &rig, 4, 80, &linux_syn);
+	client_syn(&client, &rig, 4, 80, &client_linux_syn);
 	client_put(&client, TCP_ACK, "");
 	client_put(&client, TCP_ACK, "GET / HTTP/1.0\r\n\r\n");
 	assert_int_equal(client_hear(&client), 1);
@@ -252,7 +199,7 @@ syn_behind_the_ack_in_one_burst_is_challenged(void **state)
 
 	(void)state;
 	rig_init(&rig, cookie_settings, 1);
-	client_syn(&client, &rig, 4, 80, &linux_syn);
+	client_syn(&client, &rig, 4, 80, &client_linux_syn);
 	client_put(&client, TCP_ACK, "");
 	client_put(&client, TCP_SYN, "");
 	assert_int_equal(client_hear(&client), 1);
@@ -270,7 +217,7 @@ copy_of_the_ack_opens_a_closed_connection_no_more(void **state)
 
 	(void)state;
 	rig_init(&rig, cookie_settings, 1);
-	client_syn(&client, &rig, 4, 80, &linux_syn);
+	client_syn(&client, &rig, 4, 80, &client_linux_syn);
 	third = client.next;
 	client_put(&client, TCP_ACK, "");
 	assert_int_equal(client_hear(&client), 0);
@@ -283,13 +230,13 @@ copy_of_the_ack_opens_a_closed_connection_no_more(void **state)
 	assert_int_equal(client.heard.segment.flags, TCP_RST);
 	assert_int_equal(rig_connections(&rig), 0);
 	/* A new SYN of the same flow is welcome, and kept. */
-	client_syn(&client, &rig, 4, 80, &linux_syn);
+	client_syn(&client, &rig, 4, 80, &client_linux_syn);
 	assert_int_equal(rig_connections(&rig), 1);
 	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), 1);
 	/* When the cookie is too old by itself, the flow is forgotten. */
 	client_put(&client, TCP_RST, "");
 	rig_wait_ms(&rig, SYNCOOKIE_LIFE_MS + 100);
-	client_syn(&client, &rig, 4, 80, &linux_syn);
+	client_syn(&client, &rig, 4, 80, &client_linux_syn);
 	assert_int_equal(rig_connections(&rig), 0);
 	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), 2);
 	rig_free(&rig);
@@ -303,9 +250,9 @@ where_no_cookie_was_sent_none_is_looked_for(void **state)
 
 	(void)state;
 	rig_init(&rig, cookie_settings, 1);
-	client_syn(&client, &rig, 4, 82, &linux_syn);
+	client_syn(&client, &rig, 4, 82, &client_linux_syn);
 	assert_int_equal(rig_connections(&rig), 1);
-	client.path.local_port = rte_cpu_to_be_16(CLIENT_PORT + 1);
+	client.path.local_port = rte_cpu_to_be_16(CLIENT_FIRST_PORT + 1);
 	client_put(&client, TCP_ACK, "");
 	assert_int_equal(client_hear(&client), 1);
 	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_bad), 0);
@@ -333,13 +280,13 @@ auto_begins_at_the_backlog_and_ends_below_half(void **state)
 
 	(void)state;
 	rig_init(&rig, cookie_settings, 1);
-	client.next = (struct build_tcp){.seq = 1, .window = 1000, .options = linux_syn};
+	client.next = (struct build_tcp){.seq = 1, .window = 1000, .options = client_linux_syn};
 	flood(&rig, &client, 1000);
 	/* Memory is bounded: the rest got cookies. */
 	assert_int_equal(rig_connections(&rig), BACKLOG);
 	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), 1000 - BACKLOG);
 	/* A client in the middle of it gets in. */
-	client_syn(&client, &rig, 4, 81, &linux_syn);
+	client_syn(&client, &rig, 4, 81, &client_linux_syn);
 	assert_int_equal(rig_connections(&rig), BACKLOG);
 	client_put(&client, TCP_ACK, "");
 	assert_int_equal(client_hear(&client), 0);
@@ -348,7 +295,7 @@ auto_begins_at_the_backlog_and_ends_below_half(void **state)
 	rig_wait_ms(&rig, 64000);
 	while (rig_take(&rig, &client.heard))
 		;
-	client.next = (struct build_tcp){.seq = 1, .window = 1000, .options = linux_syn};
+	client.next = (struct build_tcp){.seq = 1, .window = 1000, .options = client_linux_syn};
 	flood(&rig, &client, 1);
 	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), 1000 - BACKLOG + 1);
 	rig_free(&rig);
@@ -380,7 +327,7 @@ another_node_with_the_secret_opens(void **state)
 	assert_int_equal(write(file, "zyxwvutsrqponmlkjihgZYXWVUTSRQPO", 32), 32);
 	close(file);
 	for (unsigned int timestamps = 0; timestamps < 2; timestamps++) {
-		struct tcp_options options = linux_syn;
+		struct tcp_options options = client_linux_syn;
 
 		if (timestamps == 0)
 			options.options &= (uint8_t)~TCP_OPTION_TIMESTAMPS;
