@@ -282,6 +282,8 @@ burst_settle_time_wait(struct worker *worker, const struct worker_ending *ending
 		evicted = time_wait_insert(worker->time_wait, &conn->key, ending->hash, &conn->tcp,
 				worker->now_ms);
 		worker_count(worker, tail->port, COUNTER_time_wait_evicted, evicted);
+		/* A cookie may outlive TIME_WAIT, which may be short, or cut short. */
+		burst_cookie_spend(worker, conn, ending->hash);
 	}
 	if (!ending->borrowed)
 		return;
@@ -323,7 +325,7 @@ burst_settle(struct worker *worker)
 		timer_wheel_cancel(worker->wheel, conn);
 		if (flow_key_is_active(&conn->key))
 			worker_count_target(worker, flow_key_target(&conn->key), -1);
-		else if (conn->tcp.state == TCP_CLOSED)
+		else if (conn->tcp.state == TCP_CLOSED && !ending->unopened)
 			burst_cookie_spend(worker, conn, ending->hash);
 		conn_table_remove(worker->table, conn, ending->hash);
 	}

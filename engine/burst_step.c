@@ -20,6 +20,7 @@
 #include "engine/burst_cookie.h"
 #include "engine/burst_env.h"
 #include "engine/burst_fast_open.h"
+#include "engine/half_open.h"
 #include "engine/worker.h"
 #include "tcp/tcp_output.h"
 
@@ -56,19 +57,20 @@ burst_step_drop(struct worker *worker, struct burst *burst, unsigned int i, enum
 
 /* To be settled when the burst is over; once, also when it began again in between. */
 static void
-burst_step_note(struct worker *worker, struct conn *conn, uint64_t hash, bool borrowed)
+burst_step_note(struct worker *worker, const struct worker_ending *ending)
 {
 	for (unsigned int i = 0; worker->revived && i < worker->ending_count; i++) {
-		if (worker->ending[i].conn == conn)
+		if (worker->ending[i].conn == ending->conn)
 			return;
 	}
-	worker->ending[worker->ending_count++] = (struct worker_ending){conn, hash, borrowed};
+	worker->ending[worker->ending_count++] = *ending;
 }
 
 /* The connection is over: tell its service, and mark it for burst_transmit(). */
 static void
-burst_step_closed(struct worker *worker, struct burst *burst, unsigned int i, bool had_credit)
+burst_step_closed(struct worker *worker, struct burst *burst, unsigned int i, uint8_t before)
 {
+	const bool had_credit = before != TCP_TIME_WAIT;
 	struct conn *conn = burst->conn[i];
 	const struct service *service = burst_step_service(worker, &conn->key);
 	struct service_share *share = burst_step_share(worker, &conn->key);
@@ -91,7 +93,11 @@ burst_step_closed(struct worker *worker, struct burst *burst, unsigned int i, bo
 	}
 	/* In TIME_WAIT it was noted already. */
 	if (had_credit)
-		burst_step_note(worker, conn, burst->hash[i], false);
+		burst_step_note(worker, &(struct worker_ending){
+							.conn = conn,
+							.hash = burst->hash[i],
+							.unopened = before == TCP_SYN_RCVD,
+					});
 }
 
 /* TIME_WAIT only keeps the ports quiet: it is no longer a connection of the service. */
@@ -107,7 +113,7 @@ burst_step_entered_time_wait(struct worker *worker, struct conn *conn, uint64_t 
 	worker_count(worker, tail->port, COUNTER_closed, 1);
 	share->closed++;
 	time_wait_prefetch(worker->time_wait, hash);
-	burst_step_note(worker, conn, hash, false);
+	burst_step_note(worker, &(struct worker_ending){.conn = conn, .hash = hash});
 }
 
 /*
@@ -262,6 +268,80 @@ burst_step_reopened(struct worker *worker, struct burst *burst, unsigned int i)
 		burst_step_forget(worker, burst, i, DROP_service_full);
 }
 
+/*
+ * The oldest half-open connection of the service gives way, without a word: nobody may be there.
+ * It is known as CLOSED at once, and settled like any other that ends in this burst.
+ *
+ * @return whether there was one.
+ */
+static bool
+burst_step_evict_half_open(
+		struct worker *worker, const struct service *service, struct service_share *share)
+{
+	struct conn *conn = half_open_oldest(worker, share);
+
+	if (conn == NULL)
+		return false;
+	half_open_remove(worker, share, conn);
+	burst_cookie_half_open(worker, service, share, false);
+	services_release(service, share);
+	worker_count(worker, conn_table_tail(worker->table, conn)->port, COUNTER_half_open_evicted,
+			1);
+	conn->tcp.state = TCP_CLOSED;
+	/* It may have come out of TIME_WAIT in this burst, and be noted already. */
+	worker->revived = true;
+	burst_step_note(worker, &(struct worker_ending){
+						.conn = conn,
+						.hash = conn_table_hash(worker->table, &conn->key),
+						.unopened = true,
+				});
+	return true;
+}
+
+/*
+ * Room for one more.  A client that is proven takes no place in the backlog; but also for it, the
+ * half-open ones leave some of the table free.  As a place is free only when the burst is over, it
+ * is a burst's worth, if the table is not too small for that.
+ */
+static void
+burst_step_limit_half_open(struct worker *worker, const struct service *service,
+		struct service_share *share, bool proven)
+{
+	const uint32_t capacity = conn_table_capacity(worker->table);
+	const uint32_t spare = RTE_MIN((uint32_t)BURST_MAX, capacity / 16);
+
+	if (conn_table_count(worker->table) + spare >= capacity ||
+			(!proven && service->settings != NULL &&
+					share->half_open >= service->settings->max_syn_backlog))
+		burst_step_evict_half_open(worker, service, share);
+}
+
+/* A connection came back to SYN_RCVD, out of TIME_WAIT, or out of SYN_SENT (figure 7). */
+static void
+burst_step_entered_half_open(struct worker *worker, struct conn *conn)
+{
+	const struct service *service = burst_step_service(worker, &conn->key);
+	struct service_share *share = burst_step_share(worker, &conn->key);
+
+	if (flow_key_is_passive(&conn->key)) {
+		burst_step_limit_half_open(worker, service, share, false);
+		half_open_push(worker, share, conn);
+	}
+	burst_cookie_half_open(worker, service, share, true);
+}
+
+static void
+burst_step_left_half_open(struct worker *worker, struct conn *conn, bool early)
+{
+	struct service_share *share = burst_step_share(worker, &conn->key);
+
+	if (early)
+		share->fast_open_pending--;
+	else if (flow_key_is_passive(&conn->key))
+		half_open_remove(worker, share, conn);
+	burst_cookie_half_open(worker, burst_step_service(worker, &conn->key), share, false);
+}
+
 #define BURST_STEP_ENDED (TCP_OUTCOME_CLOSED | TCP_OUTCOME_RESET | TCP_OUTCOME_TIMED_OUT)
 
 static void
@@ -282,22 +362,21 @@ burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 		burst->action[i].delay_ms = opening_patience_ms(
 				&worker->opening, conn, worker->now_us, burst->action[i].delay_ms);
 
+	if (before == TCP_SYN_RCVD && conn->tcp.state != TCP_SYN_RCVD)
+		burst_step_left_half_open(worker, conn, early);
 	if ((burst->action[i].outcome & TCP_OUTCOME_OPENED) != 0 &&
 			!burst_step_opened(worker, conn, early))
 		burst_step_abort(burst, i, &env);
-	if (early && conn->tcp.state != TCP_SYN_RCVD)
-		burst_step_share(worker, &conn->key)->fast_open_pending--;
 	if ((burst->action[i].outcome & BURST_STEP_ENDED) != 0)
-		burst_step_closed(worker, burst, i, before != TCP_TIME_WAIT);
+		burst_step_closed(worker, burst, i, before);
 	else if (before != TCP_TIME_WAIT && conn->tcp.state == TCP_TIME_WAIT)
 		burst_step_entered_time_wait(worker, conn, burst->hash[i]);
 	else if (before == TCP_TIME_WAIT && conn->tcp.state == TCP_SYN_RCVD)
 		burst_step_reopened(worker, burst, i);
 	else if (burst->action[i].outcome != 0)
 		burst_step_outcome(worker, burst, i, conn->tcp.snd_una - una);
-	if ((before == TCP_SYN_RCVD) != (conn->tcp.state == TCP_SYN_RCVD))
-		burst_cookie_half_open(worker, burst_step_service(worker, &conn->key),
-				burst_step_share(worker, &conn->key), before != TCP_SYN_RCVD);
+	if (before != TCP_SYN_RCVD && conn->tcp.state == TCP_SYN_RCVD)
+		burst_step_entered_half_open(worker, conn);
 }
 
 bool
@@ -336,7 +415,10 @@ burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
 		burst_step_drop(worker, burst, i, DROP_shutdown);
 		return;
 	}
-	if (!services_admit(service, share)) {
+	burst_step_limit_half_open(worker, service, share, burst->event[i] != TCP_EVENT_SYN);
+	if (!services_admit(service, share) &&
+			!(burst_step_evict_half_open(worker, service, share) &&
+					services_admit(service, share))) {
 		burst_step_drop(worker, burst, i, DROP_service_full);
 		return;
 	}
@@ -368,14 +450,43 @@ burst_step_fast_open(struct worker *worker, struct burst *burst, unsigned int i,
 	if (!respond_open(service->respond, &tail->respond, conn->tcp.snd_nxt,
 			    worker->echo_buffers)) {
 		burst_step_abort(burst, i, env);
-		burst_step_closed(worker, burst, i, true);
-		burst_cookie_half_open(worker, burst_step_service(worker, &conn->key),
-				burst_step_share(worker, &conn->key), false);
+		burst_step_closed(worker, burst, i, TCP_SYN_RCVD);
+		burst_cookie_half_open(
+				worker, service, burst_step_share(worker, &conn->key), false);
 		return;
 	}
 	burst_step_share(worker, &conn->key)->fast_open_pending++;
 	worker_count(worker, tail->port, COUNTER_fast_opens, 1);
 	burst_step_data(worker, burst, i);
+}
+
+/* What a flood of segments that belong nowhere is called; an answer or a drop counts, too. */
+static void
+burst_step_count_stray(struct worker *worker, const struct burst *burst, unsigned int i)
+{
+	static const enum counter strays[TCP_EVENTS] = {
+			[TCP_EVENT_SYN] = COUNTER_refused_syns,
+			[TCP_EVENT_SYN_ACK] = COUNTER_stray_syn_acks,
+			[TCP_EVENT_ACK] = COUNTER_stray_acks,
+			[TCP_EVENT_FIN] = COUNTER_stray_fins,
+			[TCP_EVENT_RST] = COUNTER_stray_resets,
+			[TCP_EVENT_BARE] = COUNTER_stray_bare,
+	};
+
+	worker_count(worker, (uint8_t)burst->packet[i]->port, strays[burst->event[i]], 1);
+}
+
+/* A SYN is kept: as the newest half-open connection, unless it is half served already. */
+static void
+burst_step_keep(struct worker *worker, struct burst *burst, unsigned int i,
+		const struct tcp_conn *tcp)
+{
+	struct service_share *share = burst_step_share(worker, &burst->key[i]);
+
+	worker_count(worker, (uint8_t)burst->packet[i]->port, COUNTER_syn_received, 1);
+	burst_step_insert(worker, burst, i, tcp);
+	if (burst->conn[i] != NULL && tcp_conn_syn_text(tcp) == 0)
+		half_open_push(worker, share, burst->conn[i]);
 }
 
 /* A packet of no connection: LISTEN where a service is, CLOSED where none is. */
@@ -408,12 +519,12 @@ burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 	burst->action[i] =
 			tcp_step(&tcp, (enum tcp_event)burst->event[i], &burst->segment[i], &env);
 	worker->rules[burst->action[i].rule]++;
-	if (listening && burst->event[i] == TCP_EVENT_SYN)
-		worker_count(worker, port, COUNTER_syn_received, 1);
-	if (tcp.state != before)
-		burst_step_insert(worker, burst, i, &tcp);
-	else
+	if (tcp.state != before) {
+		burst_step_keep(worker, burst, i, &tcp);
+	} else {
+		burst_step_count_stray(worker, burst, i);
 		burst->conn[i] = NULL;
+	}
 	if (burst->conn[i] != NULL && (burst->action[i].outcome & TCP_OUTCOME_DATA) != 0)
 		burst_step_fast_open(worker, burst, i, &env);
 }
@@ -437,7 +548,9 @@ burst_step_waiting(struct worker *worker, struct burst *burst, unsigned int i,
 	burst_step_tail(worker, burst, i);
 	conn_table_tail(worker->table, conn)->challenged =
 			time_wait_challenged(burst->waiting[i]) & 0xf;
-	burst_step_note(worker, conn, burst->hash[i], true);
+	burst_step_note(worker,
+			&(struct worker_ending){
+					.conn = conn, .hash = burst->hash[i], .borrowed = true});
 	burst_step_known(worker, burst, i);
 }
 

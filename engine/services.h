@@ -62,6 +62,8 @@ struct service_share {
 	/** Connections of the worker in SYN_RCVD whose SYN's text was taken (RFC 7413 5.1). */
 	uint32_t fast_open_pending;
 	uint32_t half_open;        /**< Connections of the worker in SYN_RCVD. */
+	uint32_t half_open_oldest; /**< Slots plus one of those that may give way; 0 is none. */
+	uint32_t half_open_newest;
 	bool cookies_on;           /**< cookies: auto has begun.  Atomic. */
 	bool cookies_reported;     /**< Control's: what was logged last. */
 	uint64_t cookies_until_us; /**< Until when at least; when off, since when. */

@@ -56,6 +56,7 @@ struct worker_ending {
 	struct conn *conn;
 	uint64_t hash;
 	bool borrowed; /**< TIME_WAIT has an entry of it. */
+	bool unopened; /**< It ended half open. */
 };
 
 struct worker {
@@ -88,10 +89,11 @@ struct worker {
 	struct rte_ring **transmit_for;     /**< Rings whose packets we transmit for others. */
 	unsigned int transmit_for_count;
 
-	bool revived;  /**< The current burst opened a connection that had ended in it. */
+	bool revived;  /**< A connection that ended in the current burst may be noted already. */
 	bool inserted; /**< The current burst opened a connection. */
 	unsigned int ending_count; /**< Connections to be settled when the burst is over. */
-	struct worker_ending ending[BURST_MAX];
+	/** Of each packet its own, and half-open ones that it displaced from table and service. */
+	struct worker_ending ending[3 * BURST_MAX];
 
 	struct token_bucket resets;
 	struct token_bucket challenges;

@@ -47,6 +47,12 @@ struct conn {
 
 _Static_assert(sizeof(struct conn) == 64, "a connection fills one cache line");
 
+/** A place in a queue of connections; slots plus one, 0 is none. */
+struct conn_links {
+	uint32_t older;
+	uint32_t newer;
+};
+
 /** What opening, closing and acknowledging do not need: in a parallel array, same slot. */
 struct conn_tail {
 	uint8_t peer_mac[6];    /**< Where the peer's frames came from; for what timers send. */
@@ -54,7 +60,10 @@ struct conn_tail {
 	uint8_t challenged : 4; /**< Half second of its last challenge ACK, 1 to 15; 0 is none. */
 	uint8_t ssthresh;       /**< struct tcp_sender, spread to fit. */
 	uint32_t recover;
-	struct respond_conn respond; /**< The responder's state. */
+	union {
+		struct respond_conn respond; /**< The responder's state. */
+		struct conn_links half_open; /**< Before it is open: among its likes, by age. */
+	};
 };
 
 _Static_assert(sizeof(struct conn_tail) == 24, "96 bytes a connection with its share of index");
