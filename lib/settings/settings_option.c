@@ -40,17 +40,18 @@
 #define MEMBER_PROXY_PROTOCOL(name) name
 
 const struct settings_option settings_options[SETTINGS_OPTION_COUNT] = {
-#define OPTION(section_, name_, type_, default_, minimum_, maximum_, change_, help_)           \
-	{                                                                                      \
-			.section = SETTINGS_SECTION_##section_,                                \
-			.name = #name_,                                                        \
-			.kind = SETTINGS_KIND_##type_,                                         \
-			.offset = offsetof(struct settings_##section_, MEMBER_##type_(name_)), \
-			.standard = default_,                                                  \
-			.minimum = minimum_,                                                   \
-			.maximum = maximum_,                                                   \
-			.change = #change_,                                                    \
-			.help = help_,                                                         \
+#define OPTION(section_, name_, type_, default_, minimum_, maximum_, change_, help_)              \
+	{                                                                                         \
+			.section = SETTINGS_SECTION_##section_,                                   \
+			.name = #name_,                                                           \
+			.kind = SETTINGS_KIND_##type_,                                            \
+			.offset = offsetof(struct settings_##section_, MEMBER_##type_(name_)),    \
+			.size = sizeof(((struct settings_##section_ *)0)->MEMBER_##type_(name_)), \
+			.standard = default_,                                                     \
+			.minimum = minimum_,                                                      \
+			.maximum = maximum_,                                                      \
+			.change = SETTINGS_CHANGE_##change_,                                      \
+			.help = help_,                                                            \
 	},
 #include "settings/options.def"
 #undef OPTION

@@ -63,19 +63,29 @@ enum {
 	SETTINGS_OPTION_COUNT
 };
 
+/** When a new value takes effect. */
+enum settings_change {
+	SETTINGS_CHANGE_restart, /**< When the engine is started anew. */
+	SETTINGS_CHANGE_reload,  /**< At a reload. */
+};
+
 struct settings_option {
 	enum settings_section section;
 	const char *name;
 	enum settings_kind kind;
 	size_t offset; /**< Into the section's struct. */
+	size_t size;   /**< Of the member there. */
 	const char *standard;
 	uint64_t minimum;
 	uint64_t maximum;
-	const char *change;
+	enum settings_change change;
 	const char *help;
 };
 
 extern const struct settings_option settings_options[SETTINGS_OPTION_COUNT];
+
+/** Write an option's value as it stands in a file; @p member is its place in the section. */
+void settings_print_value(const struct settings_option *option, const void *member, FILE *out);
 
 /** A section's word at the top of the file: engine, tcp, ports, pools, services. */
 extern const char *const settings_option_section[SETTINGS_SECTION_COUNT];

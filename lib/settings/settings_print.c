@@ -179,8 +179,8 @@ print_number(const struct settings_option *option, const void *member, FILE *out
 		fputs(settings_value_number(option->kind, number, text), out);
 }
 
-static void
-print_value(const struct settings_option *option, const void *member, FILE *out)
+void
+settings_print_value(const struct settings_option *option, const void *member, FILE *out)
 {
 	unsigned int count;
 	const char *const *word = settings_value_words(option->kind, &count);
@@ -234,7 +234,7 @@ print_section(enum settings_section section, const void *member, const char *fir
 				(option->kind == SETTINGS_KIND_NAME && value[0] == '\0'))
 			continue;
 		fprintf(out, "%s%s: ", indent, option->name);
-		print_value(option, value, out);
+		settings_print_value(option, value, out);
 		fputc('\n', out);
 		indent = first[2] == '-' ? "    " : "  ";
 	}
@@ -307,8 +307,8 @@ settings_print_reference(FILE *out)
 	for (section = 0; section < SETTINGS_SECTION_COUNT; section++) {
 		fprintf(out, "%s### %s\n\n", section == 0 ? "" : "\n",
 				settings_option_section[section]);
-		fputs("| option | default | range | meaning |\n"
-		      "|---|---|---|---|\n",
+		fputs("| option | default | range | change | meaning |\n"
+		      "|---|---|---|---|---|\n",
 				out);
 		for (i = 0; i < SETTINGS_OPTION_COUNT; i++) {
 			const struct settings_option *option = &settings_options[i];
@@ -319,7 +319,9 @@ settings_print_reference(FILE *out)
 			print_default(option, out);
 			fputs(" | ", out);
 			print_range(option, out);
-			fputs(" | ", out);
+			fprintf(out, " | %s | ",
+					option->change == SETTINGS_CHANGE_reload ? "reload"
+										 : "restart");
 			print_cell(option->help, out);
 			fputs(" |\n", out);
 		}
