@@ -361,3 +361,16 @@ cookies_report(const struct engine *engine)
 		}
 	}
 }
+
+bool
+cookies_derive(struct cookies *cookies, const char *label, struct siphash_key *key)
+{
+	bool good;
+
+	pthread_mutex_lock(&cookies->lock);
+	good = secret_derive(cookies->secret, label, 0, key);
+	pthread_mutex_unlock(&cookies->lock);
+	if (!good)
+		log_error("cookies", "no key for %s: OpenSSL fails", label);
+	return good;
+}

@@ -95,6 +95,13 @@ void cookies_show(struct cookies *cookies, struct cookies_ids *ids);
 /** Say which services began or ended cookies since the last call. */
 void cookies_report(const struct engine *engine);
 
+/**
+ * Derive a key of another kind from the secret as it is now; from any of control's threads.
+ *
+ * @return false after the reason was logged.
+ */
+bool cookies_derive(struct cookies *cookies, const char *label, struct siphash_key *key);
+
 /** The keys for a burst. */
 static inline const struct syncookie_keys *
 cookies_keys(const struct cookies *cookies)

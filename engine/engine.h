@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "cookie/siphash.h"
+#include "engine/backends.h"
 #include "engine/clock.h"
 #include "engine/cookies.h"
 #include "engine/port.h"
@@ -44,8 +45,9 @@ struct engine {
 	struct worker *worker[SETTINGS_WORKERS_MAX];
 	struct services *services; /**< Written by control.  Atomic; engine_services(). */
 	struct cookies cookies;
-	struct resolver resolver; /**< Grows while the engine runs. */
-	struct targets targets;   /**< The same. */
+	struct backends *backends; /**< All that pools name. */
+	struct resolver resolver;  /**< Grows while the engine runs. */
+	struct targets targets;    /**< The same. */
 	struct rte_mempool *pool;
 	uint32_t timing; /**< How many handshakes control is timing; naps are short until it is 0.
 			  */

@@ -17,6 +17,7 @@
 #include "engine/engine.h"
 #include "engine/launch.h"
 #include "engine/log.h"
+#include "engine/pools.h"
 #include "engine/steering.h"
 #include "engine/telemetry.h"
 #include "engine/worker.h"
@@ -64,7 +65,8 @@ launch_workers(struct engine *engine)
 			return -1;
 		}
 	}
-	return steering_init(engine);
+	engine->services->pools = pools_create(engine, engine->settings);
+	return engine->services->pools != NULL ? steering_init(engine) : -1;
 }
 
 enum launch_result
@@ -81,7 +83,9 @@ launch_assemble(struct engine *engine, const struct settings *settings,
 		return LAUNCH_NO_MEMORY;
 	}
 	engine->services = services_create(settings, cores->worker_count);
-	if (engine->services == NULL || cookies_init(&engine->cookies, settings) != 0 ||
+	engine->backends = backends_create();
+	if (engine->services == NULL || engine->backends == NULL ||
+			cookies_init(&engine->cookies, settings) != 0 ||
 			resolver_init(&engine->resolver, settings) != 0 ||
 			launch_pool(engine, cores) != 0)
 		return LAUNCH_NO_MEMORY;
@@ -97,12 +101,15 @@ void
 launch_disassemble(struct engine *engine)
 {
 	steering_free(engine);
+	if (engine->services != NULL)
+		pools_free(engine, engine->services->pools);
 	for (unsigned int i = 0; i < engine->worker_count; i++)
 		worker_free(engine->worker[i]);
 	for (unsigned int i = 0; i < engine->port_count; i++)
 		port_close(&engine->port[i]);
 	rte_mempool_free(engine->pool);
 	services_free(engine->services);
+	backends_free(engine->backends);
 	cookies_free(&engine->cookies);
 }
 

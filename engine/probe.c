@@ -7,9 +7,9 @@
 
 #include "engine/engine.h"
 #include "engine/probe.h"
+#include "engine/route.h"
 #include "engine/steering.h"
 #include "engine/worker.h"
-#include "settings/settings_address.h"
 
 #define PROBE_RESOLVE_MS 1000
 #define PROBE_PAUSE_NS   500000
@@ -24,64 +24,6 @@ struct probe_route {
 	const uint8_t *local; /* Our address. */
 	unsigned int next_hop;
 };
-
-/* Our address in the next hop's subnet, else our first one of its family, else NULL. */
-static const uint8_t *
-probe_local(const struct settings_port *settings, const uint8_t next_hop[16])
-{
-	const struct settings_prefixes *addresses = &settings->addresses;
-	const uint8_t *local = NULL;
-
-	for (unsigned int i = 0; i < addresses->count; i++) {
-		const struct settings_prefix *prefix = &addresses->item[i];
-
-		if (settings_prefix_holds(prefix, next_hop))
-			return prefix->address;
-		if (local == NULL &&
-				flow_key_is_ipv4(prefix->address) == flow_key_is_ipv4(next_hop))
-			local = prefix->address;
-	}
-	return local;
-}
-
-/* The first gateway of the family whose Ethernet address is known, or else the first. */
-static const uint8_t *
-probe_gateway(const struct engine *engine, const struct port *port, bool ipv4)
-{
-	const struct settings_addresses *gateways = &port->settings->gateways;
-	const uint8_t *gateway = NULL;
-
-	for (unsigned int i = 0; i < gateways->count; i++) {
-		const uint8_t *address = gateways->item[i];
-		uint8_t mac[6];
-
-		if (flow_key_is_ipv4(address) != ipv4)
-			continue;
-		if (gateway == NULL)
-			gateway = address;
-		if (resolver_get(&engine->resolver,
-				    resolver_find(&engine->resolver, port->index, address), mac))
-			return address;
-	}
-	return gateway;
-}
-
-/* The port and the neighbour through which an address is reached. @return NULL: none. */
-static const struct port *
-probe_find_port(const struct engine *engine, const uint8_t address[16], const uint8_t **next_hop)
-{
-	for (unsigned int p = 0; p < engine->port_count; p++) {
-		*next_hop = address;
-		if (services_in_subnets(address, engine->port[p].settings))
-			return &engine->port[p];
-	}
-	for (unsigned int p = 0; p < engine->port_count; p++) {
-		*next_hop = probe_gateway(engine, &engine->port[p], flow_key_is_ipv4(address));
-		if (*next_hop != NULL)
-			return &engine->port[p];
-	}
-	return NULL;
-}
 
 static bool
 probe_is_ours(const struct engine *engine, const uint8_t address[16])
@@ -98,19 +40,17 @@ static enum probe_result
 probe_find_route(struct engine *engine, const struct probe *probe, struct probe_route *route,
 		struct probe_report *report)
 {
-	const uint8_t *next_hop;
+	struct route way;
 
 	if (probe_is_ours(engine, probe->address))
 		return PROBE_OUR_OWN;
-	route->port = probe_find_port(engine, probe->address, &next_hop);
-	if (route->port == NULL)
+	if (!route_find(engine, probe->address, &way))
 		return PROBE_NO_ROUTE;
-	route->local = probe_local(route->port->settings, next_hop);
-	if (route->local == NULL)
-		return PROBE_NO_ROUTE;
-	memcpy(report->next_hop, next_hop, sizeof(report->next_hop));
+	route->port = way.port;
+	route->local = way.local;
+	memcpy(report->next_hop, way.next_hop, sizeof(report->next_hop));
 	pthread_mutex_lock(&engine->targets.control);
-	route->next_hop = resolver_want(engine, route->port->index, next_hop);
+	route->next_hop = resolver_want(engine, route->port->index, way.next_hop);
 	pthread_mutex_unlock(&engine->targets.control);
 	return route->next_hop == RESOLVER_NONE ? PROBE_NO_TARGET : PROBE_OPENED;
 }

@@ -67,15 +67,47 @@ resolver_vacate(struct engine *engine, uint64_t now_us)
 {
 	struct resolver *resolver = &engine->resolver;
 
-	if (resolver->count < RESOLVER_MAX)
+	if (resolver->count - resolver->kept < RESOLVER_MAX)
 		return resolver->count;
-	for (unsigned int i = 0; i < RESOLVER_MAX; i++) {
+	for (unsigned int i = 0; i < resolver->count; i++) {
 		if (resolver_is_wanted(&resolver->entry[i], now_us))
 			continue;
 		__atomic_store_n(&resolver->entry[i].port, PORT_NONE, __ATOMIC_SEQ_CST);
 		return worker_wait_for_turns(engine) ? i : RESOLVER_NONE;
 	}
 	return RESOLVER_NONE;
+}
+
+/* Give the entry @p number to an address. */
+static void
+resolver_occupy(struct resolver *resolver, unsigned int number, uint8_t port,
+		const uint8_t address[16])
+{
+	struct resolver_entry *entry = &resolver->entry[number];
+
+	memcpy(entry->address, address, 16);
+	__atomic_store_n(&entry->mac, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&entry->port, port, __ATOMIC_RELEASE);
+	if (number == resolver->count)
+		__atomic_store_n(&resolver->count, number + 1, __ATOMIC_RELEASE);
+}
+
+unsigned int
+resolver_keep(struct engine *engine, uint8_t port, const uint8_t address[16])
+{
+	struct resolver *resolver = &engine->resolver;
+	unsigned int number = resolver_find(resolver, port, address);
+
+	if (number == RESOLVER_NONE) {
+		if (resolver->kept == RESOLVER_KEPT_MAX)
+			return RESOLVER_NONE;
+		number = resolver->count;
+		resolver->kept++;
+		resolver->entry[number].wanted_us = UINT64_MAX;
+		resolver_occupy(resolver, number, port, address);
+	}
+	__atomic_store_n(&resolver->entry[number].wanted_us, UINT64_MAX, __ATOMIC_RELAXED);
+	return number;
 }
 
 unsigned int
@@ -90,12 +122,7 @@ resolver_want(struct engine *engine, uint8_t port, const uint8_t address[16])
 		number = resolver_vacate(engine, now_us);
 		if (number == RESOLVER_NONE)
 			return number;
-		entry = &resolver->entry[number];
-		memcpy(entry->address, address, 16);
-		__atomic_store_n(&entry->mac, 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&entry->port, port, __ATOMIC_RELEASE);
-		if (number == resolver->count)
-			__atomic_store_n(&resolver->count, number + 1, __ATOMIC_RELEASE);
+		resolver_occupy(resolver, number, port, address);
 	}
 	entry = &resolver->entry[number];
 	/* What was known half a minute ago may have moved. */

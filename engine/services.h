@@ -22,6 +22,7 @@
 #include "tcp/flow_key.h"
 #include "tcp/tcp_step.h"
 
+struct pools;
 struct port;
 
 /** One address and port where a service listens; flow_key.endpoint is its number. */
@@ -77,6 +78,7 @@ struct services {
 	unsigned int service_count; /**< The one of our own, and those of the settings. */
 	struct service *service;
 	struct service_map *map[SETTINGS_PORTS_MAX]; /**< By port: our addresses, who listens. */
+	struct pools *pools;                         /**< Whom services in front of others use. */
 };
 
 /** The service behind connections that we open: says nothing and closes at once.  The colon keeps

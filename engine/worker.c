@@ -296,10 +296,11 @@ worker_create_arrays(struct worker *worker)
 	worker->share = worker_alloc(
 			worker, engine->services->service_count, sizeof(*worker->share));
 	worker->rules = worker_alloc(worker, tcp_rules_count(), sizeof(*worker->rules));
+	worker->backends = backends_counts_create(worker->numa_node);
 	if (worker->queue == NULL || worker->handover == NULL || worker->steer_in == NULL ||
 			worker->transmit_through == NULL || worker->transmit_for == NULL ||
 			worker->counters == NULL || worker->share == NULL ||
-			worker->rules == NULL) {
+			worker->rules == NULL || worker->backends == NULL) {
 		log_error("worker", "%u: out of memory", worker->index);
 		return -1;
 	}
@@ -349,6 +350,7 @@ worker_free(struct worker *worker)
 	rte_free(worker->counters);
 	rte_free(worker->share);
 	rte_free(worker->rules);
+	backends_counts_free(worker->backends);
 	rte_free(worker->memory);
 	rte_free(worker);
 }

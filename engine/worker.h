@@ -107,6 +107,7 @@ struct worker {
 	struct mailbox mailbox;        /**< Questions that are answered at once. */
 	struct mailbox openings;       /**< Those that wait for a peer. */
 	struct opening opening;
+	struct backends_counts *backends;
 	uint32_t target_conns[TARGETS_MAX]; /**< Connections of each target in the table. */
 
 	unsigned int turn_packets; /**< Received in this turn. */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef POOLS_H
+#define POOLS_H
+
+/**
+ * @file
+ * The pools of backends as the workers see them: part of the snapshot behind engine.services.
+ *
+ * Built by control, never changed after it was published; what changes while it is used (health,
+ * counts, whose turn it is) lies in backends.h and in each worker's own memory.
+ */
+
+#include <stdint.h>
+
+#include "balance/choice.h"
+#include "engine/backends.h"
+#include "settings/settings.h"
+
+struct engine;
+struct worker;
+
+#define POOLS_NONE UINT16_MAX
+
+struct pool {
+	const struct settings_pool *settings;
+	struct choice *choice;
+	struct choice_state *state[SETTINGS_WORKERS_MAX]; /**< Each worker's; nobody else's. */
+	struct backend_rules rules;                       /**< How its backends are judged. */
+};
+
+struct pools {
+	unsigned int count;
+	struct pool *pool;
+	uint16_t pool_of[BACKENDS_MAX]; /**< By backend; POOLS_NONE: of none in this snapshot. */
+	struct choice_load load[SETTINGS_WORKERS_MAX]; /**< What each worker chooses by. */
+};
+
+/**
+ * Prepare every pool of the settings; workers exist, ports are open.
+ *
+ * @return
+ *   NULL after the reason was logged.
+ */
+struct pools *pools_create(struct engine *engine, const struct settings *settings);
+
+/** No worker uses the snapshot any more; NULL is fine. */
+void pools_free(struct engine *engine, struct pools *pools);
+
+/** The pool of that name, or NULL. */
+const struct pool *pools_find(const struct pools *pools, const char *name);
+
+/** Choose a backend of a pool for a worker's connection; as choice_pick(). */
+unsigned int pools_pick(const struct worker *worker, const struct pool *pool,
+		const struct choice_client *client);
+
+#endif /* POOLS_H */
