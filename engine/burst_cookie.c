@@ -26,6 +26,21 @@ struct asked {
 	struct syncookie_request request[BURST_MAX];
 };
 
+/* cookies: auto begins, for longer each time that follows soon. */
+static void
+burst_cookie_begin(const struct worker *worker, struct service_share *share)
+{
+	const bool soon = worker->now_us - share->cookies_until_us < 2 * share->cookies_hold_us;
+
+	share->cookies_hold_us = soon ? share->cookies_hold_us * 2 : 0;
+	share->cookies_hold_us =
+			RTE_MAX(share->cookies_hold_us, (uint64_t)BURST_COOKIE_HOLD_MIN_US);
+	share->cookies_hold_us =
+			RTE_MIN(share->cookies_hold_us, (uint64_t)BURST_COOKIE_HOLD_MAX_US);
+	share->cookies_until_us = worker->now_us + share->cookies_hold_us;
+	__atomic_store_n(&share->cookies_on, true, __ATOMIC_RELAXED);
+}
+
 void
 burst_cookie_half_open(const struct worker *worker, const struct service *service,
 		struct service_share *share, bool entered)
@@ -33,20 +48,33 @@ burst_cookie_half_open(const struct worker *worker, const struct service *servic
 	const struct settings_service *settings = service->settings;
 
 	share->half_open += entered ? 1 : -1;
-	if (settings == NULL || settings->cookies != SETTINGS_COOKIES_AUTO)
-		return;
-	if (!share->cookies_on && share->half_open >= settings->max_syn_backlog) {
-		const bool soon = worker->now_us - share->cookies_until_us <
-				  2 * share->cookies_hold_us;
+	if (settings->cookies == SETTINGS_COOKIES_AUTO && !share->cookies_on &&
+			share->half_open >= settings->max_syn_backlog)
+		burst_cookie_begin(worker, share);
+}
 
-		share->cookies_hold_us = soon ? share->cookies_hold_us * 2 : 0;
-		share->cookies_hold_us =
-				RTE_MAX(share->cookies_hold_us, (uint64_t)BURST_COOKIE_HOLD_MIN_US);
-		share->cookies_hold_us =
-				RTE_MIN(share->cookies_hold_us, (uint64_t)BURST_COOKIE_HOLD_MAX_US);
-		share->cookies_until_us = worker->now_us + share->cookies_hold_us;
-		__atomic_store_n(&share->cookies_on, true, __ATOMIC_RELAXED);
-	}
+/* SYNs are counted by the second: of the one that runs, and of the one before. */
+static void
+burst_cookie_count_second(const struct worker *worker, struct service_share *share)
+{
+	const uint64_t elapsed_us = worker->now_us - share->syns_since_us;
+
+	if (elapsed_us < 1000000)
+		return;
+	share->syns_before = elapsed_us < 2000000 ? share->syns : 0;
+	share->syns = 0;
+	share->syns_since_us = worker->now_us;
+}
+
+/* Whether cookies: auto may end again: half of each threshold. */
+static bool
+burst_cookie_is_calm(const struct worker *worker, const struct settings_service *settings,
+		const struct service_share *share)
+{
+	return worker->now_us > share->cookies_until_us &&
+	       share->half_open * 2 < settings->max_syn_backlog &&
+	       (settings->max_syn_rate == 0 || RTE_MAX(share->syns, share->syns_before) <=
+							       settings->max_syn_rate / 2);
 }
 
 /* Whether a SYN for the service is answered with a cookie now. */
@@ -58,8 +86,12 @@ burst_cookie_is_on(const struct worker *worker, const struct service *service,
 
 	if (settings->cookies != SETTINGS_COOKIES_AUTO)
 		return settings->cookies == SETTINGS_COOKIES_ALWAYS;
-	if (share->cookies_on && worker->now_us > share->cookies_until_us &&
-			share->half_open * 2 < settings->max_syn_backlog) {
+	if (settings->max_syn_rate != 0) {
+		burst_cookie_count_second(worker, share);
+		if (!share->cookies_on && share->syns >= settings->max_syn_rate)
+			burst_cookie_begin(worker, share);
+	}
+	if (share->cookies_on && burst_cookie_is_calm(worker, settings, share)) {
 		share->cookies_until_us = worker->now_us;
 		__atomic_store_n(&share->cookies_on, false, __ATOMIC_RELAXED);
 	}
@@ -114,6 +146,8 @@ burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int 
 {
 	const struct flow_key *key = &burst->key[i];
 	const struct service *service;
+	struct service_share *share;
+	bool is_on;
 
 	if (burst->conn[i] == NULL && worker->inserted)
 		burst->conn[i] = conn_table_lookup(worker->table, key, burst->hash[i]);
@@ -121,8 +155,10 @@ burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int 
 			(burst->segment[i].flags & TCP_FIN) != 0)
 		return false;
 	service = services_of(worker->services, key);
-	return burst_cookie_is_on(worker, service, burst_cookie_share(worker, key)) &&
-	       engine_phase(worker->engine) == ENGINE_RUNNING && key->port != 0 &&
+	share = burst_cookie_share(worker, key);
+	is_on = burst_cookie_is_on(worker, service, share);
+	share->syns++;
+	return is_on && engine_phase(worker->engine) == ENGINE_RUNNING && key->port != 0 &&
 	       !burst_step_bad_source(worker, (uint8_t)burst->packet[i]->port, key->address) &&
 	       !burst_cookie_is_spent(worker, burst, i);
 }

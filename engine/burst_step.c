@@ -299,21 +299,40 @@ burst_step_evict_half_open(
 }
 
 /*
- * Room for one more.  A client that is proven takes no place in the backlog; but also for it, the
- * half-open ones leave some of the table free.  As a place is free only when the burst is over, it
- * is a burst's worth, if the table is not too small for that.
+ * Whether the table has no place to spare.  Half-open ones leave some of it free; as a place is
+ * free only when the burst is over, it is a burst's worth, if the table is not too small for that.
  */
-static void
-burst_step_limit_half_open(struct worker *worker, const struct service *service,
-		struct service_share *share, bool proven)
+static bool
+burst_step_is_crowded(const struct worker *worker)
 {
 	const uint32_t capacity = conn_table_capacity(worker->table);
 	const uint32_t spare = RTE_MIN((uint32_t)BURST_MAX, capacity / 16);
 
-	if (conn_table_count(worker->table) + spare >= capacity ||
-			(!proven && service->settings != NULL &&
-					share->half_open >= service->settings->max_syn_backlog))
-		burst_step_evict_half_open(worker, service, share);
+	return conn_table_count(worker->table) + spare >= capacity;
+}
+
+/*
+ * Room for one more.  A client that is proven takes no place in the backlog.  When it is the table
+ * that is full, the service that has most half-open connections pays, whosever turn it is: a flood
+ * of one keeps nobody out of another.
+ */
+static void
+burst_step_limit_half_open(struct worker *worker, const struct flow_key *key, bool proven)
+{
+	const unsigned int number = services_number(worker->services, key);
+	const struct service *service = &worker->services->service[number];
+
+	if (!proven && worker->share[number].half_open >= service->settings->max_syn_backlog) {
+		burst_step_evict_half_open(worker, service, &worker->share[number]);
+	} else if (unlikely(burst_step_is_crowded(worker))) {
+		const unsigned int most = worker->half_open_most;
+
+		if (worker->share[most].half_open_oldest == 0 ||
+				!burst_step_evict_half_open(worker,
+						&worker->services->service[most],
+						&worker->share[most]))
+			burst_step_evict_half_open(worker, service, &worker->share[number]);
+	}
 }
 
 /* A connection came back to SYN_RCVD, out of TIME_WAIT, or out of SYN_SENT (figure 7). */
@@ -324,7 +343,7 @@ burst_step_entered_half_open(struct worker *worker, struct conn *conn)
 	struct service_share *share = burst_step_share(worker, &conn->key);
 
 	if (flow_key_is_passive(&conn->key)) {
-		burst_step_limit_half_open(worker, service, share, false);
+		burst_step_limit_half_open(worker, &conn->key, false);
 		half_open_push(worker, share, conn);
 	}
 	burst_cookie_half_open(worker, service, share, true);
@@ -415,7 +434,7 @@ burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
 		burst_step_drop(worker, burst, i, DROP_shutdown);
 		return;
 	}
-	burst_step_limit_half_open(worker, service, share, burst->event[i] != TCP_EVENT_SYN);
+	burst_step_limit_half_open(worker, &burst->key[i], burst->event[i] != TCP_EVENT_SYN);
 	if (!services_admit(service, share) &&
 			!(burst_step_evict_half_open(worker, service, share) &&
 					services_admit(service, share))) {

@@ -167,8 +167,9 @@ cookies_init(struct cookies *cookies, const struct settings *settings)
 
 	memset(cookies, 0, sizeof(*cookies));
 	pthread_mutex_init(&cookies->lock, NULL);
-	cookies->path = settings->engine.secret;
-	cookies->path_accepted = settings->engine.secret_accepted;
+	memcpy(cookies->path, settings->engine.secret, sizeof(cookies->path));
+	memcpy(cookies->path_accepted, settings->engine.secret_accepted,
+			sizeof(cookies->path_accepted));
 	cookies->source = cookies_choose(cookies->path);
 	cookies->shared = cookies->source != COOKIES_RANDOM || cookies->path_accepted[0] != '\0';
 	if (!cookies_read(cookies, &fresh, &problem)) {
@@ -341,6 +342,23 @@ cookies_rotate(struct engine *engine, struct cookies_ids *ids, struct secret_pro
 	return good;
 }
 
+static void
+cookies_report_one(const struct engine *engine, unsigned int worker, unsigned int service, bool on)
+{
+	const struct settings_service *settings =
+			engine_services(engine)->service[service].settings;
+	const struct service_share *share = &engine->worker[worker]->share[service];
+
+	log_info("cookies",
+			"service=%s worker=%u %s half_open=%u max_syn_backlog=%u syns=%u "
+			"syns_before=%u max_syn_rate=%u hold=%us",
+			settings->name, worker, on ? "on" : "off",
+			__atomic_load_n(&share->half_open, __ATOMIC_RELAXED),
+			settings->max_syn_backlog, __atomic_load_n(&share->syns, __ATOMIC_RELAXED),
+			__atomic_load_n(&share->syns_before, __ATOMIC_RELAXED),
+			settings->max_syn_rate, (unsigned int)(share->cookies_hold_us / 1000000));
+}
+
 void
 cookies_report(const struct engine *engine)
 {
@@ -354,10 +372,7 @@ cookies_report(const struct engine *engine)
 			if (share->cookies_reported == on)
 				continue;
 			share->cookies_reported = on;
-			log_info("cookies", "service=%s worker=%u %s half_open=%u backlog=%u",
-					services->service[s].settings->name, w, on ? "on" : "off",
-					__atomic_load_n(&share->half_open, __ATOMIC_RELAXED),
-					services->service[s].settings->max_syn_backlog);
+			cookies_report_one(engine, w, s, on);
 		}
 	}
 }

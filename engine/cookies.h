@@ -24,9 +24,9 @@
 
 #include "cookie/secret.h"
 #include "cookie/syncookie.h"
+#include "settings/settings.h"
 
 struct engine;
-struct settings;
 
 /** The credentials that stand in for engine.secret and engine.secret_accepted. */
 #define COOKIES_CREDENTIAL          "handfast-secret"
@@ -42,11 +42,11 @@ enum cookies_source {
 struct cookies {
 	pthread_mutex_t lock; /**< Among control's threads: all but shared, the clock and keys. */
 	enum cookies_source source;
-	const char *path;          /**< engine.secret */
-	const char *path_accepted; /**< engine.secret_accepted; empty: none. */
-	struct secret *secret;     /**< Cookies are made with it. */
-	struct secret *accepted;   /**< From its own file; NULL if there is none. */
-	struct secret *retired;    /**< Cookies were made with it until lately. */
+	char path[SETTINGS_TEXT_MAX];          /**< engine.secret */
+	char path_accepted[SETTINGS_TEXT_MAX]; /**< engine.secret_accepted; empty: none. */
+	struct secret *secret;                 /**< Cookies are made with it. */
+	struct secret *accepted;               /**< From its own file; NULL if there is none. */
+	struct secret *retired;                /**< Cookies were made with it until lately. */
 	uint64_t retired_until_ms; /**< When the last of those cookies is too old.  Monotonic. */
 	bool shared;               /**< Other nodes may have it, so their cookies come here. */
 	/**

@@ -25,6 +25,8 @@ half_open_push(struct worker *worker, struct service_share *share, struct conn *
 	else
 		share->half_open_oldest = link;
 	share->half_open_newest = link;
+	if (share->half_open >= worker->share[worker->half_open_most].half_open)
+		worker->half_open_most = (unsigned int)(share - worker->share);
 }
 
 void

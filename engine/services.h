@@ -70,6 +70,9 @@ struct service_share {
 	uint64_t cookies_until_us; /**< Until when at least; when off, since when. */
 	uint64_t cookies_hold_us;  /**< How long it was to last at least. */
 	uint64_t cookies_sent_us;  /**< When the last cookie was sent; 0 is never. */
+	uint64_t syns_since_us;    /**< Where the second of the next member begins. */
+	uint32_t syns;             /**< SYNs of strangers in it, if there is a max_syn_rate. */
+	uint32_t syns_before;      /**< In the second before. */
 };
 
 struct services {

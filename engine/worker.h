@@ -91,7 +91,8 @@ struct worker {
 
 	bool revived;  /**< A connection that ended in the current burst may be noted already. */
 	bool inserted; /**< The current burst opened a connection. */
-	unsigned int ending_count; /**< Connections to be settled when the burst is over. */
+	unsigned int half_open_most; /**< The service that had most half-open ones when it grew. */
+	unsigned int ending_count;   /**< Connections to be settled when the burst is over. */
 	/** Of each packet its own, and half-open ones that it displaced from table and service. */
 	struct worker_ending ending[3 * BURST_MAX];
 

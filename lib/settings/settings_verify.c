@@ -257,6 +257,11 @@ static void
 verify_handshake(const struct settings_verify *verify, const struct settings_service *service,
 		const struct settings_marks *marks, const struct settings_service *standard)
 {
+	if (service->cookies != SETTINGS_COOKIES_AUTO &&
+			service->max_syn_rate != standard->max_syn_rate)
+		settings_verify_pointless(verify, marks, OPTION_OF(service, max_syn_rate),
+				service->cookies == SETTINGS_COOKIES_NEVER ? "cookies: never"
+									   : "cookies: always");
 	if (!service->fast_open && service->fast_open_pending != standard->fast_open_pending)
 		settings_verify_pointless(verify, marks, OPTION_OF(service, fast_open_pending),
 				"fast_open: false");
