@@ -41,6 +41,8 @@ static const struct verb verbs[] = {
 				probe_verb},
 		{"key", "change the secret of SYN cookies, or show its public number", key_help,
 				key_verb},
+		{"explain", "show what happened on every connection of a capture file",
+				explain_help, explain_verb},
 		{"version", "versions of handfast, DPDK and the compiler", version_help,
 				version_verb},
 };

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "explain/explain.h"
+
+#define EXPLAIN_PLACES_FIRST 1024
+
+/*
+ * The same for both directions.  FNV-1a, not keyed: who makes a capture of colliding connections
+ * makes its own analysis slow, and nothing else.
+ */
+static uint64_t
+hash_tuple(const struct explain_packet *packet)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+
+	for (unsigned int i = 0; i < 16; i++) {
+		hash ^= (uint64_t)(packet->source[i] + packet->destination[i]) << 8 |
+			(packet->source[i] ^ packet->destination[i]);
+		hash *= UINT64_C(1099511628211);
+	}
+	hash ^= (uint64_t)(packet->source_port + packet->destination_port) << 16 |
+		(packet->source_port ^ packet->destination_port);
+	hash *= UINT64_C(1099511628211);
+	return hash ^ hash >> 29;
+}
+
+static bool
+is_end(const struct explain_end *end, const uint8_t address[16], uint16_t port)
+{
+	return end->port == port && memcmp(end->address, address, sizeof(end->address)) == 0;
+}
+
+static bool
+is_of(const struct explain_conn *conn, const struct explain_packet *packet)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		if (is_end(&conn->end[i], packet->source, packet->source_port) &&
+				is_end(&conn->end[!i], packet->destination,
+						packet->destination_port))
+			return true;
+	return false;
+}
+
+static uint64_t
+hash_conn(const struct explain_conn *conn)
+{
+	struct explain_packet packet = {
+			.source_port = conn->end[0].port,
+			.destination_port = conn->end[1].port,
+	};
+
+	memcpy(packet.source, conn->end[0].address, sizeof(packet.source));
+	memcpy(packet.destination, conn->end[1].address, sizeof(packet.destination));
+	return hash_tuple(&packet);
+}
+
+/* Newer connections stand before older ones of the same ends. */
+static void
+enter(struct explain *explain, struct explain_record *record)
+{
+	struct explain_record **place =
+			&explain->place[hash_conn(&record->conn) & (explain->places - 1)];
+
+	record->chain = *place;
+	*place = record;
+}
+
+static bool
+grow_places(struct explain *explain)
+{
+	const size_t places = explain->places * 4;
+	struct explain_record **place = calloc(places, sizeof(*place));
+
+	if (place == NULL)
+		return false;
+	free(explain->place);
+	explain->place = place;
+	explain->places = places;
+	for (size_t i = 0; i < explain->records; i++)
+		enter(explain, explain->record[i]);
+	return true;
+}
+
+static bool
+grow_records(struct explain *explain)
+{
+	const size_t room = explain->room > 0 ? explain->room * 2 : 64;
+	struct explain_record **record = realloc(explain->record, room * sizeof(*record));
+
+	if (record == NULL)
+		return false;
+	explain->record = record;
+	explain->room = room;
+	return true;
+}
+
+bool
+explain_init(struct explain *explain, const struct explain_filter *filter)
+{
+	memset(explain, 0, sizeof(*explain));
+	explain->filter = *filter;
+	explain->places = EXPLAIN_PLACES_FIRST;
+	explain->place = calloc(explain->places, sizeof(*explain->place));
+	return explain->place != NULL;
+}
+
+static bool
+is_wanted(const struct explain *explain, const struct explain_record *record)
+{
+	const struct explain_filter *filter = &explain->filter;
+	const struct explain_end *end = record->conn.end;
+
+	if (filter->connection != 0 && record->number != filter->connection)
+		return false;
+	if (filter->by_address &&
+			memcmp(end[0].address, filter->address, sizeof(filter->address)) != 0 &&
+			memcmp(end[1].address, filter->address, sizeof(filter->address)) != 0)
+		return false;
+	return filter->port == 0 || end[0].port == filter->port || end[1].port == filter->port;
+}
+
+static struct explain_record *
+find_record(const struct explain *explain, const struct explain_packet *packet)
+{
+	struct explain_record *record = explain->place[hash_tuple(packet) & (explain->places - 1)];
+
+	while (record != NULL && !is_of(&record->conn, packet))
+		record = record->chain;
+	if (record != NULL && explain_conn_is_next(&record->conn, packet))
+		return NULL;
+	return record;
+}
+
+static struct explain_record *
+add_record(struct explain *explain, const struct explain_packet *packet)
+{
+	struct explain_record *record;
+
+	if (explain->records == explain->room && !grow_records(explain))
+		return NULL;
+	if (explain->records > explain->places * 2 && !grow_places(explain))
+		return NULL;
+	record = calloc(1, sizeof(*record));
+	if (record == NULL)
+		return NULL;
+	explain_conn_init(&record->conn, packet);
+	explain->record[explain->records++] = record;
+	record->number = explain->records;
+	record->wanted = is_wanted(explain, record);
+	enter(explain, record);
+	return record;
+}
+
+static bool
+keep_step(struct explain_record *record, const struct explain_step *step)
+{
+	if (record->steps == record->room) {
+		const size_t room = record->room > 0 ? record->room * 2 : 4;
+		struct explain_step *steps = realloc(record->step, room * sizeof(*steps));
+
+		if (steps == NULL)
+			return false;
+		record->step = steps;
+		record->room = room;
+	}
+	record->step[record->steps++] = *step;
+	return true;
+}
+
+bool
+explain_add(struct explain *explain, const struct explain_frame *frame, int64_t time_ns)
+{
+	struct explain_packet packet;
+	struct explain_record *record;
+	struct explain_step step;
+	enum explain_kind kind;
+
+	if (explain_packets(explain) == 0)
+		explain->first_ns = time_ns;
+	explain->last_ns = time_ns;
+	kind = explain_packet_parse(frame, &packet);
+	explain->kinds[kind]++;
+	if (kind != EXPLAIN_TCP)
+		return true;
+	packet.time_ns = time_ns;
+	packet.number = explain_packets(explain);
+	record = find_record(explain, &packet);
+	if (record == NULL)
+		record = add_record(explain, &packet);
+	if (record == NULL)
+		return false;
+	explain_conn_track(&record->conn, &packet, &step);
+	return !record->wanted || !explain->filter.ladders || keep_step(record, &step);
+}
+
+uint64_t
+explain_packets(const struct explain *explain)
+{
+	uint64_t packets = 0;
+
+	for (unsigned int i = 0; i < EXPLAIN_KINDS; i++)
+		packets += explain->kinds[i];
+	return packets;
+}
+
+void
+explain_free(struct explain *explain)
+{
+	for (size_t i = 0; i < explain->records; i++) {
+		explain_conn_free(&explain->record[i]->conn);
+		free(explain->record[i]->step);
+		free(explain->record[i]);
+	}
+	free(explain->record);
+	free(explain->place);
+	memset(explain, 0, sizeof(*explain));
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef EXPLAIN_CONN_H
+#define EXPLAIN_CONN_H
+
+/**
+ * @file
+ * One captured connection: both ends' states (RFC 9293 3.3.2) after every segment, and the name of
+ * what each segment did.
+ *
+ * The tracker sees the wire, not the hosts: states are those that the ends have if every captured
+ * segment arrives.  Where an end's own words prove otherwise (its FIN does not acknowledge the
+ * other's: simultaneous close) it is corrected.  Sequence numbers in steps are relative to the
+ * SYNs, or to the first segment seen of an end.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "explain/explain_packet.h"
+#include "explain/explain_payload.h"
+#include "tcp/tcp_conn.h"
+
+#define EVENT(name, slug, text) EXPLAIN_EVENT_##name,
+#define WHY(name, text)
+enum explain_event {
+#include "explain/explain_events.def"
+	EXPLAIN_EVENTS
+};
+#undef EVENT
+#undef WHY
+
+#define EVENT(name, slug, text)
+#define WHY(name, text) EXPLAIN_WHY_##name,
+enum explain_why {
+#include "explain/explain_events.def"
+	EXPLAIN_WHYS
+};
+#undef EVENT
+#undef WHY
+
+_Static_assert(EXPLAIN_EVENTS <= 32, "a step's events are bits of a word");
+
+/** The word for JSON, and the one for people. */
+const char *explain_event_slug(unsigned int event);
+const char *explain_event_text(unsigned int event);
+const char *explain_why_text(unsigned int why);
+
+#define EXPLAIN_PIECES 8 /**< Islands of received data beyond a gap that are remembered. */
+
+/** Sequence space [from, to). */
+struct explain_piece {
+	uint32_t from;
+	uint32_t to;
+};
+
+/** One end of a connection. */
+struct explain_end {
+	uint8_t address[16];
+	uint16_t port;
+	uint8_t state; /**< enum tcp_state */
+	bool heard;    /**< It has sent something: base, snd_nxt are known. */
+	bool syn_sent;
+	bool fin_sent;
+	bool acked_by_other; /**< The other end spoke of it first: base is known. */
+	bool acked;          /**< It has sent an ACK: last_ack is known. */
+	bool challenged;     /**< It is due to answer with a challenge ACK. */
+	bool probed;         /**< It got a keep-alive and has not answered. */
+	bool opener;         /**< It sent a SYN without ACK. */
+	bool scales;         /**< Its SYN had the window scale option. */
+	uint8_t window_scale;
+	uint8_t silence; /**< Retransmissions since it last heard from the other end. */
+	uint16_t mss;
+	uint32_t base;     /**< What relative sequence numbers count from. */
+	uint32_t snd_nxt;  /**< After the highest that it sent. */
+	uint32_t fin;      /**< After its FIN. */
+	uint32_t rcv_nxt;  /**< After what the capture has of the other end without a gap. */
+	uint32_t last_ack; /**< The highest that it acknowledged. */
+	uint16_t last_window;
+	uint32_t window;     /**< The same in bytes. */
+	int64_t advanced_ns; /**< When snd_nxt last moved. */
+	unsigned int pieces; /**< What came beyond rcv_nxt. */
+	struct explain_piece piece[EXPLAIN_PIECES];
+	uint64_t packets;
+	uint64_t bytes; /**< Payload, retransmissions not counted. */
+	uint64_t retransmissions;
+};
+
+/** A segment with what it did: one line of the ladder. */
+struct explain_step {
+	int64_t time_ns;
+	uint64_t number; /**< Of the packet in its file. */
+	uint32_t seq;    /**< Relative. */
+	uint32_t ack;    /**< Relative. */
+	uint32_t window; /**< In bytes, as far as the scale is known. */
+	uint32_t payload_length;
+	uint32_t events;  /**< 1 << enum explain_event */
+	uint8_t why;      /**< enum explain_why, with EXPLAIN_EVENT_RESET. */
+	uint8_t flags;    /**< enum tcp_flag */
+	uint8_t from;     /**< 0: the client sent it. */
+	uint8_t state[2]; /**< Of client and server, afterwards. */
+	bool options_cut;
+	uint8_t options_length;
+	uint8_t options[40];
+};
+
+/** When something happened for the first time, in nanoseconds of the capture; 0 is never. */
+struct explain_times {
+	int64_t first;
+	int64_t last;
+	int64_t syn;
+	int64_t syn_ack;
+	int64_t connected;   /**< The third segment of the handshake. */
+	int64_t application; /**< TLS or WebSocket handshake finished. */
+	int64_t request;     /**< First payload of the client after both handshakes. */
+	int64_t reply;       /**< First payload of the server after that. */
+	int64_t close;       /**< First FIN or effective RST. */
+	int64_t closed;      /**< Both ends gone, or in TIME_WAIT. */
+};
+
+/** How a connection stands at the end of the capture. */
+enum explain_fate {
+	EXPLAIN_FATE_OPEN,    /**< Established, or picked up in the middle. */
+	EXPLAIN_FATE_OPENING, /**< The handshake has not completed. */
+	EXPLAIN_FATE_CLOSING, /**< A FIN was there. */
+	EXPLAIN_FATE_CLOSED,  /**< By FIN from both ends. */
+	EXPLAIN_FATE_RESET,   /**< By RST. */
+	EXPLAIN_FATE_REFUSED, /**< By RST in answer to the SYN. */
+};
+
+struct explain_conn {
+	struct explain_end end[2]; /**< Client, server. */
+	struct explain_times times;
+	struct explain_payload *payload; /**< NULL as long as nobody said anything. */
+	uint64_t packets;
+	uint32_t counts[EXPLAIN_EVENTS]; /**< Steps with each event. */
+	uint32_t syn_ack_isn;   /**< Of the last SYN-ACK, to see that another one differs. */
+	uint32_t syn_acked_seq; /**< Which SYN it answered. */
+	uint8_t fate_why;       /**< enum explain_why of the RST that ended it. */
+	bool reset;
+	bool middle; /**< The handshake is not in the capture. */
+};
+
+/** Make the connection that a packet begins. */
+void explain_conn_init(struct explain_conn *conn, const struct explain_packet *packet);
+
+/** Whether a SYN cannot belong to this connection any more and opens the next one. */
+bool explain_conn_is_next(const struct explain_conn *conn, const struct explain_packet *packet);
+
+/** Take a packet of the connection into account and say what it did. */
+void explain_conn_track(struct explain_conn *conn, const struct explain_packet *packet,
+		struct explain_step *step);
+
+enum explain_fate explain_conn_fate(const struct explain_conn *conn);
+
+/** Free what the connection holds; not the connection. */
+void explain_conn_free(struct explain_conn *conn);
+
+#endif /* EXPLAIN_CONN_H */

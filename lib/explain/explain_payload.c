@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <string.h>
+#include <strings.h>
+
+#include <rte_common.h>
+
+#include "explain/explain_payload.h"
+#include "wire/bytes.h"
+
+#define TLS_RECORD_HEADER 5
+#define TLS_RECORD_MAX    (16384 + 2048)
+
+/** TLS record types (RFC 8446 5.1). */
+enum tls_record {
+	TLS_CHANGE_CIPHER_SPEC = 20,
+	TLS_ALERT = 21,
+	TLS_HANDSHAKE = 22,
+	TLS_APPLICATION_DATA = 23,
+};
+
+enum tls_message {
+	TLS_CLIENT_HELLO = 1,
+	TLS_SERVER_HELLO = 2,
+};
+
+enum tls_extension {
+	TLS_SERVER_NAME = 0,
+	TLS_SUPPORTED_VERSIONS = 43,
+};
+
+/** Bytes of a message that are still to be read. */
+struct reader {
+	const uint8_t *at;
+	uint32_t left;
+};
+
+static uint32_t
+take_number(struct reader *reader, unsigned int bytes)
+{
+	uint32_t number = 0;
+
+	if (reader->left < bytes) {
+		reader->left = 0;
+		return 0;
+	}
+	for (unsigned int i = 0; i < bytes; i++)
+		number = number << 8 | reader->at[i];
+	reader->at += bytes;
+	reader->left -= bytes;
+	return number;
+}
+
+/* What a length of @p bytes announces; empty when it announces more than there is. */
+static struct reader
+take_vector(struct reader *reader, unsigned int bytes)
+{
+	const uint32_t length = take_number(reader, bytes);
+	struct reader inner = {reader->at, length};
+
+	if (length > reader->left) {
+		reader->left = 0;
+		inner.left = 0;
+		return inner;
+	}
+	reader->at += length;
+	reader->left -= length;
+	return inner;
+}
+
+static void
+skip_bytes(struct reader *reader, uint32_t bytes)
+{
+	const uint32_t skipped = RTE_MIN(bytes, reader->left);
+
+	reader->at += skipped;
+	reader->left -= skipped;
+}
+
+static void
+read_server_name(struct explain_payload *payload, struct reader extension)
+{
+	struct reader list = take_vector(&extension, 2), name;
+	size_t length;
+
+	if (take_number(&list, 1) != 0)
+		return;
+	name = take_vector(&list, 2);
+	length = RTE_MIN((size_t)name.left, sizeof(payload->name) - 1);
+	for (size_t i = 0; i < length; i++)
+		payload->name[i] = name.at[i] > ' ' && name.at[i] < 0x7f ? (char)name.at[i] : '?';
+	payload->name[length] = '\0';
+}
+
+/* ClientHello and ServerHello begin alike: version, random, session, and differ in two lists. */
+static void
+read_hello(struct explain_payload *payload, struct reader hello, bool server)
+{
+	struct reader extensions;
+
+	if (server)
+		payload->version = (uint16_t)take_number(&hello, 2);
+	else
+		take_number(&hello, 2);
+	skip_bytes(&hello, 32);
+	take_vector(&hello, 1);
+	if (server) {
+		skip_bytes(&hello, 3);
+	} else {
+		take_vector(&hello, 2);
+		take_vector(&hello, 1);
+	}
+	extensions = take_vector(&hello, 2);
+	while (extensions.left >= 4) {
+		const uint32_t type = take_number(&extensions, 2);
+		struct reader extension = take_vector(&extensions, 2);
+
+		if (type == TLS_SERVER_NAME && !server)
+			read_server_name(payload, extension);
+		if (type == TLS_SUPPORTED_VERSIONS && server && extension.left >= 2)
+			payload->version = (uint16_t)take_number(&extension, 2);
+	}
+}
+
+static void
+read_handshake(struct explain_payload *payload, unsigned int from, struct reader record)
+{
+	struct explain_payload_end *end = &payload->end[from];
+	struct reader body;
+	uint32_t message;
+
+	if (end->cipher_changed && payload->version < 0x0304) {
+		end->finished = true;
+		return;
+	}
+	message = take_number(&record, 1);
+	body = take_vector(&record, 3);
+	if (message == TLS_CLIENT_HELLO && from == 0)
+		read_hello(payload, body, false);
+	if (message == TLS_SERVER_HELLO && from == 1)
+		read_hello(payload, body, true);
+}
+
+static void
+read_record(struct explain_payload *payload, unsigned int from, uint8_t type, struct reader record)
+{
+	struct explain_payload_end *end = &payload->end[from];
+
+	if (type == TLS_HANDSHAKE)
+		read_handshake(payload, from, record);
+	else if (type == TLS_CHANGE_CIPHER_SPEC)
+		end->cipher_changed = true;
+	else if (type == TLS_APPLICATION_DATA && payload->version >= 0x0304)
+		end->finished = true;
+}
+
+/* Records that are there in whole. */
+static void
+read_records(struct explain_payload *payload, unsigned int from)
+{
+	struct explain_payload_end *end = &payload->end[from];
+	const struct explain_stream *stream = &end->stream;
+
+	while (!end->lost && stream->ready - end->looked >= TLS_RECORD_HEADER) {
+		const uint8_t *header = stream->data + end->looked;
+		const uint32_t length = bytes_read_16(header + 3);
+
+		if (header[0] < TLS_CHANGE_CIPHER_SPEC || header[0] > TLS_APPLICATION_DATA ||
+				header[1] != 3 || length > TLS_RECORD_MAX) {
+			end->lost = true;
+			return;
+		}
+		if (stream->ready - end->looked - TLS_RECORD_HEADER < length)
+			return;
+		read_record(payload, from, header[0],
+				(struct reader){header + TLS_RECORD_HEADER, length});
+		end->looked += TLS_RECORD_HEADER + length;
+	}
+}
+
+/* Where the header of an HTTP message ends, 0 as long as it has not. */
+static uint32_t
+http_header_end(const struct explain_payload_end *end)
+{
+	for (uint32_t i = 3; i < end->stream.ready; i++)
+		if (memcmp(end->stream.data + i - 3, "\r\n\r\n", 4) == 0)
+			return i + 1;
+	return 0;
+}
+
+static bool
+http_has_word(const struct explain_payload_end *end, uint32_t length, const char *word)
+{
+	const size_t size = strlen(word);
+
+	for (uint32_t i = 0; i + size <= length; i++)
+		if (strncasecmp((const char *)end->stream.data + i, word, size) == 0)
+			return true;
+	return false;
+}
+
+static void
+read_http(struct explain_payload *payload, unsigned int from)
+{
+	struct explain_payload_end *end = &payload->end[from];
+	uint32_t length;
+
+	if (end->finished || end->lost)
+		return;
+	length = http_header_end(end);
+	if (length == 0)
+		return;
+	if (from == 0) {
+		end->finished = true;
+		payload->upgrade_asked = http_has_word(end, length, "\nUpgrade: websocket");
+		/* Nothing to wait for: plain HTTP has no handshake of its own. */
+		end->lost = !payload->upgrade_asked;
+		return;
+	}
+	end->finished = payload->upgrade_asked && length >= 12 &&
+			memcmp(end->stream.data + 9, "101", 3) == 0;
+	end->lost = !end->finished;
+	if (end->finished)
+		payload->protocol = EXPLAIN_PROTOCOL_WEBSOCKET;
+}
+
+/* What the client says first tells what it is. */
+static uint8_t
+recognise(const struct explain_stream *client)
+{
+	static const char *const methods[] = {
+			"GET ", "POST ", "PUT ", "HEAD ", "OPTIONS ", "DELETE ", "PATCH "};
+
+	if (client->ready >= 6 && client->data[0] == TLS_HANDSHAKE && client->data[1] == 3 &&
+			client->data[5] == TLS_CLIENT_HELLO)
+		return EXPLAIN_PROTOCOL_TLS;
+	for (unsigned int i = 0; i < RTE_DIM(methods); i++) {
+		const size_t size = strlen(methods[i]);
+
+		if (client->ready >= size && memcmp(client->data, methods[i], size) == 0)
+			return EXPLAIN_PROTOCOL_HTTP;
+	}
+	return EXPLAIN_PROTOCOL_UNKNOWN;
+}
+
+bool
+explain_payload_add(
+		struct explain_payload *payload, unsigned int from, const struct explain_text *text)
+{
+	if (payload->done || payload->end[from].lost)
+		return false;
+	if (!explain_stream_add(&payload->end[from].stream, text))
+		payload->end[from].lost = true;
+	if (payload->protocol == EXPLAIN_PROTOCOL_UNKNOWN)
+		payload->protocol = recognise(&payload->end[0].stream);
+	/* The other end may have said something before it was known what that would be. */
+	for (unsigned int i = 0; i < 2; i++) {
+		if (payload->protocol == EXPLAIN_PROTOCOL_TLS)
+			read_records(payload, i);
+		else if (payload->protocol == EXPLAIN_PROTOCOL_HTTP)
+			read_http(payload, i);
+	}
+	payload->done = payload->end[0].finished && payload->end[1].finished;
+	if (payload->done) {
+		explain_stream_free(&payload->end[0].stream);
+		explain_stream_free(&payload->end[1].stream);
+	}
+	return payload->done;
+}
+
+const char *
+explain_payload_name(const struct explain_payload *payload)
+{
+	static const char *const versions[] = {
+			"SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3"};
+
+	switch (payload->protocol) {
+	case EXPLAIN_PROTOCOL_TLS:
+		if (payload->version >> 8 == 3 && (payload->version & 0xff) < RTE_DIM(versions))
+			return versions[payload->version & 0xff];
+		return "TLS";
+	case EXPLAIN_PROTOCOL_WEBSOCKET:
+		return "WebSocket";
+	case EXPLAIN_PROTOCOL_HTTP:
+		return "HTTP";
+	default:
+		return NULL;
+	}
+}
+
+void
+explain_payload_free(struct explain_payload *payload)
+{
+	explain_stream_free(&payload->end[0].stream);
+	explain_stream_free(&payload->end[1].stream);
+}

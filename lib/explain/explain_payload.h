@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef EXPLAIN_PAYLOAD_H
+#define EXPLAIN_PAYLOAD_H
+
+/**
+ * @file
+ * When the handshake above TCP was done: TLS (RFC 8446, RFC 5246) or WebSocket (RFC 6455).
+ *
+ * TLS is done when both ends have sent their Finished, which is encrypted: it is the first
+ * handshake record after an end's ChangeCipherSpec up to TLS 1.2, and the first application_data
+ * record of the client in TLS 1.3.  Nothing is decrypted.  With 0-RTT the client's early data
+ * count as its Finished, which is then too early by the server's flight.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "explain/explain_stream.h"
+
+enum explain_protocol {
+	EXPLAIN_PROTOCOL_UNKNOWN,
+	EXPLAIN_PROTOCOL_TLS,
+	EXPLAIN_PROTOCOL_WEBSOCKET,
+	EXPLAIN_PROTOCOL_HTTP,
+};
+
+struct explain_payload_end {
+	struct explain_stream stream;
+	uint32_t looked;     /**< Bytes of whole records, or of lines, that have been read. */
+	bool cipher_changed; /**< ChangeCipherSpec was there. */
+	bool finished;       /**< Its Finished was there. */
+	bool lost;           /**< This is not what it seemed to be; not looked at any more. */
+};
+
+struct explain_payload {
+	struct explain_payload_end end[2]; /**< Client, server. */
+	uint8_t protocol;                  /**< enum explain_protocol */
+	uint16_t version;                  /**< Of TLS: 0x0303 is 1.2; 0 unknown. */
+	bool upgrade_asked;
+	bool done;      /**< The handshake is finished; streams are no longer kept. */
+	char name[254]; /**< Server name that the client asked TLS for, or empty. */
+};
+
+/**
+ * Add a piece of what an end said.
+ *
+ * @param from
+ *   0 for the client, 1 for the server.
+ * @return true when this piece finished the handshake.
+ */
+bool explain_payload_add(struct explain_payload *payload, unsigned int from,
+		const struct explain_text *text);
+
+/** "TLS 1.3", "WebSocket"...; NULL when unknown. */
+const char *explain_payload_name(const struct explain_payload *payload);
+
+void explain_payload_free(struct explain_payload *payload);
+
+#endif /* EXPLAIN_PAYLOAD_H */

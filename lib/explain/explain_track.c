@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <rte_common.h>
+
+#include "explain/explain_track.h"
+#include "tcp/tcp_seq.h"
+
+/* A segment that fills a gap so soon after what overtook it was sent once, not twice. */
+#define TRACK_REORDER_NS INT64_C(3000000)
+
+#define TRACK_SCALE_MAX  14 /* RFC 7323 2.3 */
+
+static bool
+has_flag(const struct track *track, uint8_t flags)
+{
+	return track->packet->segment.flags & flags;
+}
+
+static bool
+is_synchronized(const struct explain_end *end)
+{
+	return end->state >= TCP_ESTABLISHED;
+}
+
+uint32_t
+track_window(const struct track *track)
+{
+	const uint32_t window = track->packet->segment.window;
+	const struct explain_end *sender = track->sender;
+
+	if (has_flag(track, TCP_SYN) || !sender->scales || !track->receiver->scales)
+		return window;
+	return window << sender->window_scale;
+}
+
+/* Whether any byte of [from, to) was in the capture before. */
+static bool
+was_seen(const struct explain_end *receiver, uint32_t from, uint32_t to)
+{
+	if (tcp_seq_lt(from, receiver->rcv_nxt))
+		return true;
+	for (unsigned int i = 0; i < receiver->pieces; i++)
+		if (tcp_seq_lt(from, receiver->piece[i].to) &&
+				tcp_seq_lt(receiver->piece[i].from, to))
+			return true;
+	return false;
+}
+
+static void
+name_retransmission(const struct track *track)
+{
+	struct explain_end *sender = track->sender;
+
+	track_name(track, EXPLAIN_EVENT_RETRANSMISSION);
+	if (track->receiver->acked && tcp_seq_leq(track->end_seq, track->receiver->last_ack))
+		track_name(track, EXPLAIN_EVENT_NEEDLESS);
+	sender->retransmissions++;
+	if (sender->silence < UINT8_MAX)
+		sender->silence++;
+}
+
+/* A segment with something in it that begins before what its sender sent last. */
+static void
+name_overlap(const struct track *track)
+{
+	const struct explain_times *times = &track->conn->times;
+	const int64_t elapsed = track->packet->time_ns - track->sender->advanced_ns;
+	const int64_t rtt = times->connected != 0 && times->syn != 0 ? times->connected - times->syn
+								     : 0;
+
+	if (was_seen(track->receiver, track->packet->segment.seq, track->end_seq) ||
+			elapsed >= RTE_MAX(rtt, TRACK_REORDER_NS))
+		name_retransmission(track);
+	else
+		track_name(track, EXPLAIN_EVENT_OUT_OF_ORDER);
+}
+
+/* An end that is asked whether it is still there: RFC 9293 3.8.4; Linux probes windows so, too. */
+static bool
+name_probe(const struct track *track)
+{
+	const struct explain_packet *packet = track->packet;
+	struct explain_end *receiver = track->receiver;
+	const bool acked = receiver->acked && receiver->last_ack == track->sender->snd_nxt;
+
+	if (has_flag(track, TCP_FIN) || packet->payload_length > 1 || !acked ||
+			!is_synchronized(track->sender))
+		return false;
+	if (packet->segment.seq == track->sender->snd_nxt - 1) {
+		track_name(track, receiver->window == 0 ? EXPLAIN_EVENT_WINDOW_PROBE
+							: EXPLAIN_EVENT_KEEP_ALIVE);
+		receiver->probed = true;
+		if (track->sender->silence < UINT8_MAX)
+			track->sender->silence++;
+		return true;
+	}
+	if (packet->segment.seq == track->sender->snd_nxt && packet->payload_length == 1 &&
+			receiver->window == 0) {
+		track_name(track, EXPLAIN_EVENT_WINDOW_PROBE);
+		receiver->probed = true;
+		return true;
+	}
+	return false;
+}
+
+/* Where a segment without SYN and RST lies in what its sender says. */
+static void
+name_place(const struct track *track)
+{
+	const struct explain_end *sender = track->sender, *receiver = track->receiver;
+	const uint32_t seq = track->packet->segment.seq;
+
+	if (name_probe(track))
+		return;
+	if (tcp_seq_lt(sender->snd_nxt, seq))
+		track_name(track, EXPLAIN_EVENT_GAP);
+	else if (tcp_seq_lt(seq, sender->snd_nxt) && track->end_seq != seq)
+		name_overlap(track);
+	if (track_named(track, EXPLAIN_EVENT_RETRANSMISSION))
+		return;
+	if (track->packet->payload_length > 0)
+		track_name(track, EXPLAIN_EVENT_DATA);
+	if (has_flag(track, TCP_FIN) && !sender->fin_sent)
+		track_name(track, EXPLAIN_EVENT_FIN);
+	else if (track->packet->payload_length > 0 && sender->state == TCP_CLOSE_WAIT &&
+			track->packet->segment.ack == receiver->fin)
+		track_name(track, EXPLAIN_EVENT_HALF_CLOSED);
+}
+
+static void
+take_syn_options(const struct track *track)
+{
+	const struct tcp_segment *segment = &track->packet->segment;
+	struct explain_end *sender = track->sender;
+
+	sender->scales = segment->options & TCP_OPTION_WINDOW_SCALE;
+	sender->window_scale = RTE_MIN(segment->window_scale, TRACK_SCALE_MAX);
+	sender->mss = segment->options & TCP_OPTION_MSS ? segment->mss : 0;
+	sender->syn_sent = true;
+	if (track->packet->payload_length > 0)
+		track_name(track, EXPLAIN_EVENT_FAST_OPEN);
+}
+
+/* SYN without ACK. */
+static void
+take_syn(const struct track *track)
+{
+	struct explain_end *sender = track->sender, *receiver = track->receiver;
+	const bool again = sender->syn_sent && track->packet->segment.seq == sender->base;
+
+	if (again) {
+		name_retransmission(track);
+		if (receiver->state == TCP_LISTEN || receiver->state == TCP_CLOSED)
+			receiver->state = TCP_SYN_RCVD;
+		return;
+	}
+	if (is_synchronized(sender) || is_synchronized(receiver) || sender->syn_sent) {
+		track_name(track, EXPLAIN_EVENT_STRAY_SYN);
+		receiver->challenged = true;
+		return;
+	}
+	track_name(track, EXPLAIN_EVENT_SYN);
+	take_syn_options(track);
+	sender->opener = true;
+	if (receiver->opener) {
+		track_name(track, EXPLAIN_EVENT_SIMULTANEOUS_OPEN);
+		sender->state = TCP_SYN_RCVD;
+	} else {
+		sender->state = TCP_SYN_SENT;
+	}
+	receiver->state = TCP_SYN_RCVD;
+}
+
+/* Two answers to one SYN with different ISNs: whoever gave them had forgotten the first. */
+static void
+take_other_isn(const struct track *track)
+{
+	struct explain_end *sender = track->sender, *receiver = track->receiver;
+	const uint32_t seq = track->packet->segment.seq;
+
+	track_name(track, EXPLAIN_EVENT_SYN_ACK);
+	track_name(track, EXPLAIN_EVENT_COOKIE);
+	if (sender->state != TCP_SYN_RCVD)
+		return;
+	sender->base = seq;
+	sender->snd_nxt = seq;
+	receiver->rcv_nxt = seq;
+}
+
+static bool
+acks_syn(const struct track *track)
+{
+	const uint32_t ack = track->packet->segment.ack;
+
+	return tcp_seq_lt(track->receiver->base, ack) && tcp_seq_leq(ack, track->receiver->snd_nxt);
+}
+
+static void
+take_syn_ack(const struct track *track)
+{
+	struct explain_end *sender = track->sender, *receiver = track->receiver;
+	struct explain_conn *conn = track->conn;
+	const struct tcp_segment *segment = &track->packet->segment;
+	const bool answered = conn->counts[EXPLAIN_EVENT_SYN_ACK] > 0 && !sender->opener;
+
+	if (answered && segment->seq != sender->base && segment->ack == conn->syn_acked_seq) {
+		take_other_isn(track);
+	} else if (sender->syn_sent && segment->seq == sender->base &&
+			(answered || sender->acked)) {
+		name_retransmission(track);
+	} else if (is_synchronized(sender) || is_synchronized(receiver)) {
+		/* Simultaneous open: the one that came second finds its peer open already. */
+		track_name(track, EXPLAIN_EVENT_SYN_ACK);
+	} else {
+		track_name(track, EXPLAIN_EVENT_SYN_ACK);
+		take_syn_options(track);
+		sender->state = TCP_SYN_RCVD;
+	}
+	conn->syn_acked_seq = segment->ack;
+	if (receiver->state == TCP_CLOSED && !receiver->heard) {
+		/* The capture lacks the SYN. */
+		receiver->state = TCP_SYN_SENT;
+		receiver->opener = true;
+		receiver->syn_sent = true;
+	}
+	if (receiver->state == TCP_SYN_SENT && !acks_syn(track))
+		track_name(track, EXPLAIN_EVENT_BAD_ACK);
+	else if (receiver->state == TCP_SYN_SENT)
+		receiver->state = TCP_ESTABLISHED;
+}
+
+/* A bare ACK that acknowledges nothing new. */
+static void
+name_repeated_ack(const struct track *track)
+{
+	struct explain_end *sender = track->sender;
+	const struct tcp_segment *segment = &track->packet->segment;
+
+	if (sender->challenged) {
+		track_name(track, EXPLAIN_EVENT_CHALLENGE_ACK);
+		sender->challenged = false;
+	} else if (sender->probed) {
+		track_name(track, EXPLAIN_EVENT_KEEP_ALIVE_ACK);
+	} else if (segment->window != sender->last_window) {
+		if (segment->window != 0)
+			track_name(track, EXPLAIN_EVENT_WINDOW_UPDATE);
+	} else if (track->receiver->snd_nxt != segment->ack ||
+			(segment->options & TCP_OPTION_SACK)) {
+		track_name(track, EXPLAIN_EVENT_DUPLICATE_ACK);
+	}
+	sender->probed = false;
+}
+
+/* Whether an acknowledgement can be taken; names it where not. */
+static bool
+ack_is_good(const struct track *track)
+{
+	struct explain_end *sender = track->sender, *receiver = track->receiver;
+	const uint32_t ack = track->packet->segment.ack;
+	const bool beyond = tcp_seq_lt(receiver->snd_nxt, ack);
+
+	if (receiver->state == TCP_SYN_SENT && !has_flag(track, TCP_SYN)) {
+		if (acks_syn(track)) {
+			/* The capture lacks the SYN-ACK. */
+			receiver->state = TCP_ESTABLISHED;
+			return true;
+		}
+		/* RFC 5961 4.2: an end that is open already answers a SYN so. */
+		track_name(track, EXPLAIN_EVENT_CHALLENGE_ACK);
+		return false;
+	}
+	if (!receiver->heard || !receiver->syn_sent || is_synchronized(receiver)) {
+		if (beyond) {
+			track_name(track, EXPLAIN_EVENT_ACKS_UNSEEN);
+			receiver->snd_nxt = ack;
+			if (tcp_seq_lt(sender->rcv_nxt, ack))
+				sender->rcv_nxt = ack;
+		}
+		return true;
+	}
+	if (!acks_syn(track) && receiver->state == TCP_SYN_RCVD) {
+		track_name(track, EXPLAIN_EVENT_BAD_ACK);
+		return false;
+	}
+	return !beyond;
+}
+
+/* What an acknowledgement does to the end that it goes to. */
+static void
+take_ack(const struct track *track)
+{
+	struct explain_end *sender = track->sender, *receiver = track->receiver;
+	const uint32_t ack = track->packet->segment.ack;
+	const bool bare = track->packet->payload_length == 0 && !has_flag(track, TCP_SYN | TCP_FIN);
+
+	if (!ack_is_good(track)) {
+		/* A reset that answers it begins there (RFC 9293 3.10.7.3). */
+		if (receiver->state == TCP_SYN_SENT) {
+			sender->last_ack = ack;
+			sender->acked = true;
+		}
+		return;
+	}
+	if (receiver->state == TCP_SYN_RCVD && (receiver->heard || !has_flag(track, TCP_SYN))) {
+		receiver->state = TCP_ESTABLISHED;
+		if (is_synchronized(sender))
+			track_name(track, EXPLAIN_EVENT_HANDSHAKE);
+	} else if (sender->acked && bare && ack == sender->last_ack && track->step->events == 0) {
+		name_repeated_ack(track);
+	}
+	if (!sender->acked || tcp_seq_lt(sender->last_ack, ack)) {
+		sender->last_ack = ack;
+		sender->probed = false;
+	}
+	sender->acked = true;
+	if (!receiver->fin_sent || tcp_seq_lt(ack, receiver->fin))
+		return;
+	if (receiver->state == TCP_FIN_WAIT_1)
+		receiver->state = TCP_FIN_WAIT_2;
+	else if (receiver->state == TCP_CLOSING)
+		receiver->state = TCP_TIME_WAIT;
+	else if (receiver->state == TCP_LAST_ACK)
+		receiver->state = TCP_CLOSED;
+}
+
+/* The sender says that it is done. */
+static void
+send_fin(const struct track *track)
+{
+	struct explain_end *sender = track->sender, *receiver = track->receiver;
+
+	if (sender->fin_sent)
+		return;
+	sender->fin_sent = true;
+	sender->fin = track->end_seq;
+	if (sender->state == TCP_SYN_RCVD || sender->state == TCP_ESTABLISHED)
+		sender->state = TCP_FIN_WAIT_1;
+	if (sender->state != TCP_CLOSE_WAIT)
+		return;
+	if (receiver->state == TCP_FIN_WAIT_1 && receiver->fin_sent &&
+			tcp_seq_lt(track->packet->segment.ack, receiver->fin)) {
+		/* It had not heard of the other's FIN; now it has. */
+		track_name(track, EXPLAIN_EVENT_SIMULTANEOUS_CLOSE);
+		sender->state = TCP_CLOSING;
+	} else {
+		sender->state = TCP_LAST_ACK;
+	}
+}
+
+static void
+receive_fin(struct explain_end *receiver)
+{
+	switch (receiver->state) {
+	case TCP_SYN_RCVD:
+	case TCP_ESTABLISHED:
+		receiver->state = TCP_CLOSE_WAIT;
+		break;
+	case TCP_FIN_WAIT_1:
+		receiver->state = TCP_CLOSING;
+		break;
+	case TCP_FIN_WAIT_2:
+		receiver->state = TCP_TIME_WAIT;
+		break;
+	default:
+		break;
+	}
+}
+
+/* Islands that the shore has reached become part of it. */
+static void
+join_pieces(struct explain_end *receiver)
+{
+	for (unsigned int i = 0; i < receiver->pieces;) {
+		if (tcp_seq_lt(receiver->rcv_nxt, receiver->piece[i].from)) {
+			i++;
+			continue;
+		}
+		if (tcp_seq_lt(receiver->rcv_nxt, receiver->piece[i].to))
+			receiver->rcv_nxt = receiver->piece[i].to;
+		receiver->piece[i] = receiver->piece[--receiver->pieces];
+		i = 0;
+	}
+}
+
+/* Add to an island that it touches, or make one. */
+static void
+keep_piece(struct explain_end *receiver, uint32_t from, uint32_t to)
+{
+	for (unsigned int i = 0; i < receiver->pieces; i++) {
+		struct explain_piece *piece = &receiver->piece[i];
+
+		if (tcp_seq_lt(to, piece->from) || tcp_seq_lt(piece->to, from))
+			continue;
+		if (tcp_seq_lt(from, piece->from))
+			piece->from = from;
+		if (tcp_seq_lt(piece->to, to))
+			piece->to = to;
+		return;
+	}
+	if (receiver->pieces < EXPLAIN_PIECES)
+		receiver->piece[receiver->pieces++] = (struct explain_piece){from, to};
+}
+
+/* Both ends' places in the sequence space, once the segment has arrived. */
+static void
+move_on(const struct track *track)
+{
+	struct explain_end *sender = track->sender, *receiver = track->receiver;
+	const uint32_t seq = track->packet->segment.seq;
+
+	if (tcp_seq_lt(sender->snd_nxt, track->end_seq)) {
+		sender->snd_nxt = track->end_seq;
+		sender->advanced_ns = track->packet->time_ns;
+	}
+	if (!track_named(track, EXPLAIN_EVENT_RETRANSMISSION))
+		sender->bytes += track->packet->payload_length;
+	if (track->end_seq == seq)
+		return;
+	if (tcp_seq_leq(seq, receiver->rcv_nxt)) {
+		if (tcp_seq_lt(receiver->rcv_nxt, track->end_seq))
+			receiver->rcv_nxt = track->end_seq;
+		join_pieces(receiver);
+	} else {
+		keep_piece(receiver, seq, track->end_seq);
+	}
+}
+
+static bool
+is_over(const struct explain_conn *conn)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		if (conn->end[i].state != TCP_CLOSED && conn->end[i].state != TCP_TIME_WAIT)
+			return false;
+	return true;
+}
+
+void
+track_segment(const struct track *track)
+{
+	struct explain_end *sender = track->sender, *receiver = track->receiver;
+	const bool was_over = is_over(track->conn);
+	const bool syn = has_flag(track, TCP_SYN);
+
+	if (has_flag(track, TCP_RST)) {
+		track_reset(track);
+		return;
+	}
+	if (syn && has_flag(track, TCP_ACK))
+		take_syn_ack(track);
+	else if (syn)
+		take_syn(track);
+	else
+		name_place(track);
+	if (has_flag(track, TCP_ACK))
+		take_ack(track);
+	if (track->packet->segment.window == 0 && has_flag(track, TCP_ACK) &&
+			!has_flag(track, TCP_FIN))
+		track_name(track, EXPLAIN_EVENT_ZERO_WINDOW);
+	if (!track_named(track, EXPLAIN_EVENT_STRAY_SYN))
+		move_on(track);
+	if (has_flag(track, TCP_FIN) && !syn)
+		send_fin(track);
+	if (sender->fin_sent && tcp_seq_leq(sender->fin, receiver->rcv_nxt))
+		receive_fin(receiver);
+	if (!was_over && is_over(track->conn))
+		track_name(track, EXPLAIN_EVENT_CLOSED);
+	sender->last_window = track->packet->segment.window;
+	sender->window = track_window(track);
+	receiver->silence = 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * What a reset does, and why it was sent; see explain_conn.h.
+ */
+
+#include "explain/explain_track.h"
+#include "tcp/tcp_seq.h"
+
+/* So many of its own retransmissions without an answer are a reason to give up. */
+#define RESET_SILENCE 3
+
+/* Whether the receiver takes a reset: RFC 9293 3.10.7.3, 3.10.7.4; RFC 5961 3.2. */
+static enum explain_why
+judge(const struct track *track)
+{
+	const struct tcp_segment *segment = &track->packet->segment;
+	const struct explain_end *sender = track->sender, *receiver = track->receiver;
+
+	if (receiver->state == TCP_CLOSED || receiver->state == TCP_LISTEN)
+		return EXPLAIN_WHY_AGAIN;
+	if (receiver->state == TCP_SYN_SENT) {
+		const bool acks_syn = (segment->flags & TCP_ACK) &&
+				      tcp_seq_lt(receiver->base, segment->ack) &&
+				      tcp_seq_leq(segment->ack, receiver->snd_nxt);
+
+		return acks_syn ? EXPLAIN_WHY_NONE : EXPLAIN_WHY_OUTSIDE;
+	}
+	/* The capture may lack what the receiver lacks, and the sender may have been reborn. */
+	if (segment->seq == receiver->rcv_nxt || segment->seq == sender->snd_nxt ||
+			(receiver->acked && segment->seq == receiver->last_ack))
+		return EXPLAIN_WHY_NONE;
+	return tcp_seq_within(segment->seq, receiver->rcv_nxt, receiver->window)
+			       ? EXPLAIN_WHY_NOT_EXACT
+			       : EXPLAIN_WHY_OUTSIDE;
+}
+
+static enum explain_why
+find_reason(const struct track *track)
+{
+	const struct explain_end *sender = track->sender, *receiver = track->receiver;
+
+	if (receiver->state == TCP_SYN_SENT && !sender->syn_sent)
+		return EXPLAIN_WHY_REFUSED;
+	if (sender->state == TCP_SYN_SENT && receiver->packets > 0)
+		return EXPLAIN_WHY_OLD_CONNECTION;
+	if (sender->opener && track->conn->times.connected == 0)
+		return EXPLAIN_WHY_UNWANTED;
+	if (sender->state == TCP_CLOSED || sender->packets == 0)
+		return EXPLAIN_WHY_NO_CONNECTION;
+	if (sender->fin_sent)
+		return EXPLAIN_WHY_AFTER_CLOSE;
+	if (sender->silence >= RESET_SILENCE)
+		return EXPLAIN_WHY_GAVE_UP;
+	if (!(track->packet->segment.flags & TCP_ACK))
+		return EXPLAIN_WHY_NO_CONNECTION;
+	return EXPLAIN_WHY_ABORTED;
+}
+
+void
+track_reset(const struct track *track)
+{
+	struct explain_end *sender = track->sender, *receiver = track->receiver;
+	enum explain_why why = judge(track);
+
+	track_name(track, EXPLAIN_EVENT_RESET);
+	track->step->why = why;
+	if (why == EXPLAIN_WHY_NOT_EXACT)
+		receiver->challenged = true;
+	if (why != EXPLAIN_WHY_NONE)
+		return;
+	why = find_reason(track);
+	track->step->why = why;
+	if (why == EXPLAIN_WHY_OLD_CONNECTION) {
+		receiver->state = TCP_LISTEN;
+		receiver->heard = false;
+		receiver->acked_by_other = false;
+		receiver->syn_sent = false;
+		receiver->acked = false;
+		return;
+	}
+	receiver->state = receiver->state == TCP_SYN_RCVD && !receiver->opener ? TCP_LISTEN
+									       : TCP_CLOSED;
+	sender->state = TCP_CLOSED;
+	track->conn->reset = true;
+	track->conn->fate_why = (uint8_t)why;
+}

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""`handfast explain` on files made here: link layers, damage, filters, exit codes.
+
+    test_explain.py HANDFAST
+"""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HANDFAST = ""
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+CLIENT, SERVER = "10.0.0.1", "10.0.0.2"
+
+
+def packet(source, destination, flags, seq, ack, data=b"", ports=(40000, 80)):
+    """An IPv4 packet; addresses as text, ports of source and destination."""
+    tcp = struct.pack("!HHIIBBHHH", *ports, seq, ack, 0x50, flags, 1000, 0, 0) + data
+    ends = b"".join(bytes(map(int, end.split("."))) for end in (source, destination))
+    return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + ends + tcp
+
+
+def exchange(port=40000, server=SERVER):
+    """A connection that opens, says hello and closes: (milliseconds, packet)."""
+    there, back = (port, 80), (80, port)
+    steps = [(CLIENT, server, SYN, 0, 0, b"", there), (server, CLIENT, SYN | ACK, 99, 1, b"", back),
+             (CLIENT, server, ACK, 1, 100, b"", there),
+             (CLIENT, server, ACK | PSH, 1, 100, b"hello", there),
+             (CLIENT, server, FIN | ACK, 6, 100, b"", there),
+             (server, CLIENT, FIN | ACK, 100, 7, b"", back),
+             (CLIENT, server, ACK, 7, 101, b"", there)]
+    return [(index * 10, packet(*step[:6], ports=step[6])) for index, step in enumerate(steps)]
+
+
+def pcap(packets, link=101, prefix=b"", order="<", magic=0xa1b2c3d4, snap=65535):
+    """A capture file; every packet behind a link layer header."""
+    text = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snap, link)
+    for milliseconds, data in packets:
+        data = prefix + data
+        text += struct.pack(order + "IIII", 1000, milliseconds * 1000, len(data[:snap]), len(data))
+        text += data[:snap]
+    return text
+
+
+def pcapng(packets, link=101):
+    """The same in the other format, with nanoseconds."""
+    def block(kind, body):
+        body += bytes(-len(body) % 4)
+        size = struct.pack("<I", 12 + len(body))
+        return struct.pack("<I", kind) + size + body + size
+    text = block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1))
+    text += block(1, struct.pack("<HHI", link, 0, 0) + struct.pack("<HHB3x", 9, 1, 9) + bytes(4))
+    for milliseconds, data in packets:
+        when = (1000 * 1000 + milliseconds) * 1000 * 1000
+        text += block(6, struct.pack("<IIIII", 0, when >> 32, when & 0xffffffff, len(data),
+                                     len(data)) + data)
+    return text
+
+
+def explain(content, *options):
+    """handfast explain on these bytes."""
+    with tempfile.NamedTemporaryFile(suffix=".pcap") as file:
+        file.write(content)
+        file.flush()
+        return subprocess.run([HANDFAST, "explain", file.name, *options], capture_output=True,
+                              text=True, check=False, timeout=60)
+
+
+def told(content, *options):
+    """Its JSON."""
+    return json.loads(explain(content, "--json", *options).stdout)
+
+
+class Explain(unittest.TestCase):
+    """What people and scripts rely on."""
+
+    def check_exchange(self, content):
+        connection = told(content)["connections"][0]
+        self.assertEqual(connection["end"], "closed")
+        self.assertEqual([(step["client"], step["server"]) for step in connection["ladder"]], [
+            ("SYN_SENT", "SYN_RCVD"), ("ESTABLISHED", "SYN_RCVD"), ("ESTABLISHED", "ESTABLISHED"),
+            ("ESTABLISHED", "ESTABLISHED"), ("FIN_WAIT_1", "CLOSE_WAIT"), ("TIME_WAIT", "LAST_ACK"),
+            ("TIME_WAIT", "CLOSED")])
+        self.assertAlmostEqual(connection["times"]["time_connect"], 0.02)
+        self.assertAlmostEqual(connection["times"]["time_total"], 0.06)
+
+    def test_every_format_and_link_layer_tells_the_same(self):
+        packets = exchange()
+        self.check_exchange(pcap(packets))
+        self.check_exchange(pcap(packets, order=">"))
+        self.check_exchange(pcapng(packets))
+        self.check_exchange(pcap(packets, 1, bytes(12) + b"\x08\x00"))
+        self.check_exchange(pcap(packets, 1, bytes(12) + b"\x81\x00\x00\x05\x08\x00"))
+        self.check_exchange(pcap(packets, 113, bytes(14) + b"\x08\x00"))
+        self.check_exchange(pcap(packets, 276, b"\x08\x00" + bytes(18)))
+        self.check_exchange(pcap(packets, 0, b"\x02\x00\x00\x00"))
+        self.check_exchange(pcap(packets, 108, b"\x00\x00\x00\x02"))
+        self.check_exchange(pcap(packets, 228))
+        self.check_exchange(pcap(packets, snap=36))
+
+    def test_ladder_is_readable(self):
+        result = explain(pcap(exchange()))
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn("connection 1  10.0.0.1:40000 --> 10.0.0.2:80  7 segments, closed\n"
+                      "  time_connect 0.020000  time_total 0.060000\n", result.stdout)
+        self.assertIn("   0.020000  ESTABLISHED --> ESTABLISHED  [.], seq 1, ack 1, win 1000, "
+                      "length 0  # handshake complete\n", result.stdout)
+        self.assertIn("   0.030000  ESTABLISHED --> ESTABLISHED  [P.], seq 1:6, ack 1, win 1000, "
+                      "length 5  # data\n", result.stdout)
+
+    def test_filters_choose_connections_and_keep_their_numbers(self):
+        content = pcap(exchange() + exchange(40001) + exchange(40002, "10.0.0.3"))
+        self.assertEqual(told(content)["total"], 3)
+        for options, numbers in ((("--connection", "2"), [2]), (("--address", "10.0.0.3"), [3]),
+                                 (("--port", "40001"), [2]), (("--port", "80"), [1, 2, 3]),
+                                 (("--address", "10.0.0.2", "--port", "40000"), [1]),
+                                 (("--address", "fd00::1"), [])):
+            found = told(content, *options)
+            self.assertEqual([one["number"] for one in found["connections"]], numbers, options)
+
+    def test_same_ports_later_are_another_connection(self):
+        again = [(when + 100, data) for when, data in exchange()]
+        found = told(pcap(exchange() + again))
+        self.assertEqual([one["end"] for one in found["connections"]], ["closed", "closed"])
+
+    def test_summary_has_a_line_for_each(self):
+        lines = explain(pcap(exchange() + exchange(40001)), "--summary").stdout.splitlines()
+        self.assertEqual(len([line for line in lines if "closed" in line and ":80 " in line]), 2)
+        self.assertNotIn("ladder", told(pcap(exchange()), "--summary")["connections"][0])
+
+    def test_standard_input_is_a_file(self):
+        result = subprocess.run([HANDFAST, "explain", "-"], input=pcap(exchange()), check=False,
+                                capture_output=True, timeout=60)
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(b"handshake complete", result.stdout)
+
+    def test_damage_is_an_error_after_what_was_good(self):
+        result = explain(pcap(exchange())[:-10])
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("FIN: says no more", result.stdout)
+        self.assertRegex(result.stderr, r"handfast explain: .*pcap: after 6 packets: .*trunc")
+        self.assertIn("trunc", json.loads(explain(pcap(exchange())[:-10], "--json").stdout)
+                      ["problem"])
+
+    def test_what_is_no_capture_is_refused(self):
+        for content in (b"", b"hello, world, this is text\n" * 3):
+            result = explain(content)
+            self.assertEqual((result.returncode, result.stdout), (1, ""))
+            self.assertRegex(result.stderr, "^handfast explain: .*pcap: ")
+
+    def test_unknown_link_layer_is_named(self):
+        result = explain(pcap([], link=105))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("IEEE802_11", result.stderr)
+
+    def test_missing_file_and_directory(self):
+        for path in ("/nowhere/at/all.pcap", "/tmp"):
+            result = subprocess.run([HANDFAST, "explain", path], capture_output=True, text=True,
+                                    check=False)
+            self.assertEqual(result.returncode, 1, path)
+            self.assertIn(path, result.stderr)
+
+    def test_missing_connection_is_an_error(self):
+        result = explain(pcap(exchange()), "--connection", "7")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("there is no connection 7, only 1", result.stderr)
+
+    def test_senseless_options_are_usage_errors(self):
+        for options in (("--connection", "0"), ("--connection", "x"), ("--address", "10.0.0"),
+                        ("--port", "65536"), ("second.pcap",)):
+            self.assertEqual(explain(pcap([]), *options).returncode, 2, options)
+
+    def test_noise_does_not_disturb(self):
+        noise = os.urandom(3000)
+        packets = exchange()
+        for index in range(30):
+            packets.append((70, noise[index * 100:index * 100 + 100]))
+        self.check_exchange(pcap(packets))
+
+
+if __name__ == "__main__":
+    HANDFAST = sys.argv[1]
+    unittest.main(argv=sys.argv[:1])

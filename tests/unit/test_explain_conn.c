@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "explain/explain_conn.h"
+
+#define MS        INT64_C(1000000)
+#define CLIENT    0
+#define SERVER    1
+#define S         TCP_SYN
+#define A         TCP_ACK
+#define F         TCP_FIN
+#define R         TCP_RST
+#define BIT(name) (1u << EXPLAIN_EVENT_##name)
+
+/** A connection, and the last segment of it. */
+struct scene {
+	struct explain_conn conn;
+	struct explain_step step;
+	struct explain_packet packet;
+	int64_t now;
+	uint16_t window;
+	bool begun;
+};
+
+static const uint32_t isn[2] = {0xfffffff0, 5000}; /* The client's wraps. */
+
+static int
+set_up(void **state)
+{
+	static struct scene scene;
+
+	memset(&scene, 0, sizeof(scene));
+	scene.now = 1000 * MS;
+	scene.window = 1000;
+	*state = &scene;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct scene *scene = *state;
+
+	explain_conn_free(&scene->conn);
+	return 0;
+}
+
+static void
+make(struct scene *scene, unsigned int from, uint8_t flags, uint32_t seq, uint32_t ack,
+		uint32_t length)
+{
+	static const uint8_t zeros[1500];
+	struct explain_packet *packet = &scene->packet;
+
+	memset(packet, 0, sizeof(*packet));
+	packet->source[15] = (uint8_t)(1 + from);
+	packet->destination[15] = (uint8_t)(2 - from);
+	packet->source_port = from == CLIENT ? 40000 : 80;
+	packet->destination_port = from == CLIENT ? 80 : 40000;
+	packet->time_ns = scene->now;
+	packet->segment.flags = flags;
+	packet->segment.seq = isn[from] + seq;
+	packet->segment.ack = flags & A ? isn[!from] + ack : 0;
+	packet->segment.window = scene->window;
+	packet->payload_length = length;
+	packet->payload_captured = length;
+	packet->payload = zeros;
+}
+
+static void
+track(struct scene *scene)
+{
+	if (!scene->begun)
+		explain_conn_init(&scene->conn, &scene->packet);
+	scene->begun = true;
+	explain_conn_track(&scene->conn, &scene->packet, &scene->step);
+	scene->now += MS;
+}
+
+/* A segment with numbers relative to both ISNs, and what is to come of it. */
+static void
+says(struct scene *scene, unsigned int from, uint8_t flags, uint32_t seq, uint32_t ack,
+		uint32_t length)
+{
+	make(scene, from, flags, seq, ack, length);
+	track(scene);
+}
+
+static void
+assert_states(const struct scene *scene, enum tcp_state client, enum tcp_state server)
+{
+	assert_int_equal(scene->step.state[CLIENT], client);
+	assert_int_equal(scene->step.state[SERVER], server);
+}
+
+static void
+open_connection(struct scene *scene)
+{
+	says(scene, CLIENT, S, 0, 0, 0);
+	says(scene, SERVER, S | A, 0, 1, 0);
+	says(scene, CLIENT, A, 1, 1, 0);
+	assert_int_equal(scene->step.events, BIT(HANDSHAKE));
+	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
+}
+
+static void
+handshake_takes_three_segments(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, S, 0, 0, 0);
+	assert_int_equal(scene->step.events, BIT(SYN));
+	assert_states(scene, TCP_SYN_SENT, TCP_SYN_RCVD);
+	says(scene, SERVER, S | A, 0, 1, 0);
+	assert_int_equal(scene->step.events, BIT(SYN_ACK));
+	assert_states(scene, TCP_ESTABLISHED, TCP_SYN_RCVD);
+	says(scene, CLIENT, A, 1, 1, 0);
+	assert_int_equal(scene->step.events, BIT(HANDSHAKE));
+	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
+	assert_int_equal(scene->step.seq, 1);
+	assert_int_equal(scene->step.ack, 1);
+	assert_int_equal(scene->conn.times.connected - scene->conn.times.syn, 2 * MS);
+}
+
+static void
+close_passes_through_all_states(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, F | A, 1, 1, 0);
+	assert_int_equal(scene->step.events, BIT(FIN));
+	assert_states(scene, TCP_FIN_WAIT_1, TCP_CLOSE_WAIT);
+	says(scene, SERVER, A, 1, 2, 0);
+	assert_states(scene, TCP_FIN_WAIT_2, TCP_CLOSE_WAIT);
+	says(scene, SERVER, A, 1, 2, 100);
+	assert_int_equal(scene->step.events, BIT(DATA) | BIT(HALF_CLOSED));
+	says(scene, CLIENT, A, 2, 101, 0);
+	says(scene, SERVER, F | A, 101, 2, 0);
+	assert_states(scene, TCP_TIME_WAIT, TCP_LAST_ACK);
+	says(scene, CLIENT, A, 2, 102, 0);
+	assert_int_equal(scene->step.events, BIT(CLOSED));
+	assert_states(scene, TCP_TIME_WAIT, TCP_CLOSED);
+	assert_int_equal(explain_conn_fate(&scene->conn), EXPLAIN_FATE_CLOSED);
+}
+
+static void
+fins_that_cross_are_a_simultaneous_close(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, F | A, 1, 1, 0);
+	says(scene, SERVER, F | A, 1, 1, 0);
+	assert_int_equal(scene->step.events, BIT(FIN) | BIT(SIMULTANEOUS_CLOSE));
+	assert_states(scene, TCP_CLOSING, TCP_CLOSING);
+	says(scene, CLIENT, A, 2, 2, 0);
+	assert_states(scene, TCP_CLOSING, TCP_TIME_WAIT);
+	says(scene, SERVER, A, 2, 2, 0);
+	assert_states(scene, TCP_TIME_WAIT, TCP_TIME_WAIT);
+	assert_int_equal(scene->step.events, BIT(CLOSED));
+}
+
+static void
+syns_that_cross_are_a_simultaneous_open(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, S, 0, 0, 0);
+	says(scene, SERVER, S, 0, 0, 0);
+	assert_int_equal(scene->step.events, BIT(SYN) | BIT(SIMULTANEOUS_OPEN));
+	assert_states(scene, TCP_SYN_RCVD, TCP_SYN_RCVD);
+	says(scene, CLIENT, S | A, 0, 1, 0);
+	assert_int_equal(scene->step.events, BIT(SYN_ACK));
+	assert_states(scene, TCP_SYN_RCVD, TCP_ESTABLISHED);
+	says(scene, SERVER, S | A, 0, 1, 0);
+	assert_int_equal(scene->step.events, BIT(SYN_ACK) | BIT(HANDSHAKE));
+	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
+}
+
+static void
+reset_of_a_syn_is_a_refusal(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, S, 0, 0, 0);
+	says(scene, SERVER, R | A, 0, 1, 0);
+	assert_int_equal(scene->step.why, EXPLAIN_WHY_REFUSED);
+	assert_states(scene, TCP_CLOSED, TCP_CLOSED);
+	assert_int_equal(explain_conn_fate(&scene->conn), EXPLAIN_FATE_REFUSED);
+}
+
+static void
+reset_that_acknowledges_another_syn_is_ignored(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, S, 0, 0, 0);
+	says(scene, SERVER, R | A, 0, 7, 0);
+	assert_int_equal(scene->step.why, EXPLAIN_WHY_OUTSIDE);
+	assert_states(scene, TCP_SYN_SENT, TCP_SYN_RCVD);
+}
+
+static void
+reset_of_the_syn_ack_is_a_scan(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, S, 0, 0, 0);
+	says(scene, SERVER, S | A, 0, 1, 0);
+	says(scene, CLIENT, R, 1, 0, 0);
+	assert_int_equal(scene->step.why, EXPLAIN_WHY_UNWANTED);
+	assert_states(scene, TCP_CLOSED, TCP_LISTEN);
+}
+
+static void
+challenge_of_an_old_connection_is_answered_and_asked_again(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, S, 0, 0, 0);
+	says(scene, SERVER, A, 70000, 123456, 0);
+	assert_int_equal(scene->step.events, BIT(CHALLENGE_ACK));
+	says(scene, CLIENT, R, 123456, 0, 0);
+	/* Its SEQ is the challenge's ACK, in the client's own numbers. */
+	assert_int_equal(scene->step.why, EXPLAIN_WHY_OLD_CONNECTION);
+	assert_states(scene, TCP_SYN_SENT, TCP_LISTEN);
+	says(scene, CLIENT, S, 0, 0, 0);
+	assert_int_equal(scene->step.events, BIT(RETRANSMISSION));
+	says(scene, SERVER, S | A, 0, 1, 0);
+	says(scene, CLIENT, A, 1, 1, 0);
+	assert_int_equal(scene->step.events, BIT(HANDSHAKE));
+	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
+}
+
+static void
+blind_reset_is_challenged(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, R, 500, 0, 0);
+	assert_int_equal(scene->step.why, EXPLAIN_WHY_NOT_EXACT);
+	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
+	says(scene, SERVER, A, 1, 1, 0);
+	says(scene, SERVER, A, 1, 1, 0);
+	assert_false(explain_conn_fate(&scene->conn) == EXPLAIN_FATE_RESET);
+	assert_int_equal(scene->conn.counts[EXPLAIN_EVENT_CHALLENGE_ACK], 1);
+	says(scene, CLIENT, R, 5000, 0, 0);
+	assert_int_equal(scene->step.why, EXPLAIN_WHY_OUTSIDE);
+}
+
+static void
+exact_reset_aborts(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, SERVER, R | A, 1, 1, 0);
+	assert_int_equal(scene->step.why, EXPLAIN_WHY_ABORTED);
+	assert_states(scene, TCP_CLOSED, TCP_CLOSED);
+	says(scene, CLIENT, R, 1, 0, 0);
+	assert_int_equal(scene->step.why, EXPLAIN_WHY_AGAIN);
+	says(scene, CLIENT, F | A, 1, 1, 0);
+	assert_states(scene, TCP_CLOSED, TCP_CLOSED);
+}
+
+static void
+data_after_close_is_the_reason_of_a_reset(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, F | A, 1, 1, 0);
+	says(scene, SERVER, A, 1, 2, 100);
+	says(scene, CLIENT, R, 2, 0, 0);
+	assert_int_equal(scene->step.why, EXPLAIN_WHY_AFTER_CLOSE);
+}
+
+static void
+silence_is_the_reason_of_a_reset(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	for (unsigned int i = 0; i < 5; i++)
+		says(scene, CLIENT, A, 1, 1, 10);
+	says(scene, CLIENT, R | A, 11, 1, 0);
+	assert_int_equal(scene->step.why, EXPLAIN_WHY_GAVE_UP);
+}
+
+static void
+what_was_seen_before_is_a_retransmission(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 1, 1, 100);
+	assert_int_equal(scene->step.events, BIT(DATA));
+	says(scene, CLIENT, A, 1, 1, 100);
+	assert_int_equal(scene->step.events, BIT(RETRANSMISSION));
+	says(scene, SERVER, A, 1, 101, 0);
+	says(scene, CLIENT, A, 1, 1, 100);
+	assert_int_equal(scene->step.events, BIT(RETRANSMISSION) | BIT(NEEDLESS));
+	assert_int_equal(scene->conn.end[CLIENT].retransmissions, 2);
+	assert_int_equal(scene->conn.end[CLIENT].bytes, 100);
+}
+
+static void
+handshake_segments_are_retransmitted(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, S, 0, 0, 0);
+	says(scene, CLIENT, S, 0, 0, 0);
+	assert_int_equal(scene->step.events, BIT(RETRANSMISSION));
+	says(scene, SERVER, S | A, 0, 1, 0);
+	says(scene, SERVER, S | A, 0, 1, 0);
+	assert_int_equal(scene->step.events, BIT(RETRANSMISSION));
+	assert_states(scene, TCP_ESTABLISHED, TCP_SYN_RCVD);
+}
+
+static void
+what_fills_a_gap_soon_was_overtaken(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 101, 1, 100);
+	assert_int_equal(scene->step.events, BIT(GAP) | BIT(DATA));
+	says(scene, CLIENT, A, 1, 1, 100);
+	assert_int_equal(scene->step.events, BIT(OUT_OF_ORDER) | BIT(DATA));
+	assert_int_equal(scene->conn.end[SERVER].rcv_nxt, isn[CLIENT] + 201);
+}
+
+static void
+what_fills_a_gap_late_was_lost(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 101, 1, 100);
+	scene->now += 200 * MS;
+	says(scene, CLIENT, A, 1, 1, 100);
+	assert_int_equal(scene->step.events, BIT(RETRANSMISSION));
+}
+
+static void
+fin_beyond_a_gap_waits_for_it(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, F | A, 101, 1, 0);
+	assert_states(scene, TCP_FIN_WAIT_1, TCP_ESTABLISHED);
+	says(scene, CLIENT, A, 1, 1, 100);
+	assert_states(scene, TCP_FIN_WAIT_1, TCP_CLOSE_WAIT);
+}
+
+static void
+keep_alive_is_known_with_its_answer(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 1, 1, 10);
+	says(scene, SERVER, A, 1, 11, 0);
+	says(scene, CLIENT, A, 10, 1, 0);
+	assert_int_equal(scene->step.events, BIT(KEEP_ALIVE));
+	says(scene, SERVER, A, 1, 11, 0);
+	assert_int_equal(scene->step.events, BIT(KEEP_ALIVE_ACK));
+}
+
+static void
+closed_window_is_probed_and_opens(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 1, 1, 10);
+	scene->window = 0;
+	says(scene, SERVER, A, 1, 11, 0);
+	assert_int_equal(scene->step.events, BIT(ZERO_WINDOW));
+	scene->window = 1000;
+	says(scene, CLIENT, A, 11, 1, 1);
+	assert_int_equal(scene->step.events, BIT(WINDOW_PROBE));
+	says(scene, SERVER, A, 1, 11, 0);
+	says(scene, SERVER, A, 1, 12, 0);
+	scene->window = 3000;
+	says(scene, SERVER, A, 1, 12, 0);
+	assert_int_equal(scene->step.events, BIT(WINDOW_UPDATE));
+}
+
+static void
+repeated_ack_with_data_in_flight_is_a_duplicate(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 1, 1, 10);
+	says(scene, SERVER, A, 1, 11, 0);
+	says(scene, SERVER, A, 1, 11, 0);
+	assert_int_equal(scene->step.events, 0);
+	says(scene, CLIENT, A, 21, 1, 10);
+	says(scene, SERVER, A, 1, 11, 0);
+	assert_int_equal(scene->step.events, BIT(DUPLICATE_ACK));
+}
+
+static void
+second_isn_for_one_syn_is_a_cookie(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, S, 0, 0, 0);
+	says(scene, SERVER, S | A, 0, 1, 0);
+	says(scene, CLIENT, S, 0, 0, 0);
+	says(scene, SERVER, S | A, 777, 1, 0);
+	assert_int_equal(scene->step.events, BIT(SYN_ACK) | BIT(COOKIE));
+	assert_int_equal(scene->step.seq, 0);
+	says(scene, CLIENT, A, 1, 778, 0);
+	assert_int_equal(scene->step.events, BIT(HANDSHAKE));
+}
+
+static void
+syn_for_an_open_connection_is_challenged(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	make(scene, CLIENT, S, 90000, 0, 0);
+	assert_false(explain_conn_is_next(&scene->conn, &scene->packet));
+	track(scene);
+	assert_int_equal(scene->step.events, BIT(STRAY_SYN));
+	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
+}
+
+static void
+syn_for_a_closed_connection_is_the_next_one(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, SERVER, R | A, 1, 1, 0);
+	make(scene, CLIENT, S, 90000, 0, 0);
+	assert_true(explain_conn_is_next(&scene->conn, &scene->packet));
+}
+
+static void
+connection_is_picked_up_in_the_middle(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, A, 1000, 2000, 10);
+	assert_int_equal(scene->step.events, BIT(MIDDLE) | BIT(DATA));
+	assert_int_equal(scene->step.seq, 1);
+	assert_int_equal(scene->step.ack, 1);
+	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
+	says(scene, SERVER, A, 2000, 1010, 100);
+	assert_int_equal(scene->step.events, BIT(DATA));
+	assert_int_equal(scene->step.seq, 1);
+	assert_int_equal(scene->step.ack, 11);
+	says(scene, SERVER, F | A, 2100, 1010, 0);
+	assert_states(scene, TCP_CLOSE_WAIT, TCP_FIN_WAIT_1);
+}
+
+static void
+what_the_capture_lacks_is_noticed(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, SERVER, A, 1, 501, 0);
+	assert_int_equal(scene->step.events, BIT(ACKS_UNSEEN));
+	says(scene, CLIENT, A, 501, 1, 10);
+	assert_int_equal(scene->step.events, BIT(DATA));
+}
+
+static void
+windows_are_scaled_when_both_ends_scale(void **state)
+{
+	struct scene *scene = *state;
+
+	make(scene, CLIENT, S, 0, 0, 0);
+	scene->packet.segment.options = TCP_OPTION_WINDOW_SCALE;
+	scene->packet.segment.window_scale = 7;
+	track(scene);
+	assert_int_equal(scene->step.window, 1000);
+	make(scene, SERVER, S | A, 0, 1, 0);
+	scene->packet.segment.options = TCP_OPTION_WINDOW_SCALE;
+	scene->packet.segment.window_scale = 200; /* Taken as 14 (RFC 7323 2.3). */
+	track(scene);
+	says(scene, CLIENT, A, 1, 1, 0);
+	assert_int_equal(scene->step.window, 1000 << 7);
+	says(scene, SERVER, A, 1, 1, 0);
+	assert_int_equal(scene->step.window, 1000 << 14);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+			TEST(handshake_takes_three_segments),
+			TEST(close_passes_through_all_states),
+			TEST(fins_that_cross_are_a_simultaneous_close),
+			TEST(syns_that_cross_are_a_simultaneous_open),
+			TEST(reset_of_a_syn_is_a_refusal),
+			TEST(reset_that_acknowledges_another_syn_is_ignored),
+			TEST(reset_of_the_syn_ack_is_a_scan),
+			TEST(challenge_of_an_old_connection_is_answered_and_asked_again),
+			TEST(blind_reset_is_challenged),
+			TEST(exact_reset_aborts),
+			TEST(data_after_close_is_the_reason_of_a_reset),
+			TEST(silence_is_the_reason_of_a_reset),
+			TEST(what_was_seen_before_is_a_retransmission),
+			TEST(handshake_segments_are_retransmitted),
+			TEST(what_fills_a_gap_soon_was_overtaken),
+			TEST(what_fills_a_gap_late_was_lost),
+			TEST(fin_beyond_a_gap_waits_for_it),
+			TEST(keep_alive_is_known_with_its_answer),
+			TEST(closed_window_is_probed_and_opens),
+			TEST(repeated_ack_with_data_in_flight_is_a_duplicate),
+			TEST(second_isn_for_one_syn_is_a_cookie),
+			TEST(syn_for_an_open_connection_is_challenged),
+			TEST(syn_for_a_closed_connection_is_the_next_one),
+			TEST(connection_is_picked_up_in_the_middle),
+			TEST(what_the_capture_lacks_is_noticed),
+			TEST(windows_are_scaled_when_both_ends_scale),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

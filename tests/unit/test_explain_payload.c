@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "explain/explain_payload.h"
+
+#define CLIENT 0
+#define SERVER 1
+
+/** Both directions, and how far each has come. */
+struct talk {
+	struct explain_payload payload;
+	uint32_t said[2];
+};
+
+static bool
+say(struct talk *talk, unsigned int from, const void *bytes, uint32_t length)
+{
+	const struct explain_text text = {talk->said[from], length, length, bytes};
+
+	talk->said[from] += length;
+	return explain_payload_add(&talk->payload, from, &text);
+}
+
+/* A TLS record with @p length bytes of zeros after what is given. */
+static bool
+record(struct talk *talk, unsigned int from, uint8_t type, const void *bytes, uint32_t length)
+{
+	uint8_t data[512] = {type, 3, 3, (uint8_t)(length >> 8), (uint8_t)length};
+
+	if (bytes != NULL)
+		memcpy(data + 5, bytes, length);
+	return say(talk, from, data, 5 + length);
+}
+
+/* version, random, no session, one suite, no compression, extension server_name. */
+static const uint8_t client_hello[] = {1, 0, 0, 59, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x13, 1, 1, 0, 0, 16,
+		0, 0, 0, 12, 0, 10, 0, 0, 7, 'h', 'f', '.', 't', 'e', 's', 't'};
+
+/* The same of a server of TLS 1.2, and of 1.3: extension supported_versions. */
+static const uint8_t server_hello_12[] = {2, 0, 0, 38, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xc0, 0x2f, 0};
+static const uint8_t server_hello_13[] = {2, 0, 0, 46, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x13, 1, 0, 0, 6, 0, 43,
+		0, 2, 3, 4};
+
+_Static_assert(sizeof(client_hello) == 63 && sizeof(server_hello_12) == 42 &&
+				sizeof(server_hello_13) == 50,
+		"as their length fields say");
+
+static void
+tls_1_2_is_done_with_both_finished(void **state)
+{
+	struct talk talk = {0};
+
+	(void)state;
+	assert_false(record(&talk, CLIENT, 22, client_hello, sizeof(client_hello)));
+	assert_string_equal(talk.payload.name, "hf.test");
+	assert_false(record(&talk, SERVER, 22, server_hello_12, sizeof(server_hello_12)));
+	assert_string_equal(explain_payload_name(&talk.payload), "TLS 1.2");
+	assert_false(record(&talk, CLIENT, 22, NULL, 70));
+	assert_false(record(&talk, CLIENT, 20, "\1", 1));
+	assert_false(record(&talk, CLIENT, 22, NULL, 40));
+	assert_false(record(&talk, SERVER, 20, "\1", 1));
+	assert_true(record(&talk, SERVER, 22, NULL, 40));
+	assert_false(record(&talk, CLIENT, 23, NULL, 100));
+	explain_payload_free(&talk.payload);
+}
+
+static void
+tls_1_3_is_done_with_the_clients_finished(void **state)
+{
+	struct talk talk = {0};
+
+	(void)state;
+	assert_false(record(&talk, CLIENT, 22, client_hello, sizeof(client_hello)));
+	assert_false(record(&talk, SERVER, 22, server_hello_13, sizeof(server_hello_13)));
+	assert_string_equal(explain_payload_name(&talk.payload), "TLS 1.3");
+	assert_false(record(&talk, SERVER, 20, "\1", 1));
+	assert_false(record(&talk, SERVER, 23, NULL, 300));
+	assert_false(record(&talk, CLIENT, 20, "\1", 1));
+	assert_true(record(&talk, CLIENT, 23, NULL, 60));
+	explain_payload_free(&talk.payload);
+}
+
+static void
+pieces_may_come_in_any_order(void **state)
+{
+	uint8_t data[5 + sizeof(client_hello)] = {22, 3, 1, 0, sizeof(client_hello)};
+	struct explain_payload payload = {0};
+
+	(void)state;
+	memcpy(data + 5, client_hello, sizeof(client_hello));
+	for (uint32_t i = sizeof(data); i-- > 0;) {
+		const uint32_t at = i ^ 1; /* Pairs swapped: 1 0 3 2 ... from the end. */
+		const struct explain_text text = {at, 1, 1, data + at};
+
+		if (at < sizeof(data))
+			explain_payload_add(&payload, CLIENT, &text);
+	}
+	/* Islands that touch count one by one, so a byte at a time exceeds them: it is not read. */
+	assert_string_equal(payload.name, "");
+	for (uint32_t i = 0; i < sizeof(data); i++) {
+		const struct explain_text text = {i, 1, 1, data + i};
+
+		explain_payload_add(&payload, CLIENT, &text);
+	}
+	assert_string_equal(payload.name, "hf.test");
+	explain_payload_free(&payload);
+}
+
+static void
+websocket_is_done_with_the_101(void **state)
+{
+	static const char ask[] = "GET / HTTP/1.1\r\nHost: h\r\nupgrade: WebSocket\r\n\r\n";
+	static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
+	struct talk talk = {0};
+
+	(void)state;
+	assert_false(say(&talk, CLIENT, ask, sizeof(ask) - 1));
+	assert_false(say(&talk, SERVER, answer, 20));
+	assert_true(say(&talk, SERVER, answer + 20, sizeof(answer) - 21));
+	assert_string_equal(explain_payload_name(&talk.payload), "WebSocket");
+	explain_payload_free(&talk.payload);
+}
+
+static void
+refused_upgrade_is_plain_http(void **state)
+{
+	static const char ask[] = "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+	static const char answer[] = "HTTP/1.1 200 OK\r\n\r\n";
+	struct talk talk = {0};
+
+	(void)state;
+	assert_false(say(&talk, CLIENT, ask, sizeof(ask) - 1));
+	assert_false(say(&talk, SERVER, answer, sizeof(answer) - 1));
+	assert_string_equal(explain_payload_name(&talk.payload), "HTTP");
+	explain_payload_free(&talk.payload);
+}
+
+static void
+certificate_that_was_not_captured_does_not_matter(void **state)
+{
+	const uint8_t header[5] = {22, 3, 3, 4000 >> 8, 4000 & 0xff};
+	struct talk talk = {0};
+	struct explain_text text;
+
+	(void)state;
+	record(&talk, CLIENT, 22, client_hello, sizeof(client_hello));
+	record(&talk, SERVER, 22, server_hello_12, sizeof(server_hello_12));
+	text = (struct explain_text){talk.said[SERVER], 4005, sizeof(header), header};
+	talk.said[SERVER] += 4005;
+	explain_payload_add(&talk.payload, SERVER, &text);
+	record(&talk, SERVER, 20, "\1", 1);
+	record(&talk, SERVER, 22, NULL, 40);
+	record(&talk, CLIENT, 20, "\1", 1);
+	assert_true(record(&talk, CLIENT, 22, NULL, 40));
+	explain_payload_free(&talk.payload);
+}
+
+static void
+other_protocols_have_no_name(void **state)
+{
+	struct talk talk = {0};
+
+	(void)state;
+	assert_false(say(&talk, CLIENT, "EHLO hf\r\n", 9));
+	assert_null(explain_payload_name(&talk.payload));
+	explain_payload_free(&talk.payload);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(tls_1_2_is_done_with_both_finished),
+			cmocka_unit_test(tls_1_3_is_done_with_the_clients_finished),
+			cmocka_unit_test(pieces_may_come_in_any_order),
+			cmocka_unit_test(websocket_is_done_with_the_101),
+			cmocka_unit_test(refused_upgrade_is_plain_http),
+			cmocka_unit_test(certificate_that_was_not_captured_does_not_matter),
+			cmocka_unit_test(other_protocols_have_no_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
