@@ -106,6 +106,9 @@ bool burst_step_bad_source(const struct worker *worker, uint8_t port, const uint
 void burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
 		const struct tcp_conn *tcp);
 
+/** Let a connection in the table be another one from now on. */
+void burst_step_set_tcp(struct conn *conn, const struct tcp_conn *tcp);
+
 /** Answer a packet with a segment and no connection; the packet leaves the burst. */
 void burst_reply_stranger(struct worker *worker, struct burst *burst, unsigned int i,
 		const struct build_tcp *tcp);

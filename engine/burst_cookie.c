@@ -163,6 +163,17 @@ burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int 
 	       !burst_cookie_is_spent(worker, burst, i);
 }
 
+/*
+ * Whether the client of a half-open connection answers another SYN-ACK than its own: its first SYN
+ * got a cookie, and the copy behind it was kept, since the flood had ended in between.
+ */
+static bool
+burst_cookie_contradicts(const struct conn *conn, const struct tcp_segment *segment)
+{
+	return conn->tcp.state == TCP_SYN_RCVD && tcp_conn_syn_text(&conn->tcp) == 0 &&
+	       segment->ack != conn->tcp.snd_nxt;
+}
+
 /* An ACK is only judged where cookies were sent lately, by us or by whoever shares the secret. */
 static bool
 burst_cookie_wants_ack(struct worker *worker, const struct burst *burst, unsigned int i)
@@ -170,7 +181,9 @@ burst_cookie_wants_ack(struct worker *worker, const struct burst *burst, unsigne
 	const struct flow_key *key = &burst->key[i];
 
 	if ((burst->event[i] != TCP_EVENT_ACK && burst->event[i] != TCP_EVENT_FIN) ||
-			!burst_cookie_may_ask(burst, i))
+			burst->waiting[i] != NULL || !flow_key_is_passive(key) ||
+			(burst->conn[i] != NULL && !burst_cookie_contradicts(burst->conn[i],
+								   &burst->segment[i])))
 		return false;
 	return burst_cookie_may_return(worker, services_of(worker->services, key),
 			       burst_cookie_share(worker, key)) &&
@@ -252,17 +265,23 @@ burst_cookie_restore(struct worker *worker, struct burst *burst, unsigned int i,
 {
 	struct tcp_conn tcp = {.state = TCP_LISTEN};
 	struct tcp_env env;
+	struct conn *kept;
 
 	/* A segment before it in the burst may have done so already. */
-	burst->conn[i] = conn_table_lookup(worker->table, &burst->key[i], burst->hash[i]);
-	if (burst->conn[i] != NULL)
+	kept = conn_table_lookup(worker->table, &burst->key[i], burst->hash[i]);
+	burst->conn[i] = kept;
+	if (kept != NULL && kept->tcp.state != TCP_CLOSED &&
+			!burst_cookie_contradicts(kept, &burst->segment[i]))
 		return;
 	burst_env(worker, burst, i, NULL, &env);
 	env.isn = burst->segment[i].ack - 1;
 	tcp_step(&tcp, TCP_EVENT_SYN, syn, &env);
 	/* Twice, since nobody knows when our SYN-ACK left: its round trip must not be measured. */
 	tcp_step(&tcp, TCP_EVENT_SYN, syn, &env);
-	burst_step_insert(worker, burst, i, &tcp);
+	if (kept != NULL && kept->tcp.state == TCP_SYN_RCVD)
+		burst_step_set_tcp(kept, &tcp);
+	else
+		burst_step_insert(worker, burst, i, &tcp);
 	if (burst->conn[i] != NULL)
 		worker_count(worker, (uint8_t)burst->packet[i]->port, COUNTER_syn_cookies_opened,
 				1);

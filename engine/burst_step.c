@@ -225,7 +225,7 @@ burst_step_abort(struct burst *burst, unsigned int i, const struct tcp_env *env)
 }
 
 /* The timer wheel's note in the line is not the machine's to overwrite. */
-static void
+void
 burst_step_set_tcp(struct conn *conn, const struct tcp_conn *tcp)
 {
 	const uint16_t timer_tick = conn->tcp.timer_tick;
