@@ -8,6 +8,7 @@
 #include "engine/burst.h"
 #include "engine/burst_cookie.h"
 #include "engine/local.h"
+#include "engine/proxy.h"
 #include "engine/steering.h"
 #include "engine/targets.h"
 #include "engine/transmit.h"
@@ -214,10 +215,34 @@ burst_classify_other(struct worker *worker, struct burst *burst, unsigned int i,
 	return reason == DROP_NONE;
 }
 
+/* A segment for a local port that is in use towards a backend goes another way. */
+static bool
+burst_is_return(const struct worker *worker, struct burst *burst, unsigned int i)
+{
+	struct burst_returns *returns = &burst->returns;
+	uint32_t slot;
+
+	if (worker->proxy == NULL)
+		return false;
+	slot = local_ports_slot(worker, rte_pktmbuf_mtod(burst->packet[i], const uint8_t *),
+			&burst->frame[i]);
+	if (slot == CONN_TABLE_NO_SLOT)
+		return false;
+	rte_prefetch0(&worker->proxy->splice[slot]);
+	rte_prefetch0(conn_table_conns(worker->table) + slot);
+	returns->packet[returns->n] = burst->packet[i];
+	returns->frame[returns->n] = burst->frame[i];
+	returns->segment[returns->n] = burst->segment[i];
+	returns->slot[returns->n++] = slot;
+	return true;
+}
+
 void
 burst_classify(struct worker *worker, struct burst *burst)
 {
 	unsigned int kept = 0;
+
+	burst->returns.n = 0;
 
 	for (unsigned int i = 0; i < burst->n; i++) {
 		struct rte_mbuf *packet = burst->packet[i];
@@ -228,6 +253,8 @@ burst_classify(struct worker *worker, struct burst *burst)
 			if (!burst_classify_other(worker, burst, i, kept))
 				continue;
 		} else {
+			if (reason == DROP_NONE && burst_is_return(worker, burst, i))
+				continue;
 			if (reason == DROP_NONE)
 				reason = burst_find_key(worker, packet, &burst->frame[i],
 						&burst->key[kept]);

@@ -26,6 +26,18 @@
 
 #define BURST_MAX CONN_TABLE_BURST_MAX
 
+/**
+ * Segments of a burst that came to a local port towards a backend: port and address name their
+ * connection's slot, so they have no key and need no lookup.
+ */
+struct burst_returns {
+	unsigned int n;
+	struct rte_mbuf *packet[BURST_MAX];
+	struct frame frame[BURST_MAX];
+	struct tcp_segment segment[BURST_MAX];
+	uint32_t slot[BURST_MAX];
+};
+
 struct burst {
 	unsigned int n;
 	struct rte_mbuf *packet[BURST_MAX];    /**< burst_receive: the frame; NULL for a timeout. */
@@ -37,6 +49,7 @@ struct burst {
 	struct conn *conn[BURST_MAX];          /**< burst_lookup: the connection, or NULL. */
 	struct time_wait_entry *waiting[BURST_MAX]; /**< burst_lookup: what TIME_WAIT has of it. */
 	struct tcp_action action[BURST_MAX];        /**< burst_step: what to do about it. */
+	struct burst_returns returns;               /**< burst_classify: from backends. */
 };
 
 struct worker;
@@ -97,6 +110,11 @@ struct build_tcp;
 
 /** Whether a source is one of our own addresses, or its subnet's broadcast address. */
 bool burst_step_bad_source(const struct worker *worker, uint8_t port, const uint8_t address[16]);
+
+struct worker_ending;
+
+/** A connection ended: it is settled when the burst is over; once, also if it began again. */
+void burst_step_note(struct worker *worker, const struct worker_ending *ending);
 
 /**
  * Put a connection that a SYN opened into the table, or drop the packet.

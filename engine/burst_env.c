@@ -54,6 +54,10 @@ burst_env(const struct worker *worker, const struct burst *burst, unsigned int i
 
 		env->config = &service->tcp;
 		env->rcv_wnd = burst_env_window(worker, service, conn);
+		if (service->pool != NULL) {
+			env->rcv_wnd = service->first_window;
+			env->path_mss = RTE_MIN(env->path_mss, service->path_mss);
+		}
 	}
 	if (burst->event[i] == TCP_EVENT_TIMEOUT &&
 			opening_is_late(&worker->opening, conn, worker->now_us))

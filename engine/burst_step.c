@@ -21,6 +21,7 @@
 #include "engine/burst_env.h"
 #include "engine/burst_fast_open.h"
 #include "engine/half_open.h"
+#include "engine/proxy.h"
 #include "engine/worker.h"
 #include "tcp/tcp_output.h"
 
@@ -56,7 +57,7 @@ burst_step_drop(struct worker *worker, struct burst *burst, unsigned int i, enum
 }
 
 /* To be settled when the burst is over; once, also when it began again in between. */
-static void
+void
 burst_step_note(struct worker *worker, const struct worker_ending *ending)
 {
 	for (unsigned int i = 0; worker->revived && i < worker->ending_count; i++) {
@@ -363,6 +364,20 @@ burst_step_left_half_open(struct worker *worker, struct conn *conn, bool early)
 
 #define BURST_STEP_ENDED (TCP_OUTCOME_CLOSED | TCP_OUTCOME_RESET | TCP_OUTCOME_TIMED_OUT)
 
+/* The client has proven itself: somebody else's now, with all that the segment brought. */
+static void
+burst_step_opened_for_backend(
+		struct worker *worker, struct burst *burst, unsigned int i, uint32_t rcv_nxt)
+{
+	struct conn *conn = burst->conn[i];
+	struct conn_tail *tail = conn_table_tail(worker->table, conn);
+
+	histogram_record(&worker->handshake_us, (uint32_t)worker->now_us - tail->recover, 1);
+	worker_count(worker, tail->port, COUNTER_opened, 1);
+	burst_step_share(worker, &conn->key)->opened++;
+	proxy_open(worker, burst, i, rcv_nxt);
+}
+
 static void
 burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 {
@@ -370,6 +385,7 @@ burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 	const struct tcp_segment *segment = burst->packet[i] != NULL ? &burst->segment[i] : NULL;
 	const uint8_t before = conn->tcp.state;
 	const uint32_t una = conn->tcp.snd_una;
+	const uint32_t rcv_nxt = conn->tcp.rcv_nxt;
 	const bool early = tcp_conn_syn_text(&conn->tcp) != 0;
 	struct tcp_env env;
 
@@ -383,6 +399,11 @@ burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 
 	if (before == TCP_SYN_RCVD && conn->tcp.state != TCP_SYN_RCVD)
 		burst_step_left_half_open(worker, conn, early);
+	if ((burst->action[i].outcome & TCP_OUTCOME_OPENED) != 0 &&
+			burst_step_service(worker, &conn->key)->pool != NULL) {
+		burst_step_opened_for_backend(worker, burst, i, rcv_nxt);
+		return;
+	}
 	if ((burst->action[i].outcome & TCP_OUTCOME_OPENED) != 0 &&
 			!burst_step_opened(worker, conn, early))
 		burst_step_abort(burst, i, &env);
@@ -587,8 +608,11 @@ burst_step(struct worker *worker, struct burst *burst)
 		if (burst->conn[i] == NULL && worker->inserted)
 			burst->conn[i] = conn_table_lookup(
 					worker->table, &burst->key[i], burst->hash[i]);
-		if (burst->conn[i] != NULL && (burst->conn[i]->tcp.state != TCP_CLOSED ||
-							      burst->event[i] == TCP_EVENT_OPEN))
+		if (burst->conn[i] != NULL && burst->conn[i]->tcp.state >= TCP_JOINING)
+			proxy_step(worker, burst, i);
+		else if (burst->conn[i] != NULL &&
+				(burst->conn[i]->tcp.state != TCP_CLOSED ||
+						burst->event[i] == TCP_EVENT_OPEN))
 			burst_step_known(worker, burst, i);
 		else if (burst->conn[i] == NULL && burst->waiting[i] != NULL &&
 				time_wait_load(burst->waiting[i], &tcp))

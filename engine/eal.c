@@ -16,6 +16,7 @@
 #include "engine/eal.h"
 #include "engine/log.h"
 #include "engine/port.h"
+#include "engine/proxy.h"
 #include "engine/worker.h"
 
 #define EAL_ARGUMENTS_MAX  128
@@ -112,7 +113,7 @@ eal_buffer_count(const struct settings *settings, const struct eal_cores *cores)
 		queues += RTE_MAX(settings->port[i].queues, workers);
 	/* Descriptors both ways; caches and bursts of every worker; rings between them. */
 	return queues * 2 * PORT_DESCRIPTORS + workers * 1024 + workers * (workers - 1) * 1024 +
-	       4095;
+	       workers * proxy_buffers(settings) + 4095;
 }
 
 unsigned int
@@ -131,7 +132,8 @@ eal_memory_needed(const struct settings *settings, const struct eal_cores *cores
 	const uint64_t buffers = (uint64_t)eal_buffer_count(settings, cores) *
 				 (eal_buffer_bytes(settings) + sizeof(struct rte_mbuf) + 128);
 
-	return cores->worker_count * worker_footprint(settings) + buffers + EAL_RESERVE_BYTES;
+	return cores->worker_count * (worker_footprint(settings) + proxy_footprint(settings)) +
+	       buffers + EAL_RESERVE_BYTES;
 }
 
 /* Free hugepage memory of all sizes, from /sys. */

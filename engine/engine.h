@@ -18,6 +18,7 @@
 #include "engine/backends.h"
 #include "engine/clock.h"
 #include "engine/cookies.h"
+#include "engine/local_ports.h"
 #include "engine/port.h"
 #include "engine/resolver.h"
 #include "engine/services.h"
@@ -45,9 +46,10 @@ struct engine {
 	struct worker *worker[SETTINGS_WORKERS_MAX];
 	struct services *services; /**< Written by control.  Atomic; engine_services(). */
 	struct cookies cookies;
-	struct backends *backends; /**< All that pools name. */
-	struct resolver resolver;  /**< Grows while the engine runs. */
-	struct targets targets;    /**< The same. */
+	struct backends *backends;              /**< All that pools name. */
+	struct resolver resolver;               /**< Grows while the engine runs. */
+	struct targets targets;                 /**< The same. */
+	struct local_addresses local_addresses; /**< From which we speak to backends; grows only. */
 	struct rte_mempool *pool;
 	uint32_t timing; /**< How many handshakes control is timing; naps are short until it is 0.
 			  */

@@ -65,8 +65,9 @@ launch_workers(struct engine *engine)
 			return -1;
 		}
 	}
-	engine->services->pools = pools_create(engine, engine->settings);
-	return engine->services->pools != NULL ? steering_init(engine) : -1;
+	if (services_attach_pools(engine, engine->services, engine->settings) != 0)
+		return -1;
+	return steering_init(engine);
 }
 
 enum launch_result

@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "cookie/syncookie.h"
+#include "engine/engine.h"
 #include "engine/log.h"
+#include "engine/pools.h"
 #include "engine/port.h"
+#include "engine/proxy.h"
 #include "engine/services.h"
 #include "tcp/flow_key.h"
 
@@ -18,6 +21,9 @@
 
 /* RESPOND_WINDOW_BYTES is 65535 shifted by this. */
 #define SERVICES_WINDOW_SCALE 2
+
+/* What Linux takes for 4 MiB: windows of most backends pass as they are. */
+#define SERVICES_PROXY_SCALE 7
 
 _Static_assert(RESPOND_WINDOW_BYTES == UINT16_MAX << SERVICES_WINDOW_SCALE,
 		"the largest window is said exactly");
@@ -95,6 +101,29 @@ services_limit(const struct settings_service *wanted, unsigned int workers)
 	return limit;
 }
 
+/* What is read and verified, but nobody can do yet. */
+static int
+services_refuse_mode(const struct settings *settings, const struct settings_service *wanted)
+{
+	const unsigned int pool = settings_find_pool(settings, wanted->pool);
+
+	if (wanted->mode == SETTINGS_MODE_DIRECT) {
+		log_error(wanted->name, "mode: direct is not in this version yet");
+		return -1;
+	}
+	if (wanted->mode == SETTINGS_MODE_PROXY &&
+			settings->pool[pool].source == SETTINGS_SOURCE_CLIENT) {
+		log_error(wanted->name, "source: client is not in this version yet");
+		return -1;
+	}
+	if (wanted->mode == SETTINGS_MODE_PROXY &&
+			settings->pool[pool].proxy_protocol != SETTINGS_PROXY_PROTOCOL_NONE) {
+		log_error(wanted->name, "proxy_protocol is not in this version yet");
+		return -1;
+	}
+	return 0;
+}
+
 static int
 services_prepare(struct service *service, const struct settings *settings,
 		const struct settings_service *wanted, unsigned int workers)
@@ -109,11 +138,11 @@ services_prepare(struct service *service, const struct settings *settings,
 	};
 	uint8_t *body = NULL;
 
-	if (wanted->mode != SETTINGS_MODE_RESPOND) {
-		log_error(wanted->name, "mode: %s is not in this version yet; mode: respond is",
-				wanted->mode == SETTINGS_MODE_PROXY ? "proxy" : "direct");
+	/* What others answer needs nothing prepared. */
+	if (wanted->mode != SETTINGS_MODE_RESPOND)
+		options.reply = RESPOND_DISCARD;
+	if (services_refuse_mode(settings, wanted) != 0)
 		return -1;
-	}
 	if (wanted->body_file[0] != '\0') {
 		body = services_read_body(wanted, &options.body_length);
 		if (body == NULL)
@@ -161,6 +190,73 @@ services_add_listeners(struct services *services, const struct settings_service 
 		listener->cookie_endpoint = syncookie_endpoint(listener->address, listener->port);
 		listener->family = flow_key_is_ipv4(listener->address) ? 4 : 6;
 	}
+}
+
+/* What our SYN-ACKs may promise in the name of backends. */
+static void
+services_intersect(const struct engine *engine, struct service *service)
+{
+	const struct settings_pool *pool = service->pool->settings;
+	uint32_t mss = pool->mss != 0 ? pool->mss : UINT16_MAX;
+
+	for (unsigned int i = 0; i < pool->backends.count; i++) {
+		const unsigned int number = choice_number(service->pool->choice, (uint32_t)i);
+		const struct backends_entry *entry = &engine->backends->entry[number];
+		const uint32_t path = engine->port[entry->port_index].mtu -
+				      (entry->family == 4 ? 40u : 60u);
+
+		mss = RTE_MIN(mss, path);
+	}
+	service->path_mss = (uint16_t)mss;
+	service->first_window = (uint16_t)RTE_ALIGN_CEIL(
+			RTE_MIN(mss * PROXY_HELD_SEGMENTS, 32768u), 1u << SERVICES_PROXY_SCALE);
+	service->tcp.rcv_wnd_scale = SERVICES_PROXY_SCALE;
+	service->tcp.timestamps &= pool->timestamps;
+	service->tcp.sack &= pool->sack;
+	service->tcp.window_scaling &= pool->window_scaling;
+	/* Two ends that agree on ECN do so with each other, and we are in between. */
+	service->tcp.ecn = false;
+}
+
+/* Our addresses towards the backends of a pool. */
+static int
+services_add_local_addresses(struct engine *engine, const struct pool *pool)
+{
+	const struct settings_addresses *addresses = &pool->settings->local_addresses;
+	const struct settings_port_range *range = &pool->settings->local_ports;
+
+	for (unsigned int i = 0; i < addresses->count; i++) {
+		if (local_ports_add(engine, addresses->item[i], range) == LOCAL_PORTS_NONE)
+			return -1;
+	}
+	for (unsigned int i = 0; addresses->count == 0 && i < choice_count(pool->choice); i++) {
+		const unsigned int number = choice_number(pool->choice, i);
+
+		if (local_ports_add(engine, engine->backends->entry[number].local, range) ==
+				LOCAL_PORTS_NONE)
+			return -1;
+	}
+	return 0;
+}
+
+int
+services_attach_pools(
+		struct engine *engine, struct services *services, const struct settings *settings)
+{
+	services->pools = pools_create(engine, settings);
+	if (services->pools == NULL)
+		return -1;
+	for (unsigned int i = 0; i < services->service_count; i++) {
+		struct service *service = &services->service[i];
+
+		if (service->settings->mode != SETTINGS_MODE_PROXY)
+			continue;
+		service->pool = pools_find(services->pools, service->settings->pool);
+		services_intersect(engine, service);
+		if (services_add_local_addresses(engine, service->pool) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 struct services *
@@ -268,12 +364,31 @@ services_link_local(const struct rte_ether_addr *mac, uint8_t address[16])
 	memcpy(&address[13], &mac->addr_bytes[3], 3);
 }
 
+/* Addresses towards backends are ours, too, whether the port has them itself or not. */
+static int
+services_map_local_addresses(
+		struct service_map *map, const struct settings *settings, const struct port *port)
+{
+	int result = 0;
+
+	for (unsigned int i = 0; i < settings->pool_count; i++) {
+		const struct settings_addresses *addresses = &settings->pool[i].local_addresses;
+
+		for (unsigned int j = 0; j < addresses->count; j++) {
+			if (services_reached_through(addresses->item[j], settings, port->settings))
+				result |= service_map_add_address(map, addresses->item[j]);
+		}
+	}
+	return result;
+}
+
 int
 services_map_port(
 		struct services *services, const struct settings *settings, const struct port *port)
 {
 	const struct settings_prefixes *addresses = &port->settings->addresses;
-	const unsigned int entries = services->listener_count * 2 + addresses->count + 1;
+	const unsigned int entries = services->listener_count * 2 + addresses->count + 1 +
+				     settings->pool_count * SETTINGS_ADDRESSES_MAX;
 	struct service_map *map;
 	uint8_t link_local[16];
 	void *memory = aligned_alloc(64, RTE_ALIGN_CEIL(service_map_footprint(entries), 64));
@@ -289,6 +404,7 @@ services_map_port(
 	result |= service_map_add_address(map, link_local);
 	for (unsigned int i = 0; i < addresses->count; i++)
 		result |= service_map_add_address(map, addresses->item[i].address);
+	result |= services_map_local_addresses(map, settings, port);
 	for (unsigned int i = 0; i < services->listener_count; i++) {
 		const struct listener *listener = &services->listener[i];
 

@@ -22,6 +22,8 @@
 #include "tcp/flow_key.h"
 #include "tcp/tcp_step.h"
 
+struct engine;
+struct pool;
 struct pools;
 struct port;
 
@@ -49,6 +51,9 @@ struct service {
 	struct tcp_config tcp;
 	uint32_t fast_open_pending; /**< The most that a worker may have; 0 without Fast Open. */
 	struct service_limit *limit;
+	const struct pool *pool; /**< With mode: proxy: whose backends answer; else NULL. */
+	uint16_t path_mss;       /**< No more than this is said to clients; 0: the port's. */
+	uint16_t first_window;   /**< With mode: proxy: what is held until a backend answers. */
 };
 
 /** A worker's share of a service. */
@@ -112,6 +117,15 @@ services_of(const struct services *services, const struct flow_key *key)
 struct services *services_create(const struct settings *settings, unsigned int workers);
 
 void services_free(struct services *services);
+
+/**
+ * Prepare the pools of the settings, and put them behind the services that name them; ports and
+ * workers exist.
+ *
+ * @return 0, or -1 after the reason was logged.
+ */
+int services_attach_pools(
+		struct engine *engine, struct services *services, const struct settings *settings);
 
 /**
  * Build the map of a port: its own addresses, the services in its subnets, and those in nobody's

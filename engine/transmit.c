@@ -64,6 +64,14 @@ transmit_reply(struct worker *worker, struct rte_mbuf *packet)
 }
 
 void
+transmit_forward(struct worker *worker, struct rte_mbuf *packet, uint8_t port)
+{
+	worker_count(worker, (uint8_t)packet->port, COUNTER_forwards, 1);
+	packet->port = port;
+	transmit_packet(worker, packet, port);
+}
+
+void
 transmit_originated(struct worker *worker, struct rte_mbuf *packet, uint8_t port)
 {
 	worker_count(worker, port, COUNTER_originated, 1);

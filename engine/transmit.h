@@ -20,6 +20,9 @@ struct worker;
 /** Send a received packet, now an answer, back through the port it came from. */
 void transmit_reply(struct worker *worker, struct rte_mbuf *packet);
 
+/** Send a received packet on, by any port. */
+void transmit_forward(struct worker *worker, struct rte_mbuf *packet, uint8_t port);
+
 /** Send a packet that answers none directly. */
 void transmit_originated(struct worker *worker, struct rte_mbuf *packet, uint8_t port);
 

@@ -11,7 +11,9 @@
 #include <rte_pause.h>
 
 #include "engine/burst_cookie.h"
+#include "engine/burst_forward.h"
 #include "engine/log.h"
+#include "engine/proxy.h"
 #include "engine/resolver.h"
 #include "engine/steering.h"
 #include "engine/transmit.h"
@@ -32,7 +34,8 @@ worker_burst(struct worker *worker, struct burst *burst)
 	burst_receive(worker, burst); /* NIC queues, and the rings from other workers, to packets */
 	burst_parse(worker, burst);   /* bytes to segments; malformed ones drop                   */
 	burst_classify(worker, burst); /* ours or not; flags to events */
-	burst_lookup(worker, burst); /* keys to connections, all cache misses at once            */
+	burst_lookup(worker, burst);  /* keys to connections, all cache misses at once            */
+	burst_forward(worker, burst); /* spliced connections: translated and out again */
 	burst_cookie(worker, burst); /* misses that need no memory: SYN cookies, out and back     */
 	burst_step(worker, burst);   /* segment and connection to action                         */
 	burst_reply(worker, burst);  /* action to bytes, in the same packet                      */
@@ -332,7 +335,8 @@ worker_create(struct engine *engine, unsigned int index, unsigned int lcore)
 	token_bucket_init(&worker->resets, tcp->reset_rate, worker->now_us);
 	token_bucket_init(&worker->challenges, tcp->challenge_ack_rate, worker->now_us);
 	token_bucket_init(&worker->echoes, tcp->echo_rate, worker->now_us);
-	if (worker_create_tables(worker) != 0 || worker_create_arrays(worker) != 0) {
+	if (worker_create_tables(worker) != 0 || worker_create_arrays(worker) != 0 ||
+			proxy_create(worker) != 0) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -342,6 +346,7 @@ worker_create(struct engine *engine, unsigned int index, unsigned int lcore)
 void
 worker_free(struct worker *worker)
 {
+	proxy_free(worker);
 	rte_free(worker->queue);
 	rte_free(worker->handover);
 	rte_free(worker->steer_in);

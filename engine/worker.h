@@ -59,6 +59,8 @@ struct worker_ending {
 	bool unopened; /**< It ended half open. */
 };
 
+struct proxy;
+
 struct worker {
 	struct engine *engine;
 	unsigned int index;
@@ -108,6 +110,7 @@ struct worker {
 	struct mailbox mailbox;        /**< Questions that are answered at once. */
 	struct mailbox openings;       /**< Those that wait for a peer. */
 	struct opening opening;
+	struct proxy *proxy; /**< NULL when no service is proxied. */
 	struct backends_counts *backends;
 	uint32_t target_conns[TARGETS_MAX]; /**< Connections of each target in the table. */
 

@@ -27,6 +27,9 @@ enum tcp_state {
 	TCP_LAST_ACK,
 	TCP_TIME_WAIT,
 	TCP_STATES,
+	/* Let go by the machine, as the engine's proxy does; tcp_step() is not for them. */
+	TCP_JOINING = TCP_STATES, /**< The client's handshake is complete, a backend's is not. */
+	TCP_SPLICED,              /**< Segments are translated between both. */
 };
 
 /** What was negotiated, and what has happened. */

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <string.h>
+
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include "engine/burst_forward.h"
+#include "engine/proxy.h"
+#include "engine/proxy_send.h"
+#include "engine/transmit.h"
+#include "engine/worker.h"
+#include "wire/bytes.h"
+#include "wire/checksum.h"
+
+void
+burst_forward_complete(struct rte_mbuf *packet, const struct frame *frame)
+{
+	uint8_t *data = rte_pktmbuf_mtod(packet, uint8_t *);
+	uint8_t *tcp = data + frame->l4_offset;
+	const unsigned int length = frame->family == 4 ? 4 : 16;
+	const uint8_t *source = data + frame->l3_offset + (frame->family == 4 ? 12 : 8);
+	rte_be16_t checksum = 0;
+
+	if ((frame->flags & FRAME_PARTIAL) == 0)
+		return;
+	memcpy(tcp + 16, &checksum, sizeof(checksum));
+	checksum = checksum_finish(checksum_add(
+			checksum_pseudo(source, source + length, length, 6, frame->l4_length), tcp,
+			frame->l4_length));
+	memcpy(tcp + 16, &checksum, sizeof(checksum));
+}
+
+/* A new Ethernet header in front of the IP header; the packet begins with it and ends with it. */
+static void
+burst_forward_link(struct rte_mbuf *packet, uint8_t *ip, const struct port *port,
+		const uint8_t remote_mac[6])
+{
+	const bool ipv4 = *ip >> 4 == 4;
+	const uint16_t length =
+			ipv4 ? bytes_read_16(ip + 2) : (uint16_t)(40 + bytes_read_16(ip + 4));
+	uint8_t *ethernet = ip - (port->tagged ? 18 : 14);
+
+	packet->data_off = (uint16_t)(ethernet - (uint8_t *)packet->buf_addr);
+	packet->data_len = (uint16_t)(ip - ethernet + length);
+	packet->pkt_len = packet->data_len;
+	packet->ol_flags = 0;
+	memcpy(ethernet, remote_mac, 6);
+	memcpy(ethernet + 6, port->mac.addr_bytes, 6);
+	if (port->tagged) {
+		bytes_write_16(ethernet + 12, RTE_ETHER_TYPE_VLAN);
+		bytes_write_16(ethernet + 14, port->vlan);
+	}
+	bytes_write_16(ip - 2, ipv4 ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
+}
+
+void
+burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side from,
+		const struct burst_forward_packet *in)
+{
+	struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+	const enum splice_side to = from == SPLICE_CLIENT ? SPLICE_SERVER : SPLICE_CLIENT;
+	const struct port *port = &worker->engine->port[splice->port[to]];
+	uint8_t *data = rte_pktmbuf_mtod(in->packet, uint8_t *);
+	uint8_t mac[6];
+	struct splice_ends ends;
+	unsigned int family, headers;
+
+	splice_track(splice, from, in->segment);
+	timer_wheel_schedule(worker->wheel, conn,
+			worker->now_ms + proxy_timeout_ms(worker,
+							 services_of(worker->services, &conn->key),
+							 splice));
+	proxy_send_ends(worker, conn, splice, from, &ends);
+	family = flow_key_is_ipv4(ends.destination) ? 4 : 6;
+	headers = family == in->frame->family
+				  ? (unsigned int)(in->frame->l4_offset - in->frame->l3_offset)
+				  : (family == 4 ? 20 : 40);
+	if (unlikely(headers + in->frame->l4_length > port->mtu)) {
+		worker_drop(worker, in->packet, DROP_too_big);
+		return;
+	}
+	if (from == SPLICE_SERVER) {
+		memcpy(mac, splice->client_mac, sizeof(mac));
+	} else {
+		if (unlikely(!backends_mac(worker->engine, splice->server, mac))) {
+			worker_drop(worker, in->packet, DROP_unresolved);
+			return;
+		}
+		/* Where the client's frames come from may change: answers follow. */
+		memcpy(splice->client_mac, data + 6, sizeof(splice->client_mac));
+	}
+	burst_forward_complete(in->packet, in->frame);
+	splice_segment(splice, from, &ends, data + in->frame->l4_offset);
+	burst_forward_link(in->packet, splice_addresses(data, in->frame, &ends, family), port, mac);
+	transmit_forward(worker, in->packet, port->index);
+}
+
+/* @return whether the segment is the burst's no more. */
+static bool
+burst_forward_client(struct worker *worker, struct burst *burst, unsigned int i)
+{
+	struct conn *conn = burst->conn[i];
+	const struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+
+	switch ((enum tcp_event)burst->event[i]) {
+	case TCP_EVENT_ACK:
+	case TCP_EVENT_FIN:
+	case TCP_EVENT_RST:
+		burst_forward_segment(worker, conn, SPLICE_CLIENT,
+				&(struct burst_forward_packet){burst->packet[i], &burst->frame[i],
+						&burst->segment[i]});
+		return true;
+	case TCP_EVENT_SYN:
+		/* Over and waiting for the last segments: the client may begin anew. */
+		if ((splice->closing & SPLICE_ANY_RESET) != 0 ||
+				(splice->closing & SPLICE_BOTH_FINS_ACKED) ==
+						SPLICE_BOTH_FINS_ACKED) {
+			proxy_forget(worker, conn);
+			return false;
+		}
+		proxy_challenge_client(worker, conn, burst->packet[i]);
+		return true;
+	case TCP_EVENT_SYN_ACK:
+		proxy_challenge_client(worker, conn, burst->packet[i]);
+		return true;
+	case TCP_EVENT_BARE:
+		worker_drop(worker, burst->packet[i], DROP_no_ack_bit);
+		return true;
+	default:
+		worker_drop(worker, burst->packet[i], DROP_icmp_ignored);
+		return true;
+	}
+}
+
+/* Whether a segment comes from the backend that the connection has. */
+static bool
+burst_forward_is_from(const struct worker *worker, const struct splice *splice, const uint8_t *data,
+		const struct frame *frame)
+{
+	const struct backends_entry *server = &worker->engine->backends->entry[splice->server];
+	rte_be16_t port;
+
+	memcpy(&port, data + frame->l4_offset, sizeof(port));
+	if (port != server->port || frame->family != server->family)
+		return false;
+	return frame->family == 4
+			       ? memcmp(data + frame->l3_offset + 12, server->address + 12, 4) == 0
+			       : memcmp(data + frame->l3_offset + 8, server->address, 16) == 0;
+}
+
+static void
+burst_forward_server(struct worker *worker, struct burst_returns *returns, unsigned int i)
+{
+	struct conn *conn = conn_table_conns(worker->table) + returns->slot[i];
+	const struct splice *splice = &worker->proxy->splice[returns->slot[i]];
+	struct rte_mbuf *packet = returns->packet[i];
+	const uint8_t flags = returns->segment[i].flags;
+
+	/* It may have ended since, by a segment in front of this one. */
+	if ((conn->tcp.state != TCP_JOINING && conn->tcp.state != TCP_SPLICED) ||
+			!burst_forward_is_from(worker, splice,
+					rte_pktmbuf_mtod(packet, const uint8_t *),
+					&returns->frame[i]))
+		worker_drop(worker, packet, DROP_foreign_reply);
+	else if (conn->tcp.state == TCP_JOINING)
+		proxy_answer(worker, conn, returns, i);
+	else if ((flags & TCP_SYN) != 0 && (flags & TCP_RST) == 0)
+		proxy_challenge_server(worker, conn, packet);
+	else
+		burst_forward_segment(worker, conn, SPLICE_SERVER,
+				&(struct burst_forward_packet){
+						packet, &returns->frame[i], &returns->segment[i]});
+}
+
+static bool
+burst_forward_is_spliced(const struct burst *burst, unsigned int i)
+{
+	return burst->conn[i] != NULL && burst->conn[i]->tcp.state == TCP_SPLICED;
+}
+
+/* A packet moves up: the place of one that was forwarded is free. */
+static void
+burst_forward_move(struct burst *burst, unsigned int from, unsigned int to)
+{
+	burst->packet[to] = burst->packet[from];
+	burst->frame[to] = burst->frame[from];
+	burst->segment[to] = burst->segment[from];
+	burst->key[to] = burst->key[from];
+	burst->event[to] = burst->event[from];
+	burst->hash[to] = burst->hash[from];
+	burst->conn[to] = burst->conn[from];
+	burst->waiting[to] = burst->waiting[from];
+}
+
+void
+burst_forward(struct worker *worker, struct burst *burst)
+{
+	struct burst_returns *returns = &burst->returns;
+	unsigned int kept = 0;
+
+	if (worker->proxy == NULL)
+		return;
+	for (unsigned int i = 0; i < burst->n; i++) {
+		if (burst_forward_is_spliced(burst, i))
+			rte_prefetch0(proxy_splice(worker->proxy, worker->table, burst->conn[i]));
+	}
+	for (unsigned int i = 0; i < returns->n; i++)
+		burst_forward_server(worker, returns, i);
+	returns->n = 0;
+	for (unsigned int i = 0; i < burst->n; i++) {
+		if (burst_forward_is_spliced(burst, i) && burst_forward_client(worker, burst, i))
+			continue;
+		if (kept != i)
+			burst_forward_move(burst, i, kept);
+		kept++;
+	}
+	burst->n = kept;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef PROXY_H
+#define PROXY_H
+
+/**
+ * @file
+ * mode: proxy: from a client that has proven itself to two handshakes spliced, and to their end.
+ *
+ * When the client's handshake is complete the TCP machine lets go of the connection: its state is
+ * TCP_JOINING while a backend is being asked, TCP_SPLICED once one has answered.  Both live in the
+ * client's slot of the connection table and one more line (struct splice) of the same number; the
+ * backend's segments find the slot by our port (local_ports.h).  There is no second connection and
+ * no second machine: of the backend's side nothing can happen but an answer to our SYN, and what a
+ * splice translates.
+ *
+ * What the client says early is held as it came and not acknowledged, so it stays the client's to
+ * repeat, whatever happens to us.  A SYN is sent again after 200 ms and given up after 400 more;
+ * then another backend is asked, three at most; then the client is reset.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/burst.h"
+#include "engine/local_ports.h"
+#include "splice/splice.h"
+
+struct settings;
+struct service;
+
+#define PROXY_HELD_SEGMENTS 4    /**< Early segments of one client. */
+#define PROXY_HELD_MAX      4096 /**< Of all clients of a worker. */
+
+/** Early segments of one client, in order. */
+struct proxy_held {
+	struct rte_mbuf *packet[PROXY_HELD_SEGMENTS];
+	uint32_t count;
+	uint32_t next; /**< Of those not used: its number plus one. */
+};
+
+/** A worker's part; there is none when no service is proxied. */
+struct proxy {
+	struct splice *splice; /**< By slot of the connection table. */
+	struct local_ports *ports[LOCAL_PORTS_ADDRESSES_MAX];
+	struct proxy_held *held; /**< Numbered from 1 in struct splice; 0 is none. */
+	uint32_t held_free;
+	uint32_t held_packets;
+	uint32_t turn; /**< For taking one local address after the other. */
+};
+
+/** Whether any service needs it. */
+bool proxy_is_wanted(const struct settings *settings);
+
+/** Bytes that it takes of each worker, ports of local addresses included; for sizing. */
+uint64_t proxy_footprint(const struct settings *settings);
+
+/** Packet buffers that may be held by each worker; for sizing. */
+unsigned int proxy_buffers(const struct settings *settings);
+
+/** @return 0, or -1 after the reason was logged. */
+int proxy_create(struct worker *worker);
+
+void proxy_free(struct worker *worker);
+
+/** The splice of a connection. */
+static inline struct splice *
+proxy_splice(const struct proxy *proxy, const struct conn_table *table, const struct conn *conn)
+{
+	return &proxy->splice[conn_table_slot(table, conn)];
+}
+
+/**
+ * The client's handshake is complete: ask a backend.
+ *
+ * @param rcv_nxt
+ *   The client's first number that the backend shall have, whatever the segment brought.
+ */
+void proxy_open(struct worker *worker, struct burst *burst, unsigned int i, uint32_t rcv_nxt);
+
+/** A segment of the client, or an event, for a connection in TCP_JOINING or TCP_SPLICED. */
+void proxy_step(struct worker *worker, struct burst *burst, unsigned int i);
+
+/** A segment of a backend for a connection in TCP_JOINING; the packet is the proxy's then. */
+void proxy_answer(struct worker *worker, struct conn *conn, struct burst_returns *returns,
+		unsigned int i);
+
+/** A spliced connection's client begins anew: forget the old one; it stays until the burst ends. */
+void proxy_forget(struct worker *worker, struct conn *conn);
+
+/** A SYN for a live splice, or a SYN-ACK again: say where we are (RFC 5961 4). */
+void proxy_challenge_client(struct worker *worker, struct conn *conn, struct rte_mbuf *packet);
+void proxy_challenge_server(struct worker *worker, struct conn *conn, struct rte_mbuf *packet);
+
+/** How long a spliced connection may be silent, as its close stands. */
+uint32_t proxy_timeout_ms(const struct worker *worker, const struct service *service,
+		const struct splice *splice);
+
+#endif /* PROXY_H */

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "engine/proxy.h"
+#include "engine/proxy_send.h"
+#include "engine/transmit.h"
+#include "engine/worker.h"
+
+void
+proxy_send_ends(const struct worker *worker, const struct conn *conn, const struct splice *splice,
+		enum splice_side from, struct splice_ends *ends)
+{
+	const struct listener *listener = &worker->services->listener[conn->key.endpoint];
+	const struct backends_entry *server = &worker->engine->backends->entry[splice->server];
+
+	if (from == SPLICE_CLIENT)
+		*ends = (struct splice_ends){
+				worker->engine->local_addresses.entry[splice->local].address,
+				server->address, splice->local_port, server->port};
+	else
+		*ends = (struct splice_ends){listener->address, conn->key.address, listener->port,
+				conn->key.port};
+}
+
+/* @return false while the next hop's Ethernet address is not known. */
+static bool
+proxy_send_path(const struct worker *worker, const struct conn *conn, enum splice_side to,
+		struct build_path *path)
+{
+	const struct engine *engine = worker->engine;
+	const struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+	const struct port *port = &engine->port[splice->port[to]];
+	struct splice_ends ends;
+
+	proxy_send_ends(worker, conn, splice, to == SPLICE_CLIENT ? SPLICE_SERVER : SPLICE_CLIENT,
+			&ends);
+	memcpy(path->local, ends.source, sizeof(path->local));
+	memcpy(path->remote, ends.destination, sizeof(path->remote));
+	path->local_port = ends.source_port;
+	path->remote_port = ends.destination_port;
+	path->family = flow_key_is_ipv4(path->remote) ? 4 : 6;
+	path->tagged = port->tagged;
+	path->vlan = port->vlan;
+	memcpy(path->local_mac, port->mac.addr_bytes, sizeof(path->local_mac));
+	if (to == SPLICE_SERVER)
+		return backends_mac(engine, splice->server, path->remote_mac);
+	memcpy(path->remote_mac, splice->client_mac, sizeof(path->remote_mac));
+	return true;
+}
+
+static void
+proxy_send_offload(
+		struct rte_mbuf *packet, const struct build_lengths *lengths, unsigned int family)
+{
+	packet->l2_len = lengths->l2;
+	packet->l3_len = lengths->l3;
+	packet->l4_len = lengths->l4;
+	packet->ol_flags = RTE_MBUF_F_TX_TCP_CKSUM;
+	packet->ol_flags |= family == 4 ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM
+					: RTE_MBUF_F_TX_IPV6;
+}
+
+void
+proxy_send(struct worker *worker, const struct conn *conn, enum splice_side to,
+		struct rte_mbuf *packet, const struct build_tcp *tcp)
+{
+	const struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+	const struct port *port = &worker->engine->port[splice->port[to]];
+	const bool answers = packet != NULL && packet->port == port->index;
+	struct build_lengths lengths;
+	struct build_path path;
+
+	if (packet != NULL && !answers)
+		worker_drop(worker, packet, DROP_consumed);
+	if (!proxy_send_path(worker, conn, to, &path)) {
+		if (answers)
+			worker_drop(worker, packet, DROP_consumed);
+		worker_count(worker, port->index, COUNTER_unsent, 1);
+		return;
+	}
+	if (!answers)
+		packet = rte_pktmbuf_alloc(worker->pool);
+	if (packet == NULL) {
+		worker_count(worker, port->index, COUNTER_unsent, 1);
+		return;
+	}
+	rte_pktmbuf_reset_headroom(packet);
+	packet->ol_flags = 0;
+	packet->data_len = (uint16_t)build_tcp(rte_pktmbuf_mtod(packet, uint8_t *), &path, tcp, 0,
+			port->transmit_offload ? BUILD_CHECKSUM_OFFLOAD : BUILD_CHECKSUM_SOFTWARE,
+			&lengths);
+	packet->pkt_len = packet->data_len;
+	if (port->transmit_offload)
+		proxy_send_offload(packet, &lengths, path.family);
+	if ((tcp->flags & TCP_RST) != 0)
+		worker_count(worker, port->index, COUNTER_resets_sent, 1);
+	if (answers)
+		transmit_reply(worker, packet);
+	else
+		transmit_originated(worker, packet, port->index);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef PROXY_SEND_H
+#define PROXY_SEND_H
+
+/**
+ * @file
+ * Segments of our own to the client or the backend of a connection that is being spliced, or is.
+ */
+
+#include "splice/splice.h"
+#include "table/conn_table.h"
+#include "wire/build.h"
+
+struct rte_mbuf;
+struct worker;
+
+/**
+ * Send a segment without payload.
+ *
+ * @param packet
+ *   A received packet to be turned into it, or NULL.
+ */
+void proxy_send(struct worker *worker, const struct conn *conn, enum splice_side to,
+		struct rte_mbuf *packet, const struct build_tcp *tcp);
+
+/** What a backend's segments, or a client's, are translated to. */
+void proxy_send_ends(const struct worker *worker, const struct conn *conn,
+		const struct splice *splice, enum splice_side from, struct splice_ends *ends);
+
+#endif /* PROXY_SEND_H */
