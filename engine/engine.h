@@ -25,6 +25,7 @@
 #include "engine/targets.h"
 #include "settings/settings.h"
 
+struct load;
 struct worker;
 struct rte_mempool;
 
@@ -51,6 +52,7 @@ struct engine {
 	struct targets targets;                 /**< The same. */
 	struct local_addresses local_addresses; /**< From which we speak to backends; grows only. */
 	struct rte_mempool *pool;
+	struct load *load; /**< NULL unless this is the generator. */
 	uint32_t timing; /**< How many handshakes control is timing; naps are short until it is 0.
 			  */
 	uint32_t workers_done; /**< How many have reset their connections and only wait.  Atomic. */

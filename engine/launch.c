@@ -54,7 +54,7 @@ launch_ports(struct engine *engine, unsigned int workers)
 }
 
 static int
-launch_workers(struct engine *engine)
+launch_create_workers(struct engine *engine)
 {
 	const unsigned int count = engine->worker_count;
 
@@ -93,7 +93,7 @@ launch_assemble(struct engine *engine, const struct settings *settings,
 	if (launch_ports(engine, cores->worker_count) != 0)
 		return LAUNCH_NO_DEVICE;
 	engine->worker_count = cores->worker_count;
-	if (launch_workers(engine) != 0)
+	if (launch_create_workers(engine) != 0)
 		return LAUNCH_NO_MEMORY;
 	return LAUNCH_OK;
 }
@@ -115,7 +115,7 @@ launch_disassemble(struct engine *engine)
 }
 
 enum launch_result
-launch_start(const struct settings *settings, struct engine **started)
+launch_prepare(const struct settings *settings, struct engine **prepared)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
 	enum launch_result result;
@@ -139,15 +139,30 @@ launch_start(const struct settings *settings, struct engine **started)
 		free(engine);
 		return result;
 	}
-	for (unsigned int i = 0; i < engine->worker_count; i++)
-		rte_eal_remote_launch(worker_run, engine->worker[i], engine->worker[i]->lcore);
-	telemetry_init(engine);
 	/* What dpdk-dumpcap asks for its packets. */
 	if (memory.mode == SETTINGS_MEMORY_SHARED && rte_pdump_init() != 0)
 		log_warning("launch", "dpdk-dumpcap will find nothing: %s",
 				rte_strerror(rte_errno));
-	*started = engine;
+	*prepared = engine;
 	return LAUNCH_OK;
+}
+
+void
+launch_workers(struct engine *engine, int (*loop)(void *))
+{
+	for (unsigned int i = 0; i < engine->worker_count; i++)
+		rte_eal_remote_launch(loop, engine->worker[i], engine->worker[i]->lcore);
+	telemetry_init(engine);
+}
+
+enum launch_result
+launch_start(const struct settings *settings, struct engine **engine)
+{
+	const enum launch_result result = launch_prepare(settings, engine);
+
+	if (result == LAUNCH_OK)
+		launch_workers(*engine, worker_run);
+	return result;
 }
 
 void

@@ -31,6 +31,17 @@ enum launch_result {
  */
 enum launch_result launch_start(const struct settings *settings, struct engine **engine);
 
+/**
+ * The first half of launch_start(): everything but the workers' first turn.
+ *
+ * @param engine
+ *   Set on success.
+ */
+enum launch_result launch_prepare(const struct settings *settings, struct engine **engine);
+
+/** The second half: let every worker run a loop, an lcore_function_t that takes the worker. */
+void launch_workers(struct engine *engine, int (*loop)(void *));
+
 /** Stop the workers, which reset whoever is still connected; the figures stay to be read. */
 void launch_quiesce(struct engine *engine);
 

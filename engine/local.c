@@ -7,6 +7,7 @@
 #include "engine/local.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
+#include "load/tuple_walk.h"
 #include "wire/build.h"
 #include "wire/neighbour.h"
 
@@ -21,6 +22,16 @@ local_reply(struct worker *worker, struct rte_mbuf *packet, unsigned int length,
 	transmit_reply(worker, packet);
 }
 
+/* Whether an address is ours: one of the settings', or a generator's source. */
+static bool
+local_is_ours(const struct worker *worker, uint8_t port, const uint8_t address[16])
+{
+	const struct tuple_walk *sources = worker->engine->port[port].sources;
+
+	return service_map_is_ours(worker->services->map[port], address) ||
+	       (sources != NULL && tuple_walk_has_source(sources, address));
+}
+
 /* ARP request or neighbour solicitation. */
 static void
 local_asked(struct worker *worker, struct rte_mbuf *packet, const struct frame *frame,
@@ -32,7 +43,7 @@ local_asked(struct worker *worker, struct rte_mbuf *packet, const struct frame *
 	if (message->has_mac)
 		resolver_learn(&worker->engine->resolver, port->index, message->sender,
 				message->mac);
-	if (!service_map_is_ours(worker->services->map[port->index], message->target))
+	if (!local_is_ours(worker, port->index, message->target))
 		worker_drop(worker, packet,
 				frame->kind == FRAME_ARP ? DROP_arp_ignored : DROP_ndp_ignored);
 	else if (frame->kind == FRAME_ARP)
@@ -52,7 +63,7 @@ local_pinged(struct worker *worker, struct rte_mbuf *packet, const struct frame 
 	uint8_t address[16];
 
 	parse_destination(data, frame, address);
-	if (!service_map_is_ours(worker->services->map[packet->port], address))
+	if (!local_is_ours(worker, (uint8_t)packet->port, address))
 		worker_drop(worker, packet, DROP_unknown_destination);
 	else if ((frame->flags & FRAME_GROUP) != 0)
 		worker_drop(worker, packet, DROP_not_for_us);

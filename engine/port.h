@@ -21,6 +21,8 @@
 
 #define PORT_NONE UINT8_MAX
 
+struct tuple_walk;
+
 struct port {
 	uint16_t id;   /**< DPDK's number. */
 	uint8_t index; /**< Ours: the position in the settings. */
@@ -32,10 +34,11 @@ struct port {
 	uint16_t mtu;
 	uint16_t receive_queues;
 	uint16_t transmit_queues;
-	uint16_t reta_size;        /**< Entries of the NIC's table from hash to queue. */
-	uint64_t rss_types;        /**< What the NIC spreads by its ports: RTE_ETH_RSS_... */
-	unsigned int parse_flags;  /**< enum parse_flag for every packet of the port. */
-	struct rte_ether_addr mac; /**< Ours. */
+	uint16_t reta_size;               /**< Entries of the NIC's table from hash to queue. */
+	uint64_t rss_types;               /**< What the NIC spreads by its ports: RTE_ETH_RSS_... */
+	unsigned int parse_flags;         /**< enum parse_flag for every packet of the port. */
+	struct rte_ether_addr mac;        /**< Ours. */
+	const struct tuple_walk *sources; /**< More addresses of ours; NULL: none. */
 	const struct settings_port *settings;
 	struct device device;
 	int numa_node; /**< -1 when the device has none. */

@@ -7,7 +7,7 @@
 #include "engine/worker.h"
 
 /* Hand packets to the device; what it refuses is freed and counted. */
-static void
+static unsigned int
 transmit_to_device(struct worker *worker, uint8_t port, struct rte_mbuf **packets, unsigned int n)
 {
 	const struct port *to = &worker->engine->port[port];
@@ -24,23 +24,29 @@ transmit_to_device(struct worker *worker, uint8_t port, struct rte_mbuf **packet
 	worker_count(worker, port, COUNTER_tx, sent);
 	worker_count(worker, port, COUNTER_tx_bytes, bytes - refused_bytes);
 	worker_count(worker, port, COUNTER_tx_full, n - sent);
+	return sent;
+}
+
+static unsigned int
+transmit_through(struct worker *worker, uint8_t port, struct rte_mbuf **packets, unsigned int n)
+{
+	const unsigned int sent = rte_ring_sp_enqueue_burst(
+			worker->transmit_through[port], (void **)packets, n, NULL);
+
+	rte_pktmbuf_free_bulk(&packets[sent], n - sent);
+	worker_count(worker, port, COUNTER_tx_full, n - sent);
+	return sent;
 }
 
 static void
 transmit_flush_port(struct worker *worker, uint8_t port)
 {
 	struct worker_transmit *buffer = &worker->transmit[port];
-	struct rte_ring *through = worker->transmit_through[port];
 
-	if (through == NULL) {
+	if (worker->transmit_through[port] == NULL)
 		transmit_to_device(worker, port, buffer->packet, buffer->n);
-	} else {
-		const unsigned int sent = rte_ring_sp_enqueue_burst(
-				through, (void **)buffer->packet, buffer->n, NULL);
-
-		rte_pktmbuf_free_bulk(&buffer->packet[sent], buffer->n - sent);
-		worker_count(worker, port, COUNTER_tx_full, buffer->n - sent);
-	}
+	else
+		transmit_through(worker, port, buffer->packet, buffer->n);
 	buffer->n = 0;
 }
 
@@ -77,6 +83,17 @@ transmit_originated(struct worker *worker, struct rte_mbuf *packet, uint8_t port
 	worker_count(worker, port, COUNTER_originated, 1);
 	packet->port = port;
 	transmit_packet(worker, packet, port);
+}
+
+unsigned int
+transmit_many(struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port)
+{
+	worker_count(worker, port, COUNTER_originated, n);
+	if (worker->transmit_through[port] == NULL)
+		return transmit_to_device(worker, port, packets, n);
+	for (unsigned int i = 0; i < n; i++)
+		packets[i]->port = port;
+	return transmit_through(worker, port, packets, n);
 }
 
 /* Packets of workers that have no queue at a port come by ring, one ring per worker and port. */

@@ -26,6 +26,14 @@ void transmit_forward(struct worker *worker, struct rte_mbuf *packet, uint8_t po
 /** Send a packet that answers none directly. */
 void transmit_originated(struct worker *worker, struct rte_mbuf *packet, uint8_t port);
 
+/**
+ * Send many packets that answer none, at once; what the device does not take is freed and counted.
+ *
+ * @return how many it took.
+ */
+unsigned int transmit_many(
+		struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port);
+
 /** Empty every port's buffer, and pass on what other workers gave us to send. */
 void transmit_flush(struct worker *worker);
 

@@ -77,7 +77,7 @@ worker_abort_all(struct worker *worker)
 }
 
 /* Others send through this worker's queues, so it stays until the last has said its last. */
-static void
+void
 worker_leave(struct worker *worker)
 {
 	struct engine *engine = worker->engine;
@@ -94,7 +94,7 @@ worker_leave(struct worker *worker)
 }
 
 /* What holds for a whole turn. */
-static void
+void
 worker_begin(struct worker *worker)
 {
 	worker->services = engine_services(worker->engine);
@@ -128,7 +128,7 @@ worker_turn(struct worker *worker)
 }
 
 /* What a worker does without packets; naps grow with the silence, so that a busy one never naps. */
-static void
+void
 worker_idle(struct worker *worker)
 {
 	const enum settings_idle idle = worker->engine->settings->engine.idle;

@@ -114,6 +114,8 @@ struct worker {
 	struct backends_counts *backends;
 	uint32_t target_conns[TARGETS_MAX]; /**< Connections of each target in the table. */
 
+	struct load_worker *load; /**< NULL unless this is the generator. */
+
 	unsigned int turn_packets; /**< Received in this turn. */
 	uint64_t turns;
 	uint64_t busy_us; /**< Time in turns that had packets or timeouts. */
@@ -135,6 +137,15 @@ uint64_t worker_footprint(const struct settings *settings);
 
 /** The loop; returns when the engine stops.  An lcore_function_t. */
 int worker_run(void *argument);
+
+/** What holds for a whole turn: the time, the services. */
+void worker_begin(struct worker *worker);
+
+/** What a worker does between turns without work. */
+void worker_idle(struct worker *worker);
+
+/** Wait until all workers have said their last, sending what others hand over. */
+void worker_leave(struct worker *worker);
 
 /** One turn of the loop: receive, process, expire, answer the mailbox. @return whether busy. */
 bool worker_turn(struct worker *worker);

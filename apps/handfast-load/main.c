@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * The handfast-load command: reads the command line, starts the workers, tells what they do.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/launch.h"
+#include "engine/load.h"
+#include "engine/log.h"
+#include "engine/telemetry.h"
+#include "engine/worker.h"
+
+#include "../handfast/exit_code.h"
+#include "../handfast/preflight.h"
+#include "options.h"
+#include "report.h"
+
+/* How long the workers may take to notice the end of a run. */
+#define POLL_NS 5000000
+
+static void
+block_signals(sigset_t *signals)
+{
+	sigemptyset(signals);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, signals, NULL);
+	/* A reader of our lines that goes away is an error of writing, not the end. */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Say why it does not begin. @return an exit code. */
+static int
+explain(const struct engine *engine, const struct load_plan *plan, enum load_result result,
+		unsigned int which)
+{
+	char address[46];
+
+	settings_format_address(plan->targets.item[which].address, address);
+	switch (result) {
+	case LOAD_NO_ROUTE:
+		fprintf(stderr, "handfast-load: %s is in no --address subnet; name a --gateway\n",
+				address);
+		return EXIT_CODE_USAGE;
+	case LOAD_NO_SOURCE:
+		fprintf(stderr, "handfast-load: no source address of %s's family; see --sources\n",
+				address);
+		return EXIT_CODE_USAGE;
+	case LOAD_UNRESOLVED:
+		settings_format_address(engine->load->target[which].next_hop, address);
+		fprintf(stderr,
+				"handfast-load: %s does not answer %s; is it there? --target-mac "
+				"does without\n",
+				address,
+				strchr(address, ':') != NULL ? "neighbour discovery" : "ARP");
+		return EXIT_CODE_RUNTIME;
+	case LOAD_NO_MEMORY:
+		fputs("handfast-load: out of memory\n", stderr);
+		return EXIT_CODE_RUNTIME;
+	default:
+		return EXIT_CODE_OK;
+	}
+}
+
+/* Wait for a signal until a time. @return whether one came. */
+static bool
+wait_until(const sigset_t *signals, const struct engine *engine, uint64_t until_us)
+{
+	const struct timespec pause = {.tv_nsec = POLL_NS};
+
+	while (clock_us(&engine->clock) < until_us && !load_is_done(engine)) {
+		if (sigtimedwait(signals, NULL, &pause) > 0)
+			return true;
+	}
+	return false;
+}
+
+/* A line per second until all is done; the first signal ends it in order, the second at once. */
+static void
+watch(struct engine *engine, const sigset_t *signals, struct report *report)
+{
+	uint64_t next_us = engine->load->begin_us + 1000000;
+	bool told = false;
+
+	report_start(report);
+	while (!load_is_done(engine)) {
+		if (wait_until(signals, engine, next_us)) {
+			if (told)
+				return;
+			load_end(engine);
+			told = true;
+		}
+		if (clock_us(&engine->clock) >= next_us) {
+			report_second(report);
+			next_us += 1000000;
+		}
+	}
+}
+
+static int
+run(struct engine *engine, const struct options *options, const sigset_t *signals)
+{
+	static struct report report;
+	unsigned int which = 0;
+	enum load_result result;
+	int code = report_open(&report, options, engine);
+
+	if (code != EXIT_CODE_OK)
+		return code;
+	result = load_begin(engine, options->resolve_ms, &which);
+	if (result == LOAD_OK) {
+		watch(engine, signals, &report);
+		code = report_end(&report);
+	} else {
+		code = explain(engine, &options->plan, result, which);
+	}
+	report_close(&report);
+	return code;
+}
+
+static int
+launch(const struct options *options)
+{
+	struct engine *engine;
+	unsigned int which = 0;
+	enum load_result result;
+	sigset_t signals;
+	int code;
+
+	log_init((enum log_level)options->settings->engine.log_level);
+	block_signals(&signals);
+	switch (launch_prepare(options->settings, &engine)) {
+	case LAUNCH_OK:
+		break;
+	case LAUNCH_NO_DEVICE:
+		return EXIT_CODE_DEVICE;
+	case LAUNCH_NO_MEMORY:
+	case LAUNCH_NO_EAL:
+		return EXIT_CODE_RUNTIME;
+	}
+	result = load_init(engine, &options->plan, &which);
+	if (result == LOAD_OK) {
+		launch_workers(engine, load_run);
+		code = run(engine, options, &signals);
+		launch_quiesce(engine);
+	} else {
+		code = explain(engine, &options->plan, result, which);
+	}
+	load_free(engine);
+	launch_stop(engine);
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options;
+	int code = options_parse(argc, argv, &options);
+
+	if (code == EXIT_CODE_OK)
+		code = preflight(options.settings, stderr);
+	if (code == EXIT_CODE_OK)
+		code = launch(&options);
+	options_free(&options);
+	/* Help was asked for and given. */
+	if (code < 0)
+		code = EXIT_CODE_OK;
+	if (fflush(stdout) != 0 && code == EXIT_CODE_OK)
+		code = EXIT_CODE_RUNTIME;
+	return code;
+}

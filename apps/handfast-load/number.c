@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "number.h"
+
+struct unit {
+	const char *name;
+	double factor;
+};
+
+/* A number and one of the units behind it. */
+static bool
+parse(const char *text, const struct unit *units, unsigned int n, double *number)
+{
+	char *end;
+
+	*number = strtod(text, &end);
+	if (end == text || !isfinite(*number) || *number < 0.0)
+		return false;
+	for (unsigned int i = 0; i < n; i++) {
+		if (strcmp(end, units[i].name) == 0) {
+			*number *= units[i].factor;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+number_parse(const char *text, double *number)
+{
+	static const struct unit units[] = {
+			{"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}};
+
+	return parse(text, units, RTE_DIM(units), number);
+}
+
+bool
+number_parse_whole(const char *text, uint64_t least, uint64_t most, uint64_t *number)
+{
+	double value;
+
+	if (!number_parse(text, &value) || value != floor(value) || value < (double)least ||
+			value > (double)most)
+		return false;
+	*number = (uint64_t)value;
+	return true;
+}
+
+bool
+number_parse_time(const char *text, uint64_t *us)
+{
+	static const struct unit units[] = {{"", 1e6}, {"s", 1e6}, {"ms", 1e3}, {"us", 1},
+			{"m", 60e6}, {"min", 60e6}, {"h", 3600e6}};
+	double value;
+
+	if (!parse(text, units, RTE_DIM(units), &value) || value > 1e15)
+		return false;
+	*us = (uint64_t)(value + 0.5);
+	return true;
+}
+
+const char *
+number_format(double number, char text[16])
+{
+	static const char *const units[] = {"", " k", " M", " G"};
+	unsigned int unit = 0;
+
+	while (number >= 999.5 && unit + 1 < RTE_DIM(units)) {
+		number /= 1000.0;
+		unit++;
+	}
+	snprintf(text, 16, "%.*f%s",
+			unit == 0 || number >= 100 ? 0
+			: number >= 10             ? 1
+						   : 2,
+			number, units[unit]);
+	return text;
+}
+
+const char *
+number_format_us(uint64_t us, char text[16])
+{
+	if (us < 10000)
+		snprintf(text, 16, "%llu us", (unsigned long long)us);
+	else if (us < 10000000)
+		snprintf(text, 16, "%.1f ms", (double)us / 1e3);
+	else
+		snprintf(text, 16, "%.1f s", (double)us / 1e6);
+	return text;
+}

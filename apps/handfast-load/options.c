@@ -1,0 +1,811 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "settings/settings_address.h"
+
+#include "../handfast/endpoint.h"
+#include "../handfast/exit_code.h"
+#include "number.h"
+#include "options.h"
+
+const char *const options_exchanges[] = {"syn", "handshake", "open-close", "request", "keepalive",
+		"idle", "forged-ack", "rst-flood"};
+
+/* Words that become lines of settings. */
+struct port_words {
+	const char *device;
+	const char *mac;
+	const char *vlan;
+	const char *mtu;
+	const char *queues;
+	const char *workers;
+	const char *main_core;
+	const char *memory;
+	const char *memory_size;
+	const char *idle;
+	const char *eal;
+	const char *log_level;
+	const char *connections;
+	const char *time_wait_table;
+	const char *instance;
+	char addresses[SETTINGS_TEXT_MAX];
+	char gateways[SETTINGS_TEXT_MAX];
+};
+
+/* What is being read. */
+struct reader {
+	struct options *options;
+	struct port_words words;
+	const char *program;
+	const char *path;
+	const char *send;
+	const char *send_file;
+	bool closes;    /* Said who closes, */
+	bool third_ack; /* and how the third segment goes. */
+};
+
+enum known_option {
+	OPTION_HELP = 'h',
+	OPTION_PORT = 0x100,
+	OPTION_ADDRESS,
+	OPTION_GATEWAY,
+	OPTION_MAC,
+	OPTION_VLAN,
+	OPTION_MTU,
+	OPTION_QUEUES,
+	OPTION_TARGET,
+	OPTION_TARGET_MAC,
+	OPTION_SOURCES,
+	OPTION_SOURCE_PORTS,
+	OPTION_ORDER,
+	OPTION_EXCHANGE,
+	OPTION_PATH,
+	OPTION_SEND,
+	OPTION_SEND_FILE,
+	OPTION_EXPECT_BYTES,
+	OPTION_REQUESTS,
+	OPTION_CLOSE,
+	OPTION_THIRD_ACK,
+	OPTION_CONCURRENCY,
+	OPTION_RATE,
+	OPTION_SPACING,
+	OPTION_COUNT,
+	OPTION_DURATION,
+	OPTION_RAMP_UP,
+	OPTION_RAMP_DOWN,
+	OPTION_DRAIN,
+	OPTION_TIMEOUT,
+	OPTION_RETRIES,
+	OPTION_TIMESTAMPS,
+	OPTION_RESOLVE,
+	OPTION_WORKERS,
+	OPTION_MAIN_CORE,
+	OPTION_MEMORY,
+	OPTION_MEMORY_SIZE,
+	OPTION_CONNECTIONS,
+	OPTION_TIME_WAIT_TABLE,
+	OPTION_IDLE,
+	OPTION_INSTANCE,
+	OPTION_EAL,
+	OPTION_LOG_LEVEL,
+	OPTION_JSON,
+	OPTION_CSV,
+	OPTION_QUIET,
+	OPTION_MIN_RATE,
+	OPTION_MAX_P99,
+	OPTION_MAX_FAILURES,
+};
+
+static const struct option known[] = {
+		{"help", no_argument, NULL, OPTION_HELP},
+		{"port", required_argument, NULL, OPTION_PORT},
+		{"address", required_argument, NULL, OPTION_ADDRESS},
+		{"gateway", required_argument, NULL, OPTION_GATEWAY},
+		{"mac", required_argument, NULL, OPTION_MAC},
+		{"vlan", required_argument, NULL, OPTION_VLAN},
+		{"mtu", required_argument, NULL, OPTION_MTU},
+		{"queues", required_argument, NULL, OPTION_QUEUES},
+		{"target", required_argument, NULL, OPTION_TARGET},
+		{"target-mac", required_argument, NULL, OPTION_TARGET_MAC},
+		{"sources", required_argument, NULL, OPTION_SOURCES},
+		{"source-ports", required_argument, NULL, OPTION_SOURCE_PORTS},
+		{"order", required_argument, NULL, OPTION_ORDER},
+		{"exchange", required_argument, NULL, OPTION_EXCHANGE},
+		{"path", required_argument, NULL, OPTION_PATH},
+		{"send", required_argument, NULL, OPTION_SEND},
+		{"send-file", required_argument, NULL, OPTION_SEND_FILE},
+		{"expect-bytes", required_argument, NULL, OPTION_EXPECT_BYTES},
+		{"requests", required_argument, NULL, OPTION_REQUESTS},
+		{"close", required_argument, NULL, OPTION_CLOSE},
+		{"third-ack", required_argument, NULL, OPTION_THIRD_ACK},
+		{"concurrency", required_argument, NULL, OPTION_CONCURRENCY},
+		{"rate", required_argument, NULL, OPTION_RATE},
+		{"spacing", required_argument, NULL, OPTION_SPACING},
+		{"count", required_argument, NULL, OPTION_COUNT},
+		{"duration", required_argument, NULL, OPTION_DURATION},
+		{"ramp-up", required_argument, NULL, OPTION_RAMP_UP},
+		{"ramp-down", required_argument, NULL, OPTION_RAMP_DOWN},
+		{"drain", required_argument, NULL, OPTION_DRAIN},
+		{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+		{"retries", required_argument, NULL, OPTION_RETRIES},
+		{"timestamps", no_argument, NULL, OPTION_TIMESTAMPS},
+		{"resolve", required_argument, NULL, OPTION_RESOLVE},
+		{"workers", required_argument, NULL, OPTION_WORKERS},
+		{"main-core", required_argument, NULL, OPTION_MAIN_CORE},
+		{"memory", required_argument, NULL, OPTION_MEMORY},
+		{"memory-size", required_argument, NULL, OPTION_MEMORY_SIZE},
+		{"connections", required_argument, NULL, OPTION_CONNECTIONS},
+		{"time-wait-table", required_argument, NULL, OPTION_TIME_WAIT_TABLE},
+		{"idle", required_argument, NULL, OPTION_IDLE},
+		{"instance", required_argument, NULL, OPTION_INSTANCE},
+		{"eal", required_argument, NULL, OPTION_EAL},
+		{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+		{"json", no_argument, NULL, OPTION_JSON},
+		{"csv", required_argument, NULL, OPTION_CSV},
+		{"quiet", no_argument, NULL, OPTION_QUIET},
+		{"min-rate", required_argument, NULL, OPTION_MIN_RATE},
+		{"max-p99", required_argument, NULL, OPTION_MAX_P99},
+		{"max-failures", required_argument, NULL, OPTION_MAX_FAILURES},
+		{0},
+};
+
+unsigned int
+options_packets(const struct load_plan *plan)
+{
+	const unsigned int alone = plan->third_ack_alone;
+
+	switch (plan->exchange) {
+	case LOAD_HANDSHAKE:
+		return 4; /* SYN, SYN,ACK, ACK, RST */
+	case LOAD_OPEN_CLOSE:
+		return 5 + alone; /* SYN, SYN,ACK, (ACK,) FIN, FIN,ACK, ACK */
+	case LOAD_REQUEST:
+		/* SYN, SYN,ACK, (ACK,) request, answer and FIN, FIN, ACK */
+		return 6 + alone + !plan->peer_closes;
+	case LOAD_KEEPALIVE:
+		return 2 + alone + 2u * plan->requests + 3;
+	case LOAD_IDLE:
+		return 4;
+	default:
+		return 1;
+	}
+}
+
+static bool
+append_list(char list[SETTINGS_TEXT_MAX], const char *more)
+{
+	const size_t length = strlen(list);
+
+	return (size_t)snprintf(list + length, SETTINGS_TEXT_MAX - length, "%s%s",
+			       length > 0 ? ", " : "", more) < SETTINGS_TEXT_MAX - length;
+}
+
+static bool
+parse_prefix(char *text, struct settings_prefixes *prefixes)
+{
+	struct settings_prefix *prefix = &prefixes->item[prefixes->count];
+	char *slash = strchr(text, '/');
+	unsigned int whole;
+	uint64_t length;
+
+	if (prefixes->count == SETTINGS_ADDRESSES_MAX)
+		return false;
+	if (slash != NULL)
+		*slash = '\0';
+	if (!settings_address_parse(text, prefix->address))
+		return false;
+	whole = flow_key_is_ipv4(prefix->address) ? 32 : 128;
+	length = whole;
+	if (slash != NULL && !number_parse_whole(slash + 1, 0, whole, &length))
+		return false;
+	prefix->length = (uint8_t)length;
+	prefixes->count++;
+	return true;
+}
+
+static bool
+parse_target(char *text, struct settings_endpoints *targets)
+{
+	struct settings_endpoint *target = &targets->item[targets->count];
+	struct endpoint endpoint;
+
+	if (targets->count == SETTINGS_ENDPOINTS_MAX || !endpoint_parse(text, &endpoint) ||
+			!settings_address_parse(endpoint.address, target->address))
+		return false;
+	target->port = rte_cpu_to_be_16((uint16_t)endpoint.port);
+	targets->count++;
+	return true;
+}
+
+static bool
+parse_source_ports(const char *text, struct load_plan *plan)
+{
+	unsigned int first, last;
+	char more;
+
+	if (sscanf(text, "%u-%u%c", &first, &last, &more) != 2 || first == 0 || last > UINT16_MAX ||
+			first > last)
+		return false;
+	plan->first_port = (uint16_t)first;
+	plan->last_port = (uint16_t)last;
+	return true;
+}
+
+static bool
+parse_mac(const char *text, uint8_t mac[6])
+{
+	unsigned int byte[6];
+	char more;
+
+	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &byte[0], &byte[1], &byte[2], &byte[3],
+			    &byte[4], &byte[5], &more) != 6)
+		return false;
+	for (unsigned int i = 0; i < 6; i++)
+		mac[i] = (uint8_t)byte[i];
+	return true;
+}
+
+/* One of a few words; its number, or -1. */
+static int
+parse_word(const char *text, const char *const words[], unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (strcmp(text, words[i]) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+static bool
+parse_either(const char *text, const char *no, const char *yes, bool *chosen)
+{
+	const char *const words[] = {no, yes};
+	const int word = parse_word(text, words, 2);
+
+	*chosen = word == 1;
+	return word >= 0;
+}
+
+static bool
+parse_max_failures(char *text, struct options *options)
+{
+	const size_t length = strlen(text);
+
+	options->has_max_failures = true;
+	options->max_failures_is_share = length > 0 && text[length - 1] == '%';
+	if (options->max_failures_is_share)
+		text[length - 1] = '\0';
+	if (!number_parse(text, &options->max_failures))
+		return false;
+	if (options->max_failures_is_share)
+		options->max_failures /= 100.0;
+	return true;
+}
+
+/* Items between commas. */
+static bool
+parse_each(char *text, bool (*parse)(char *, void *), void *into)
+{
+	char *rest = NULL;
+
+	for (char *item = strtok_r(text, ", ", &rest); item != NULL;
+			item = strtok_r(NULL, ", ", &rest)) {
+		if (!parse(item, into))
+			return false;
+	}
+	return true;
+}
+
+static bool
+parse_prefix_item(char *text, void *prefixes)
+{
+	return parse_prefix(text, prefixes);
+}
+
+static bool
+parse_target_item(char *text, void *targets)
+{
+	return parse_target(text, targets);
+}
+
+/* Options about the device and the process, taken to the settings as they are. @return whether the
+ * option is one. */
+static bool
+read_word(struct port_words *words, int option, char *value)
+{
+	switch (option) {
+	case OPTION_PORT:
+		words->device = value;
+		return true;
+	case OPTION_MAC:
+		words->mac = value;
+		return true;
+	case OPTION_VLAN:
+		words->vlan = value;
+		return true;
+	case OPTION_MTU:
+		words->mtu = value;
+		return true;
+	case OPTION_QUEUES:
+		words->queues = value;
+		return true;
+	case OPTION_WORKERS:
+		words->workers = value;
+		return true;
+	case OPTION_MAIN_CORE:
+		words->main_core = value;
+		return true;
+	case OPTION_MEMORY:
+		words->memory = value;
+		return true;
+	case OPTION_MEMORY_SIZE:
+		words->memory_size = value;
+		return true;
+	case OPTION_IDLE:
+		words->idle = value;
+		return true;
+	case OPTION_EAL:
+		words->eal = value;
+		return true;
+	case OPTION_LOG_LEVEL:
+		words->log_level = value;
+		return true;
+	case OPTION_CONNECTIONS:
+		words->connections = value;
+		return true;
+	case OPTION_TIME_WAIT_TABLE:
+		words->time_wait_table = value;
+		return true;
+	case OPTION_INSTANCE:
+		words->instance = value;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Options about peers and tuples. @return 1: read, 0: wrong, -1: another. */
+static int
+read_tuples(struct reader *reader, int option, char *value)
+{
+	struct load_plan *plan = &reader->options->plan;
+
+	switch (option) {
+	case OPTION_ADDRESS:
+		return append_list(reader->words.addresses, value);
+	case OPTION_GATEWAY:
+		return append_list(reader->words.gateways, value);
+	case OPTION_TARGET:
+		return parse_each(value, parse_target_item, &plan->targets);
+	case OPTION_TARGET_MAC:
+		plan->has_target_mac = true;
+		return parse_mac(value, plan->target_mac);
+	case OPTION_SOURCES:
+		return parse_each(value, parse_prefix_item, &plan->sources);
+	case OPTION_SOURCE_PORTS:
+		return parse_source_ports(value, plan);
+	case OPTION_ORDER:
+		return parse_either(value, "turn", "random", &plan->random_order);
+	default:
+		return -1;
+	}
+}
+
+static int
+read_whole32(const char *value, uint64_t least, uint64_t most, uint32_t *into)
+{
+	uint64_t number;
+
+	if (!number_parse_whole(value, least, most, &number))
+		return 0;
+	*into = (uint32_t)number;
+	return 1;
+}
+
+/* Options about what is done with a connection. */
+static int
+read_exchange(struct reader *reader, int option, char *value)
+{
+	struct load_plan *plan = &reader->options->plan;
+	uint32_t number;
+	int word;
+
+	switch (option) {
+	case OPTION_EXCHANGE:
+		word = parse_word(value, options_exchanges, RTE_DIM(options_exchanges));
+		plan->exchange = (enum load_exchange)word;
+		return word >= 0;
+	case OPTION_PATH:
+		reader->path = value;
+		return value[0] == '/';
+	case OPTION_SEND:
+		reader->send = value;
+		return 1;
+	case OPTION_SEND_FILE:
+		reader->send_file = value;
+		return 1;
+	case OPTION_EXPECT_BYTES:
+		return read_whole32(value, 0, UINT32_MAX, &plan->answer_bytes);
+	case OPTION_REQUESTS:
+		if (!read_whole32(value, 1, UINT16_MAX, &number))
+			return 0;
+		plan->requests = (uint16_t)number;
+		return 1;
+	case OPTION_CLOSE:
+		reader->closes = true;
+		return parse_either(value, "us", "peer", &plan->peer_closes);
+	case OPTION_THIRD_ACK:
+		reader->third_ack = true;
+		return parse_either(value, "ride", "alone", &plan->third_ack_alone);
+	case OPTION_TIMESTAMPS:
+		plan->timestamps = true;
+		return 1;
+	default:
+		return -1;
+	}
+}
+
+/* Options about how much and how long. */
+static int
+read_amount(struct reader *reader, int option, char *value)
+{
+	struct load_plan *plan = &reader->options->plan;
+	uint64_t us;
+	uint32_t number;
+	bool poisson;
+
+	switch (option) {
+	case OPTION_CONCURRENCY:
+		return read_whole32(value, 1, 268435456, &plan->concurrency);
+	case OPTION_RATE:
+		return number_parse(value, &plan->rate) && plan->rate > 0.0;
+	case OPTION_SPACING:
+		if (!parse_either(value, "even", "poisson", &poisson))
+			return 0;
+		plan->shape = poisson ? PACE_POISSON : PACE_EVEN;
+		return 1;
+	case OPTION_COUNT:
+		return number_parse_whole(value, 1, UINT64_C(1) << 53, &plan->count);
+	case OPTION_DURATION:
+		return number_parse_time(value, &plan->duration_us) && plan->duration_us > 0;
+	case OPTION_RAMP_UP:
+		return number_parse_time(value, &plan->ramp_up_us);
+	case OPTION_RAMP_DOWN:
+		return number_parse_time(value, &plan->ramp_down_us);
+	case OPTION_DRAIN:
+		return number_parse_time(value, &plan->drain_us);
+	case OPTION_TIMEOUT:
+		if (!number_parse_time(value, &us) || us < 1000 || us > 3600000000)
+			return 0;
+		plan->timeout_ms = (uint32_t)(us / 1000);
+		return 1;
+	case OPTION_RETRIES:
+		if (!read_whole32(value, 0, 15, &number))
+			return 0;
+		plan->retries = (uint8_t)number;
+		return 1;
+	case OPTION_RESOLVE:
+		if (!number_parse_time(value, &us) || us > 3600000000)
+			return 0;
+		reader->options->resolve_ms = (uint32_t)(us / 1000);
+		return 1;
+	default:
+		return -1;
+	}
+}
+
+/* Options about what is told. */
+static int
+read_report(struct reader *reader, int option, char *value)
+{
+	struct options *options = reader->options;
+
+	switch (option) {
+	case OPTION_JSON:
+		options->json = true;
+		return 1;
+	case OPTION_CSV:
+		options->csv = value;
+		return 1;
+	case OPTION_QUIET:
+		options->quiet = true;
+		return 1;
+	case OPTION_MIN_RATE:
+		return number_parse(value, &options->min_rate) && options->min_rate > 0.0;
+	case OPTION_MAX_P99:
+		return number_parse_time(value, &options->max_p99_us) && options->max_p99_us > 0;
+	case OPTION_MAX_FAILURES:
+		return parse_max_failures(value, options);
+	default:
+		return -1;
+	}
+}
+
+static int
+read_option(struct reader *reader, int option, char *value)
+{
+	int (*const readers[])(struct reader *, int, char *) = {
+			read_tuples, read_exchange, read_amount, read_report};
+	int result;
+
+	if (read_word(&reader->words, option, value))
+		return 1;
+	for (unsigned int i = 0; i < RTE_DIM(readers); i++) {
+		result = readers[i](reader, option, value);
+		if (result >= 0)
+			return result;
+	}
+	return 0;
+}
+
+static int
+complain(const struct reader *reader, const char *what)
+{
+	fprintf(stderr, "%s: %s; see handfast-load --help\n", reader->program, what);
+	return EXIT_CODE_USAGE;
+}
+
+static int
+read_send_file(struct reader *reader)
+{
+	struct options *options = reader->options;
+	FILE *file = fopen(reader->send_file, "rb");
+	size_t length;
+
+	if (file == NULL) {
+		fprintf(stderr, "%s: %s: %s\n", reader->program, reader->send_file,
+				strerror(errno));
+		return EXIT_CODE_USAGE;
+	}
+	options->request = malloc(LOAD_REQUEST_MAX + 1);
+	length = options->request != NULL ? fread(options->request, 1, LOAD_REQUEST_MAX + 1, file)
+					  : 0;
+	fclose(file);
+	if (length == 0 || length > LOAD_REQUEST_MAX)
+		return complain(reader, "the request must have 1 to 1200 bytes");
+	options->plan.request_length = (uint32_t)length;
+	return EXIT_CODE_OK;
+}
+
+/* \r, \n, \t, \\ and \xHH. */
+static size_t
+unescape(const char *text, uint8_t *to)
+{
+	size_t n = 0;
+
+	for (; *text != '\0'; text++) {
+		unsigned int byte;
+
+		if (*text != '\\' || text[1] == '\0') {
+			to[n++] = (uint8_t)*text;
+		} else if (*++text == 'x' && sscanf(text + 1, "%2x", &byte) == 1) {
+			to[n++] = (uint8_t)byte;
+			text += text[2] != '\0' ? 2 : 1;
+		} else {
+			to[n++] = (uint8_t)(*text == 'r'   ? '\r'
+					    : *text == 'n' ? '\n'
+					    : *text == 't' ? '\t'
+							   : *text);
+		}
+	}
+	return n;
+}
+
+static int
+make_http_request(struct reader *reader)
+{
+	struct options *options = reader->options;
+	const struct settings_endpoint *target = &options->plan.targets.item[0];
+	const bool ipv6 = !flow_key_is_ipv4(target->address);
+	char address[46], *text;
+	int length;
+
+	settings_format_address(target->address, address);
+	length = asprintf(&text, "GET %s HTTP/1.1\r\nHost: %s%s%s\r\n%s\r\n",
+			reader->path != NULL ? reader->path : "/", ipv6 ? "[" : "", address,
+			ipv6 ? "]" : "", options->plan.peer_closes ? "Connection: close\r\n" : "");
+	if (length < 0 || length > LOAD_REQUEST_MAX)
+		return complain(reader, "the request must have 1 to 1200 bytes");
+	options->request = (uint8_t *)text;
+	options->plan.request_length = (uint32_t)length;
+	return EXIT_CODE_OK;
+}
+
+static int
+make_request(struct reader *reader)
+{
+	struct options *options = reader->options;
+	struct load_plan *plan = &options->plan;
+	int code = EXIT_CODE_OK;
+
+	if (plan->exchange != LOAD_REQUEST && plan->exchange != LOAD_KEEPALIVE) {
+		plan->requests = 0;
+		return EXIT_CODE_OK;
+	}
+	if (plan->exchange == LOAD_REQUEST)
+		plan->requests = 1;
+	plan->http = reader->send == NULL && reader->send_file == NULL;
+	if (!plan->http && plan->requests > 1 && plan->answer_bytes == 0)
+		return complain(reader, "several raw requests need --expect-bytes");
+	if (plan->http) {
+		code = make_http_request(reader);
+	} else if (reader->send_file != NULL) {
+		code = read_send_file(reader);
+	} else {
+		options->request = malloc(strlen(reader->send) + 1);
+		plan->request_length = (uint32_t)unescape(reader->send, options->request);
+		if (plan->request_length == 0 || plan->request_length > LOAD_REQUEST_MAX)
+			return complain(reader, "the request must have 1 to 1200 bytes");
+	}
+	plan->request = options->request;
+	return code;
+}
+
+/* What was not said, from what was. */
+static void
+complete_plan(struct reader *reader)
+{
+	struct load_plan *plan = &reader->options->plan;
+
+	if (!reader->closes)
+		plan->peer_closes = plan->exchange == LOAD_REQUEST;
+	if (!reader->third_ack)
+		plan->third_ack_alone = plan->exchange == LOAD_OPEN_CLOSE;
+	if (plan->concurrency == 0)
+		plan->concurrency = plan->rate > 0.0 ? 262144 : 256;
+	if (plan->duration_us == 0 && plan->count == 0)
+		plan->duration_us = 10000000;
+	if (plan->requests == 0)
+		plan->requests = 10;
+}
+
+static int
+check_plan(const struct reader *reader)
+{
+	const struct load_plan *plan = &reader->options->plan;
+	const bool ipv4 = flow_key_is_ipv4(plan->targets.item[0].address);
+
+	if (reader->words.device == NULL)
+		return complain(reader, "needs a --port");
+	if (reader->words.addresses[0] == '\0')
+		return complain(reader, "needs an --address");
+	if (plan->targets.count == 0)
+		return complain(reader, "needs a --target");
+	for (unsigned int i = 1; i < plan->targets.count; i++) {
+		if (flow_key_is_ipv4(plan->targets.item[i].address) != ipv4)
+			return complain(reader, "targets are all IPv4 or all IPv6");
+	}
+	if (plan->count == 0 && plan->duration_us == 0)
+		return complain(reader, "needs a --duration or a --count");
+	return EXIT_CODE_OK;
+}
+
+static void
+write_word(FILE *out, const char *name, const char *value)
+{
+	if (value != NULL)
+		fprintf(out, "  %s: \"%s\"\n", name, value);
+}
+
+/* Settings must have a service; the generator has none, so this one goes again. */
+static void
+write_placeholder(FILE *out, const char *addresses)
+{
+	const int length = (int)strcspn(addresses, "/,");
+	const bool ipv6 = memchr(addresses, ':', (size_t)length) != NULL;
+
+	fprintf(out, "services:\n  - name: none\n    listen: \"%s%.*s%s:1\"\n", ipv6 ? "[" : "",
+			length, addresses, ipv6 ? "]" : "");
+}
+
+/* The engine's settings, through the same door as a file. */
+static int
+make_settings(struct reader *reader)
+{
+	const struct port_words *words = &reader->words;
+	const struct load_plan *plan = &reader->options->plan;
+	char *text = NULL, instance[SETTINGS_NAME_MAX];
+	const uint64_t connections = (uint64_t)plan->concurrency * 5 / 4 + 4096;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+
+	if (out == NULL)
+		return EXIT_CODE_RUNTIME;
+	snprintf(instance, sizeof(instance), "load-%d", (int)getpid());
+	fprintf(out, "engine:\n");
+	write_word(out, "instance", words->instance != NULL ? words->instance : instance);
+	if (words->workers != NULL)
+		fprintf(out, "  workers: %s\n", words->workers);
+	write_word(out, "main_core", words->main_core);
+	write_word(out, "memory", words->memory);
+	write_word(out, "memory_size", words->memory_size);
+	write_word(out, "idle", words->idle != NULL ? words->idle : "pause");
+	write_word(out, "eal", words->eal);
+	write_word(out, "log_level", words->log_level != NULL ? words->log_level : "warning");
+	if (words->connections != NULL)
+		write_word(out, "connections", words->connections);
+	else
+		fprintf(out, "  connections: %llu\n",
+				(unsigned long long)(plan->exchange == LOAD_IDLE ? 64
+										 : connections));
+	fprintf(out, "tcp:\n  max_tw_buckets: %s\n",
+			words->time_wait_table != NULL ? words->time_wait_table : "65536");
+	fprintf(out, "ports:\n  - name: load\n");
+	fprintf(out, "    device: \"%s\"\n    addresses: [%s]\n", words->device, words->addresses);
+	if (words->gateways[0] != '\0')
+		fprintf(out, "    gateways: [%s]\n", words->gateways);
+	fprintf(out, "%s%s%s", words->mac != NULL ? "    mac: \"" : "",
+			words->mac != NULL ? words->mac : "", words->mac != NULL ? "\"\n" : "");
+	if (words->vlan != NULL)
+		fprintf(out, "    vlan: %s\n", words->vlan);
+	if (words->mtu != NULL)
+		fprintf(out, "    mtu: %s\n", words->mtu);
+	if (words->queues != NULL)
+		fprintf(out, "    queues: %s\n", words->queues);
+	write_placeholder(out, words->addresses);
+	fclose(out);
+	reader->options->settings =
+			settings_parse("the command line, as settings", text, length, stderr);
+	free(text);
+	if (reader->options->settings == NULL)
+		return EXIT_CODE_USAGE;
+	reader->options->settings->service_count = 0;
+	return EXIT_CODE_OK;
+}
+
+int
+options_parse(int argc, char **argv, struct options *options)
+{
+	struct reader reader = {.options = options, .program = argv[0]};
+	int option, at = -1, code;
+
+	*options = (struct options){
+			.resolve_ms = 5000,
+			.plan =
+					{
+							.exchange = LOAD_OPEN_CLOSE,
+							.first_port = 1024,
+							.last_port = UINT16_MAX,
+							.retries = 3,
+							.timeout_ms = 10000,
+							.drain_us = 1000000,
+					},
+	};
+	while ((option = getopt_long(argc, argv, "h", known, &at)) != -1) {
+		if (option == '?')
+			return EXIT_CODE_USAGE;
+		if (option == OPTION_HELP) {
+			fputs(options_help, stdout);
+			return -1;
+		}
+		if (!read_option(&reader, option, optarg)) {
+			fprintf(stderr, "%s: --%s: cannot use \"%s\"; see handfast-load --help\n",
+					argv[0], known[at].name, optarg);
+			return EXIT_CODE_USAGE;
+		}
+	}
+	if (optind != argc) {
+		fprintf(stderr, "%s: do not know \"%s\"; see handfast-load --help\n", argv[0],
+				argv[optind]);
+		return EXIT_CODE_USAGE;
+	}
+	complete_plan(&reader);
+	code = check_plan(&reader);
+	if (code == EXIT_CODE_OK)
+		code = make_request(&reader);
+	if (code == EXIT_CODE_OK)
+		code = make_settings(&reader);
+	return code;
+}
+
+void
+options_free(struct options *options)
+{
+	settings_free(options->settings);
+	free(options->request);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef REPORT_H
+#define REPORT_H
+
+/**
+ * @file
+ * What is told of a run: text for people, JSON lines (README.md), CSV.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "engine/load.h"
+
+#include "options.h"
+
+/** Everything up to a moment. */
+struct report_sample {
+	uint64_t us; /**< Since the beginning. */
+	enum load_phase phase;
+	uint32_t active;
+	struct figures sum; /**< Of all phases. */
+};
+
+/** A threshold and what came of it. */
+struct report_threshold {
+	const char *name;
+	double wanted;
+	double got;
+	bool met;
+};
+
+#define REPORT_THRESHOLDS_MAX 3
+
+struct report {
+	const struct options *options;
+	const struct engine *engine;
+	FILE *text;
+	FILE *json; /**< NULL: none. */
+	FILE *csv;  /**< NULL: none. */
+	unsigned int threshold_count;
+	struct report_threshold threshold[REPORT_THRESHOLDS_MAX];
+	struct report_sample latest;
+	struct report_sample now;
+	struct figures whole;     /**< Scratch of report_end(): all phases, */
+	struct figures sustained; /**< the measured one, */
+	struct figures timed;     /**< and all whose latencies count. */
+};
+
+/** @return an exit code. */
+int report_open(struct report *report, const struct options *options, const struct engine *engine);
+
+void report_start(struct report *report);
+
+/** A second, or so, has passed. */
+void report_second(struct report *report);
+
+/** The end. @return EXIT_CODE_OK, or EXIT_CODE_THRESHOLD. */
+int report_end(struct report *report);
+
+void report_close(struct report *report);
+
+#endif /* REPORT_H */

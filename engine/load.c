@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <string.h>
+
+#include "engine/load.h"
+#include "engine/local.h"
+#include "engine/targets.h"
+#include "engine/transmit.h"
+#include "engine/worker.h"
+#include "wire/icmp_error.h"
+
+/* How often the level of a ramp is looked at. */
+#define LOAD_LEVEL_US         1000
+#define LOAD_RESOLVE_EVERY_US 100000
+
+/* Where a worker is in the plan, and how much is wanted now, from 0 to 1. */
+struct load_place {
+	enum load_phase phase;
+	bool starting;
+	double level;
+};
+
+static struct load_place
+load_place(const struct load *load, uint64_t now_us)
+{
+	const struct load_plan *plan = &load->plan;
+	const uint64_t begin_us = __atomic_load_n(&load->begin_us, __ATOMIC_ACQUIRE);
+	uint64_t elapsed_us = now_us - begin_us;
+
+	if (begin_us == 0 || now_us < begin_us)
+		return (struct load_place){LOAD_RAMP_UP, false, 0.0};
+	if (now_us >= __atomic_load_n(&load->end_us, __ATOMIC_RELAXED))
+		return (struct load_place){LOAD_RAMP_DOWN, false, 0.0};
+	if (elapsed_us < plan->ramp_up_us)
+		return (struct load_place){
+				LOAD_RAMP_UP, true, (double)elapsed_us / (double)plan->ramp_up_us};
+	elapsed_us -= plan->ramp_up_us;
+	if (plan->duration_us == 0 || elapsed_us < plan->duration_us)
+		return (struct load_place){LOAD_SUSTAIN, true, 1.0};
+	elapsed_us -= plan->duration_us;
+	if (elapsed_us < plan->ramp_down_us)
+		return (struct load_place){LOAD_RAMP_DOWN, true,
+				1.0 - (double)elapsed_us / (double)plan->ramp_down_us};
+	return (struct load_place){LOAD_RAMP_DOWN, false, 0.0};
+}
+
+/* A worker's part of a number that all share. */
+static uint32_t
+load_part(uint64_t whole, unsigned int worker, unsigned int workers)
+{
+	return (uint32_t)(whole * (worker + 1) / workers - whole * worker / workers);
+}
+
+static void
+load_set_level(struct worker *worker)
+{
+	struct load_worker *load = worker->load;
+	const struct load_plan *plan = &load->load->plan;
+	const struct load_place place = load_place(load->load, worker->now_us);
+	const unsigned int workers = worker->engine->worker_count;
+	const uint64_t wanted = (uint64_t)(plan->concurrency * place.level + 0.5);
+
+	if (load->phase == LOAD_SUSTAIN)
+		__atomic_store_n(&load->sustained_us,
+				(load->starting ? worker->now_us : load->finished_us) -
+						load->load->begin_us - plan->ramp_up_us,
+				__ATOMIC_RELAXED);
+	load->level_us = worker->now_us;
+	load->began = __atomic_load_n(&load->load->begin_us, __ATOMIC_ACQUIRE) != 0;
+	load->phase = place.phase;
+	load->figures = &load->phases[place.phase];
+	load->starting = place.starting && load->left > 0;
+	load->limit = load_part(RTE_MAX(wanted, (uint64_t)1), worker->index, workers);
+	pace_set_rate(&load->pace, place.starting ? plan->rate * place.level / workers : 0.0,
+			worker->now_us);
+}
+
+/* The ends of phases are met to the microsecond, ramps in steps of a millisecond. */
+static void
+load_keep_level(struct worker *worker)
+{
+	struct load_worker *load = worker->load;
+	const struct load_plan *plan = &load->load->plan;
+	const uint64_t elapsed_us = worker->now_us - load->load->begin_us - plan->ramp_up_us;
+
+	if (worker->now_us - load->level_us >= LOAD_LEVEL_US ||
+			(load->starting && plan->duration_us != 0 && load->phase == LOAD_SUSTAIN &&
+					elapsed_us >= plan->duration_us))
+		load_set_level(worker);
+}
+
+/* Ours or not, and which target's; the hash is not needed to tell. */
+static bool
+load_find_key(const struct load *load, const uint8_t *data, const struct frame *frame,
+		struct flow_key *key)
+{
+	uint8_t remote[16];
+	rte_be16_t port;
+
+	parse_source(data, frame, remote);
+	memcpy(&port, data + frame->l4_offset, sizeof(port));
+	for (unsigned int t = 0; t < load->target_count; t++) {
+		const struct load_target *target = &load->target[t];
+
+		if (target->port != port || memcmp(target->address, remote, 16) != 0)
+			continue;
+		parse_destination(data, frame, key->address);
+		memcpy(&key->port, data + frame->l4_offset + 2, sizeof(key->port));
+		key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | t);
+		return true;
+	}
+	return false;
+}
+
+static enum counter
+load_refuse(const struct port *port, const struct rte_mbuf *packet, const struct frame *frame)
+{
+	const struct rte_ether_hdr *ethernet =
+			rte_pktmbuf_mtod(packet, const struct rte_ether_hdr *);
+
+	if (!port_takes_vlan(port, (frame->flags & FRAME_TAGGED) != 0, frame->vlan))
+		return DROP_bad_vlan;
+	if (frame->kind == FRAME_TCP &&
+			((frame->flags & FRAME_GROUP) != 0 ||
+					!rte_is_same_ether_addr(&ethernet->dst_addr, &port->mac)))
+		return DROP_not_for_us;
+	return DROP_NONE;
+}
+
+/* An ICMP error about one of our connections. @return whether it is one. */
+static bool
+load_take_icmp_error(struct worker *worker, struct burst *burst, unsigned int i, unsigned int to)
+{
+	const struct load *load = worker->load->load;
+	struct icmp_error error;
+
+	if (burst->frame[i].kind == FRAME_ARP ||
+			icmp_error_read(rte_pktmbuf_mtod(burst->packet[i], const uint8_t *),
+					&burst->frame[i], &error) != DROP_NONE ||
+			error.kind == ICMP_ERROR_SOFT)
+		return false;
+	for (unsigned int t = 0; t < load->target_count; t++) {
+		if (load->target[t].port != error.remote_port ||
+				memcmp(load->target[t].address, error.remote, 16) != 0)
+			continue;
+		memcpy(burst->key[to].address, error.local, 16);
+		burst->key[to].port = error.local_port;
+		burst->key[to].endpoint = (uint16_t)(FLOW_KEY_ACTIVE | t);
+		burst->segment[to] = (struct tcp_segment){
+				.seq = error.seq,
+				.mss = (uint16_t)(error.mtu - (error.family == 4 ? 40 : 60)),
+		};
+		burst->event[to] = error.kind == ICMP_ERROR_HARD ? TCP_EVENT_UNREACHABLE
+								 : TCP_EVENT_TOO_BIG;
+		return true;
+	}
+	return false;
+}
+
+void
+load_classify(struct worker *worker, struct burst *burst)
+{
+	const struct load *load = worker->load->load;
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < burst->n; i++) {
+		struct rte_mbuf *packet = burst->packet[i];
+		const struct frame *frame = &burst->frame[i];
+		const enum counter reason =
+				load_refuse(&worker->engine->port[packet->port], packet, frame);
+
+		if (reason != DROP_NONE) {
+			worker_drop(worker, packet, reason);
+			continue;
+		}
+		if (frame->kind != FRAME_TCP) {
+			if (!load_take_icmp_error(worker, burst, i, kept)) {
+				local_input(worker, packet, frame);
+				continue;
+			}
+		} else {
+			if (!load_find_key(load, rte_pktmbuf_mtod(packet, const uint8_t *), frame,
+					    &burst->key[kept])) {
+				worker_drop(worker, packet, DROP_not_for_us);
+				continue;
+			}
+			burst->event[kept] = (uint8_t)tcp_step_event(burst->segment[i].flags);
+			if (kept != i)
+				burst->segment[kept] = burst->segment[i];
+		}
+		burst->packet[kept] = packet;
+		if (kept != i)
+			burst->frame[kept] = burst->frame[i];
+		kept++;
+	}
+	burst->n = kept;
+}
+
+static bool
+load_keeps_state(enum load_exchange exchange)
+{
+	return exchange == LOAD_HANDSHAKE || exchange == LOAD_OPEN_CLOSE ||
+	       exchange == LOAD_REQUEST || exchange == LOAD_KEEPALIVE;
+}
+
+/* The connections' timeouts. */
+static bool
+load_expire(struct worker *worker, struct burst *burst)
+{
+	burst_expire(worker, burst);
+	if (burst->n == 0)
+		return false;
+	load_step(worker, burst);
+	return true;
+}
+
+/* All has ended, or the patience for it has. */
+static void
+load_settle_end(struct worker *worker, struct burst *burst)
+{
+	struct load_worker *load = worker->load;
+	const struct load_plan *plan = &load->load->plan;
+	const uint64_t begin_us = __atomic_load_n(&load->load->begin_us, __ATOMIC_RELAXED);
+	uint64_t end_us = __atomic_load_n(&load->load->end_us, __ATOMIC_RELAXED);
+	uint32_t slot = 0;
+
+	if (!load->began || load->starting || load->done)
+		return;
+	if (plan->duration_us != 0)
+		end_us = RTE_MIN(end_us, begin_us + plan->ramp_up_us + plan->duration_us +
+							 plan->ramp_down_us);
+	if (load->active > 0 && (end_us == UINT64_MAX || worker->now_us < end_us + plan->drain_us))
+		return;
+	while (load->active > 0 && slot < conn_table_capacity(worker->table)) {
+		slot = burst_abort(worker, burst, slot);
+		load_step(worker, burst);
+		transmit_flush(worker);
+	}
+	__atomic_store_n(&load->done, true, __ATOMIC_RELEASE);
+}
+
+static void
+load_count_turn(struct worker *worker, bool busy)
+{
+	struct load_worker *load = worker->load;
+	const uint64_t full = worker->counters[0].value[COUNTER_tx_full];
+	const uint32_t sent = (uint32_t)worker->counters[0].value[COUNTER_tx];
+
+	if (worker->turn_packets > 0)
+		figures_count(load->figures, FIGURE_packets_received, worker->turn_packets);
+	if (sent != load->sent_before)
+		figures_count(load->figures, FIGURE_packets_sent, sent - load->sent_before);
+	load->sent_before = sent;
+	if (full != load->full_before)
+		figures_count(load->figures, FIGURE_transmit_full, full - load->full_before);
+	load->full_before = full;
+	if (!busy)
+		return;
+	figures_count(load->figures, FIGURE_busy_us,
+			clock_us(&worker->engine->clock) - worker->now_us);
+}
+
+bool
+load_turn(struct worker *worker)
+{
+	struct load_worker *load = worker->load;
+	const bool keeps_state = load_keeps_state(load->load->plan.exchange);
+	struct burst burst;
+	bool busy;
+
+	worker_begin(worker);
+	load_keep_level(worker);
+	load_set_env(worker);
+	burst_receive(worker, &burst);
+	burst_parse(worker, &burst);
+	load_classify(worker, &burst);
+	if (keeps_state) {
+		burst_lookup(worker, &burst);
+		load_step(worker, &burst);
+		busy = load_open(worker) > 0;
+		busy |= load_expire(worker, &burst);
+		time_wait_expire(worker->time_wait, worker->now_ms, BURST_MAX);
+	} else {
+		load_flood_input(worker, &burst);
+		busy = load_flood(worker) > 0;
+	}
+	transmit_flush(worker);
+	busy |= worker->turn_packets > 0;
+	busy |= mailbox_serve(worker);
+	if (worker->index == 0 && worker->now_us - worker->resolved_us > LOAD_RESOLVE_EVERY_US) {
+		worker->resolved_us = worker->now_us;
+		resolver_poll(worker);
+	}
+	load_settle_end(worker, &burst);
+	load_count_turn(worker, busy);
+	__atomic_store_n(&worker->turns, worker->turns + 1, __ATOMIC_RELEASE);
+	return busy;
+}
+
+int
+load_run(void *argument)
+{
+	struct worker *worker = argument;
+
+	while (engine_phase(worker->engine) != ENGINE_STOPPING) {
+		if (load_turn(worker))
+			worker->idle_turns = 0;
+		else
+			worker_idle(worker);
+	}
+	worker_leave(worker);
+	return 0;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef LOAD_H
+#define LOAD_H
+
+/**
+ * @file
+ * The load generator: what is planned, and what each worker knows while it carries it out.
+ *
+ * It is the engine with another loop.  Ports, steering, resolver, parser, tables and the TCP
+ * machine are the engine's; in place of services there is a plan.  Its addresses are ranges of
+ * sources that answer ARP and neighbour discovery like any address of ours.  Nothing is kept for a
+ * tuple that has no connection, and the stateless exchanges keep nothing at all (syn, forged-ack,
+ * rst-flood) or two bits (idle).
+ *
+ * A connection's own data lies over the 24 bytes of its conn_tail, which the responder does not
+ * need here.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/burst.h"
+#include "load/figures.h"
+#include "load/frame_template.h"
+#include "load/http_answer.h"
+#include "load/pace.h"
+#include "load/tuple_walk.h"
+#include "settings/settings.h"
+#include "tcp/tcp_step.h"
+
+struct engine;
+struct worker;
+
+/** What is done with each connection. */
+enum load_exchange {
+	LOAD_SYN,        /**< SYNs, answers counted and left alone. */
+	LOAD_HANDSHAKE,  /**< Three segments, and a reset. */
+	LOAD_OPEN_CLOSE, /**< Handshake and orderly close, no data. */
+	LOAD_REQUEST,    /**< One request, its answer, close. */
+	LOAD_KEEPALIVE,  /**< Several requests, one after the other. */
+	LOAD_IDLE,       /**< Open and hold. */
+	LOAD_FORGED_ACK, /**< ACKs of no connection. */
+	LOAD_RST_FLOOD,  /**< RSTs of no connection. */
+};
+
+/** The longest request: one segment of any path. */
+#define LOAD_REQUEST_MAX 1200
+
+/** What was asked for; read only. */
+struct load_plan {
+	enum load_exchange exchange;
+	enum pace_shape shape;
+	bool random_order;    /**< Tuples at random instead of in turn. */
+	bool peer_closes;     /**< After the last answer the peer closes first. */
+	bool third_ack_alone; /**< Nothing rides on the segment that opens. */
+	bool http;            /**< Answers are HTTP; else any answer_bytes. */
+	bool timestamps;      /**< Offer RFC 7323 timestamps. */
+	uint8_t retries;      /**< Repetitions of a segment before it is given up. */
+	uint16_t requests;    /**< Of each connection. */
+	uint32_t concurrency; /**< Connections at once, at most. */
+	double rate;          /**< Starts per second; 0: a closed loop. */
+	uint64_t count;       /**< Starts in all; 0: no limit. */
+	uint64_t ramp_up_us;
+	uint64_t duration_us; /**< 0: until count is reached. */
+	uint64_t ramp_down_us;
+	uint64_t drain_us;   /**< How long connections may finish after the end. */
+	uint32_t timeout_ms; /**< Patience with a peer that owes us something. */
+	uint16_t first_port;
+	uint16_t last_port;
+	bool has_target_mac; /**< Do not resolve. */
+	uint8_t target_mac[6];
+	struct settings_prefixes sources;
+	struct settings_endpoints targets;
+	const uint8_t *request;
+	uint32_t request_length;
+	uint32_t answer_bytes; /**< Without http: an answer's length; 0: until the peer closes. */
+};
+
+/** When a connection's event counts. */
+enum load_phase {
+	LOAD_RAMP_UP,
+	LOAD_SUSTAIN,
+	LOAD_RAMP_DOWN, /**< And what is finished after it. */
+	LOAD_PHASES,
+};
+
+struct load_target {
+	uint8_t address[16];
+	rte_be16_t port;
+	uint8_t next_hop[16];
+	struct frame_template frames; /**< Once its next hop is known. */
+};
+
+struct load {
+	struct engine *engine;
+	struct load_plan plan;
+	struct tuple_walk walk; /**< Workers copy it. */
+	unsigned int target_count;
+	struct load_target target[SETTINGS_ENDPOINTS_MAX];
+	uint64_t begin_us; /**< Atomic; 0: not yet. */
+	uint64_t end_us;   /**< Atomic; no starts from then on; UINT64_MAX: as planned. */
+};
+
+/** What a connection has of its own; over its conn_tail. */
+struct load_conn {
+	union {
+		uint32_t begin_us;    /**< Intended start; until the first byte of an answer. */
+		uint32_t answer_left; /**< struct http_answer's, from then on. */
+	};
+	uint16_t requests_left;
+	uint8_t port_and_challenged; /**< conn_tail's, for whoever lists connections: port 0. */
+	uint8_t ssthresh;
+	uint32_t recover;
+	uint32_t mark_us; /**< When the latest request or our FIN went out. */
+	uint32_t end;     /**< Sequence number after the last request that is ready. */
+	uint8_t answer_state;
+	uint8_t answer_match;
+	uint8_t flags; /**< enum load_conn_flag */
+	uint8_t reserved;
+} __rte_may_alias;
+
+_Static_assert(sizeof(struct load_conn) == sizeof(struct conn_tail), "lies over it");
+
+enum load_conn_flag {
+	LOAD_CONN_FIN_DUE = 0x01,  /**< Close behind what was said. */
+	LOAD_CONN_FIN_SENT = 0x02, /**< mark_us is the FIN's. */
+	LOAD_CONN_FAILED = 0x04,   /**< Was counted as a failure. */
+	LOAD_CONN_BAD_ACK = 0x08,  /**< The SYN was answered by something old. */
+	LOAD_CONN_BYTES = 0x10,    /**< The first byte of the current answer has come. */
+	LOAD_CONN_ANSWERED = 0x20, /**< All answers have come. */
+	LOAD_CONN_OPEN = 0x80,     /**< Was established. */
+};
+
+#define LOAD_HEAD_MAX 512
+
+/** A worker's part of the load. */
+struct load_worker {
+	struct load *load;
+	enum load_phase phase;
+	struct figures *figures; /**< Of the phase. */
+	bool began;              /**< The run has. */
+	bool starting;           /**< New connections are wanted now. */
+	bool done;               /**< Atomic; everything has ended. */
+	uint32_t active;         /**< Connections that have not ended. */
+	uint32_t limit;          /**< How many there may be now. */
+	uint64_t left;           /**< Starts left of the count. */
+	uint64_t level_us;       /**< When limit and rate were last set. */
+	uint64_t sustained_us;   /**< Length of the measured part so far.  Atomic. */
+	uint64_t finished_us;    /**< When the latest connection began or ended. */
+	uint64_t reuse_us;       /**< When the round of the walk began. */
+	uint64_t round_us;       /**< How long the latest round took; 0: none was finished. */
+	uint64_t random;
+	uint64_t secret; /**< Of stateless sequence numbers; the same for all workers. */
+	struct tuple_walk walk;
+	struct pace pace;
+	struct tcp_config config;
+	struct tcp_env env; /**< Of this turn. */
+	struct frame_text syn_options;
+	struct frame_text request;
+	uint8_t syn_option_bytes[TCP_OPTIONS_BYTES_MAX];
+	uint64_t full_before;           /**< The port's counter of frames not taken. */
+	uint32_t sent_before;           /**< Low bits of the port's counter of frames sent. */
+	uint16_t head_length;           /**< The latest HTTP header: most are the same. */
+	bool head_ends;                 /**< Whether the answer ends with it. */
+	struct http_answer head_answer; /**< What it says. */
+	uint8_t head[LOAD_HEAD_MAX];
+	struct load_idle *idle;
+	struct figures phases[LOAD_PHASES];
+};
+
+static inline struct load_conn *
+load_conn_of(const struct conn_table *table, const struct conn *conn)
+{
+	return (struct load_conn *)conn_table_tail(table, conn);
+}
+
+/** 64 bits that need not surprise anybody. */
+static inline uint64_t
+load_random(struct load_worker *load)
+{
+	uint64_t random = load->random;
+
+	random ^= random << 13;
+	random ^= random >> 7;
+	random ^= random << 17;
+	load->random = random;
+	return random * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+/** What keeps a load from beginning. */
+enum load_result {
+	LOAD_OK,
+	LOAD_NO_ROUTE,  /**< A target is neither in the port's subnets nor behind a gateway. */
+	LOAD_NO_SOURCE, /**< No source of the target's family is left. */
+	LOAD_NO_MEMORY,
+	LOAD_UNRESOLVED, /**< The next hop does not answer. */
+	LOAD_STOPPED,
+};
+
+/**
+ * Prepare an assembled engine for a load; before its workers take a turn.
+ *
+ * @param which
+ *   Set to the target that a result is about.
+ */
+enum load_result load_init(
+		struct engine *engine, const struct load_plan *plan, unsigned int *which);
+
+void load_free(struct engine *engine);
+
+/** Find the way to the targets, and begin; by control, while the workers run. */
+enum load_result load_begin(struct engine *engine, uint32_t patience_ms, unsigned int *which);
+
+/** No starts from now on. */
+void load_end(struct engine *engine);
+
+/** Whether everything has ended. */
+bool load_is_done(const struct engine *engine);
+
+/** Add up the workers' figures of one phase. */
+void load_figures(const struct engine *engine, enum load_phase phase, struct figures *sum);
+
+/** The loop of a worker that generates load; an lcore_function_t. */
+int load_run(void *argument);
+
+/** One turn of it. @return whether there was something to do. */
+bool load_turn(struct worker *worker);
+
+/*
+ * Its parts, for load_turn().
+ */
+
+/** What is the same for every connection in this turn. */
+void load_set_env(struct worker *worker);
+
+/** Keep what answers us, give away what is not TCP. */
+void load_classify(struct worker *worker, struct burst *burst);
+
+/** Begin as many connections as are due. @return how many. */
+unsigned int load_open(struct worker *worker);
+
+/** Segments or timeouts to actions and answers, and what ended out of the table. */
+void load_step(struct worker *worker, struct burst *burst);
+
+/** The stateless floods: judge answers, send what is due. */
+void load_flood_input(struct worker *worker, struct burst *burst);
+unsigned int load_flood(struct worker *worker);
+
+#endif /* LOAD_H */

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * Control's part of the load generator: making it ready, finding the way, beginning and ending.
+ */
+
+#include <string.h>
+#include <time.h>
+
+#include <sys/random.h>
+
+#include <rte_malloc.h>
+
+#include "engine/load.h"
+#include "engine/log.h"
+#include "engine/worker.h"
+#include "settings/settings_address.h"
+
+#define LOAD_PAUSE_NS 500000
+/* Our receive window; a scale of 2 says it exactly. */
+#define LOAD_WINDOW       (65535u << 2)
+#define LOAD_WINDOW_SCALE 2
+
+static void
+load_init_config(struct load_worker *load, const struct settings_tcp *tcp)
+{
+	const struct load_plan *plan = &load->load->plan;
+
+	load->config = (struct tcp_config){
+			.fin_timeout_ms = plan->timeout_ms,
+			.idle_timeout_ms = plan->timeout_ms,
+			.time_wait_ms = tcp->time_wait_ms,
+			.rto_min_ms = tcp->rto_min_ms,
+			.rto_max_ms = tcp->rto_max_ms,
+			.synack_retries = plan->retries,
+			.syn_retries = plan->retries,
+			.retries2 = plan->retries,
+			.orphan_retries = plan->retries,
+			.initial_cwnd = (uint8_t)tcp->initial_cwnd,
+			.rcv_wnd_scale = LOAD_WINDOW_SCALE,
+			.timestamps = plan->timestamps,
+			.window_scaling = tcp->window_scaling,
+	};
+}
+
+/* The options of a SYN; the time stamp of each is in the frames of those who offer it. */
+static void
+load_init_options(struct load_worker *load, uint16_t mss)
+{
+	const struct tcp_options options = {
+			.options = (uint8_t)(TCP_OPTION_MSS |
+					     (load->config.window_scaling ? TCP_OPTION_WINDOW_SCALE
+									  : 0) |
+					     (load->config.timestamps ? TCP_OPTION_TIMESTAMPS : 0)),
+			.mss = mss,
+			.window_scale = LOAD_WINDOW_SCALE,
+			.tsval = load->env.ts_clock,
+	};
+
+	load->syn_options.bytes = load->syn_option_bytes;
+	load->syn_options.length = tcp_options_build(load->syn_option_bytes, &options);
+	load->syn_options.sum = checksum_add(0, load->syn_option_bytes, load->syn_options.length);
+}
+
+void
+load_set_env(struct worker *worker)
+{
+	struct load_worker *load = worker->load;
+
+	load->env.now_ms = worker->now_ms;
+	if (!load->config.timestamps)
+		return;
+	load->env.ts_clock = worker->now_ms + worker->engine->cookies.ts_base_ms;
+	load_init_options(load, load->env.path_mss);
+}
+
+static int
+load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
+{
+	const struct engine *engine = worker->engine;
+	const struct load_plan *plan = &load->plan;
+	const bool ipv4 = flow_key_is_ipv4(load->target[0].address);
+	const uint64_t tuples = tuple_walk_count(&load->walk);
+	const uint16_t mss = (uint16_t)(engine->port[0].mtu - (ipv4 ? 40 : 60));
+	struct load_worker *own = rte_zmalloc_socket(
+			"handfast_load", sizeof(*own), RTE_CACHE_LINE_SIZE, worker->numa_node);
+
+	if (own == NULL)
+		return -1;
+	worker->load = own;
+	own->load = load;
+	own->secret = secret;
+	own->random = secret + worker->index + 1;
+	own->figures = &own->phases[LOAD_RAMP_UP];
+	own->left = plan->count == 0 ? UINT64_MAX
+				     : plan->count * (worker->index + 1) / engine->worker_count -
+						       plan->count * worker->index /
+								       engine->worker_count;
+	own->walk = load->walk;
+	/* Two runs in a row do not begin with the same tuples. */
+	tuple_walk_seek(&own->walk, (load_random(own) >> 1) % tuples);
+	pace_init(&own->pace, plan->shape, own->random | 1, worker->now_us);
+	load_init_config(own, &engine->settings->tcp);
+	own->env = (struct tcp_env){
+			.config = &own->config,
+			.rcv_wnd = own->config.window_scaling ? LOAD_WINDOW : UINT16_MAX,
+			.path_mss = mss,
+			.default_mss = ipv4 ? 536 : 1220,
+	};
+	load_init_options(own, mss);
+	own->request = (struct frame_text){plan->request, plan->request_length,
+			checksum_add(0, plan->request, plan->request_length)};
+	return 0;
+}
+
+/* The gateway of the address's family, or the address itself when it is a neighbour. */
+static const uint8_t *
+load_next_hop(const struct settings_port *port, const uint8_t address[16])
+{
+	for (unsigned int i = 0; i < port->addresses.count; i++) {
+		if (settings_prefix_holds(&port->addresses.item[i], address))
+			return address;
+	}
+	for (unsigned int i = 0; i < port->gateways.count; i++) {
+		if (flow_key_is_ipv4(port->gateways.item[i]) == flow_key_is_ipv4(address))
+			return port->gateways.item[i];
+	}
+	return NULL;
+}
+
+static enum load_result
+load_init_targets(struct load *load, unsigned int *which)
+{
+	const struct load_plan *plan = &load->plan;
+
+	for (unsigned int i = 0; i < plan->targets.count; i++) {
+		const struct settings_endpoint *endpoint = &plan->targets.item[i];
+		const uint8_t *next_hop =
+				load_next_hop(load->engine->port[0].settings, endpoint->address);
+		struct load_target *target = &load->target[i];
+
+		*which = i;
+		if (next_hop == NULL && !plan->has_target_mac)
+			return LOAD_NO_ROUTE;
+		memcpy(target->address, endpoint->address, sizeof(target->address));
+		target->port = endpoint->port;
+		memcpy(target->next_hop, next_hop != NULL ? next_hop : endpoint->address,
+				sizeof(target->next_hop));
+	}
+	load->target_count = plan->targets.count;
+	return LOAD_OK;
+}
+
+/* The plan's sources, or the port's addresses; never a target's or a next hop's. */
+static enum load_result
+load_init_walk(struct load *load)
+{
+	const struct load_plan *plan = &load->plan;
+	const struct settings_prefixes *own = &load->engine->port[0].settings->addresses;
+	const struct settings_prefixes *sources = plan->sources.count > 0 ? &plan->sources : own;
+	const bool ipv4 = flow_key_is_ipv4(load->target[0].address);
+	bool fits = true;
+
+	tuple_walk_init(&load->walk, plan->first_port, plan->last_port, load->target_count);
+	for (unsigned int i = 0; i < sources->count; i++) {
+		const struct settings_prefix *prefix = &sources->item[i];
+		const unsigned int whole = flow_key_is_ipv4(prefix->address) ? 32 : 128;
+
+		if (flow_key_is_ipv4(prefix->address) == ipv4)
+			fits &= tuple_walk_add(&load->walk, prefix->address,
+					sources == own ? whole : prefix->length);
+	}
+	for (unsigned int t = 0; t < load->target_count; t++) {
+		fits &= tuple_walk_exclude(&load->walk, load->target[t].address);
+		fits &= tuple_walk_exclude(&load->walk, load->target[t].next_hop);
+	}
+	return fits && load->walk.source_count > 0 ? LOAD_OK : LOAD_NO_SOURCE;
+}
+
+enum load_result
+load_init(struct engine *engine, const struct load_plan *plan, unsigned int *which)
+{
+	struct load *load = rte_zmalloc("handfast_load", sizeof(*load), RTE_CACHE_LINE_SIZE);
+	enum load_result result;
+	uint64_t secret;
+
+	*which = 0;
+	if (load == NULL || getrandom(&secret, sizeof(secret), 0) != sizeof(secret)) {
+		rte_free(load);
+		return LOAD_NO_MEMORY;
+	}
+	engine->load = load;
+	load->engine = engine;
+	load->plan = *plan;
+	load->end_us = UINT64_MAX;
+	result = load_init_targets(load, which);
+	if (result == LOAD_OK)
+		result = load_init_walk(load);
+	if (result != LOAD_OK)
+		return result;
+	engine->port[0].sources = &load->walk;
+	for (unsigned int i = 0; i < engine->worker_count; i++) {
+		if (load_init_worker(engine->worker[i], load, secret) != 0)
+			return LOAD_NO_MEMORY;
+	}
+	return LOAD_OK;
+}
+
+void
+load_free(struct engine *engine)
+{
+	for (unsigned int i = 0; i < engine->worker_count; i++) {
+		rte_free(engine->worker[i]->load);
+		engine->worker[i]->load = NULL;
+	}
+	if (engine->port_count > 0)
+		engine->port[0].sources = NULL;
+	rte_free(engine->load);
+	engine->load = NULL;
+}
+
+static enum load_result
+load_resolve(struct engine *engine, struct load_target *target, uint64_t until_us)
+{
+	const struct timespec pause = {.tv_nsec = LOAD_PAUSE_NS};
+	const struct port *port = &engine->port[0];
+	struct build_path path = {
+			.tagged = port->tagged,
+			.vlan = port->vlan,
+			.family = flow_key_is_ipv4(target->address) ? 4 : 6,
+			.remote_port = target->port,
+	};
+	unsigned int entry;
+
+	memcpy(path.remote, target->address, sizeof(path.remote));
+	memcpy(path.local_mac, port->mac.addr_bytes, sizeof(path.local_mac));
+	memcpy(path.remote_mac, engine->load->plan.target_mac, sizeof(path.remote_mac));
+	pthread_mutex_lock(&engine->targets.control);
+	entry = engine->load->plan.has_target_mac ? RESOLVER_NONE
+						  : resolver_want(engine, 0, target->next_hop);
+	pthread_mutex_unlock(&engine->targets.control);
+	while (entry != RESOLVER_NONE && !resolver_get(&engine->resolver, entry, path.remote_mac)) {
+		if (__atomic_load_n(&engine->load->end_us, __ATOMIC_RELAXED) != UINT64_MAX)
+			return LOAD_STOPPED;
+		if (clock_us(&engine->clock) > until_us)
+			return LOAD_UNRESOLVED;
+		nanosleep(&pause, NULL);
+	}
+	frame_template_init(&target->frames, &path);
+	return LOAD_OK;
+}
+
+enum load_result
+load_begin(struct engine *engine, uint32_t patience_ms, unsigned int *which)
+{
+	struct load *load = engine->load;
+	const uint64_t until_us = clock_us(&engine->clock) + (uint64_t)patience_ms * 1000;
+
+	for (unsigned int t = 0; t < load->target_count; t++) {
+		const enum load_result result = load_resolve(engine, &load->target[t], until_us);
+
+		*which = t;
+		if (result != LOAD_OK)
+			return result;
+	}
+	__atomic_store_n(&load->begin_us, clock_us(&engine->clock), __ATOMIC_RELEASE);
+	return LOAD_OK;
+}
+
+void
+load_end(struct engine *engine)
+{
+	__atomic_store_n(&engine->load->end_us, clock_us(&engine->clock), __ATOMIC_RELAXED);
+}
+
+bool
+load_is_done(const struct engine *engine)
+{
+	for (unsigned int i = 0; i < engine->worker_count; i++) {
+		if (!__atomic_load_n(&engine->worker[i]->load->done, __ATOMIC_ACQUIRE))
+			return false;
+	}
+	return true;
+}
+
+void
+load_figures(const struct engine *engine, enum load_phase phase, struct figures *sum)
+{
+	for (unsigned int i = 0; i < engine->worker_count; i++)
+		figures_add(sum, &engine->worker[i]->load->phases[phase]);
+}

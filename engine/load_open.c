@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * The generator's connections begin here: a few at a time, between two bursts of answers, so that
+ * what is sent stays even (a burst of launches is a burst of loss).
+ */
+
+#include <string.h>
+
+#include "engine/load.h"
+#include "engine/steering.h"
+#include "engine/transmit.h"
+#include "engine/worker.h"
+
+/* Starts per turn, at most. */
+#define LOAD_OPEN_MAX 32
+/* Tuples looked at for one start before there is none to be had. */
+#define LOAD_OPEN_TRIES 64
+
+/* Connections that are about to begin. */
+struct load_starts {
+	unsigned int n;
+	uint64_t intended_us[LOAD_OPEN_MAX];
+	struct flow_key key[LOAD_OPEN_MAX];
+	uint64_t hash[LOAD_OPEN_MAX];
+	uint64_t isn[LOAD_OPEN_MAX];
+	struct conn *conn[LOAD_OPEN_MAX];
+	struct rte_mbuf *packet[LOAD_OPEN_MAX];
+};
+
+/* The walk came round: how long that took says when a tuple is used again. */
+static void
+load_open_note_round(struct worker *worker, uint64_t rounds)
+{
+	struct load_worker *load = worker->load;
+
+	if (load->walk.rounds == rounds)
+		return;
+	__atomic_store_n(&load->round_us, worker->now_us - load->reuse_us, __ATOMIC_RELAXED);
+	load->reuse_us = worker->now_us;
+}
+
+/* The next tuple whose answers will come to this worker. */
+static void
+load_open_next(struct worker *worker, struct flow_key *key)
+{
+	const struct engine *engine = worker->engine;
+	struct load_worker *load = worker->load;
+	const uint64_t rounds = load->walk.rounds;
+	struct tuple tuple;
+
+	for (;;) {
+		const struct load_target *target;
+		struct port_flow flow;
+
+		if (load->load->plan.random_order)
+			tuple_walk_random(&load->walk, load_random(load), &tuple);
+		else
+			tuple_walk_next(&load->walk, &tuple);
+		if (engine->worker_count == 1)
+			break;
+		target = &load->load->target[tuple.target];
+		memcpy(flow.remote, target->address, sizeof(flow.remote));
+		memcpy(flow.local, tuple.address, sizeof(flow.local));
+		flow.remote_port = target->port;
+		flow.local_port = tuple.port;
+		if (steering_flow_owner(engine, &engine->port[0], &flow) == worker->index)
+			break;
+	}
+	load_open_note_round(worker, rounds);
+	memcpy(key->address, tuple.address, sizeof(key->address));
+	key->port = tuple.port;
+	key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | tuple.target);
+}
+
+/* How many are to begin now, and when each was meant to. */
+static unsigned int
+load_open_due(struct worker *worker, struct load_starts *starts)
+{
+	struct load_worker *load = worker->load;
+	unsigned int room = load->active < load->limit ? load->limit - load->active : 0;
+	unsigned int n = 0;
+
+	room = RTE_MIN(room, (unsigned int)LOAD_OPEN_MAX);
+	if (room > load->left)
+		room = (unsigned int)load->left;
+	if (load->load->plan.rate == 0.0) {
+		while (n < room)
+			starts->intended_us[n++] = worker->now_us;
+	} else {
+		while (n < room && pace_take(&load->pace, worker->now_us, &starts->intended_us[n]))
+			n++;
+	}
+	return n;
+}
+
+/* Tuples that have no connection. */
+static void
+load_open_choose(struct worker *worker, struct load_starts *starts)
+{
+	for (unsigned int i = 0; i < starts->n; i++)
+		load_open_next(worker, &starts->key[i]);
+	conn_table_hash_bulk(worker->table, starts->key, starts->n, starts->hash);
+	conn_table_lookup_bulk(worker->table, starts->key, starts->hash, starts->n, starts->conn);
+	for (unsigned int i = 0; i < starts->n; i++) {
+		unsigned int tries = LOAD_OPEN_TRIES;
+
+		while (starts->conn[i] != NULL && tries-- > 0) {
+			load_open_next(worker, &starts->key[i]);
+			starts->hash[i] = conn_table_hash(worker->table, &starts->key[i]);
+			starts->conn[i] = conn_table_lookup(
+					worker->table, &starts->key[i], starts->hash[i]);
+		}
+	}
+	siphash_flow_bulk(&worker->engine->isn_key, starts->key, starts->n, starts->isn);
+}
+
+/* One connection: into the table, and its SYN into @p packet. @return false: it did not begin. */
+static bool
+load_open_one(struct worker *worker, struct load_starts *starts, unsigned int i,
+		struct rte_mbuf *packet)
+{
+	struct load_worker *load = worker->load;
+	const struct load_plan *plan = &load->load->plan;
+	const struct flow_key *key = &starts->key[i];
+	struct tcp_env *env = &load->env;
+	struct conn *conn = NULL;
+	struct frame_tcp tcp = {.flags = TCP_SYN};
+	struct tcp_action action;
+	struct load_conn *own;
+	unsigned int length;
+
+	figures_count(load->figures, FIGURE_started, 1);
+	if (starts->conn[i] == NULL)
+		/* An earlier one of the same burst may have taken a random tuple. */
+		conn = plan->random_order && conn_table_lookup(worker->table, key,
+							     starts->hash[i]) != NULL
+				       ? NULL
+				       : conn_table_insert(worker->table, key, starts->hash[i]);
+	if (conn == NULL) {
+		figures_fail(load->figures, starts->conn[i] != NULL || plan->random_order
+							    ? FAILURE_no_tuple
+							    : FAILURE_table_full);
+		return false;
+	}
+	own = load_conn_of(worker->table, conn);
+	own->begin_us = (uint32_t)starts->intended_us[i];
+	own->requests_left = plan->requests;
+	/* RFC 6528: a clock of 4 us, so that a reused tuple's numbers rise, and a secret. */
+	env->isn = (uint32_t)starts->isn[i] + (uint32_t)(worker->now_us >> 2);
+	action = tcp_step(&conn->tcp, TCP_EVENT_OPEN, NULL, env);
+	timer_wheel_schedule(worker->wheel, conn, worker->now_ms + action.delay_ms);
+	load->active++;
+
+	tcp.source = key->address;
+	tcp.port = key->port;
+	tcp.window = (uint16_t)RTE_MIN(env->rcv_wnd, (uint32_t)UINT16_MAX);
+	tcp.seq = conn->tcp.snd_una;
+	length = frame_template_write(&load->load->target[flow_key_target(key)].frames,
+			rte_pktmbuf_mtod(packet, uint8_t *), &tcp, &load->syn_options, NULL);
+	packet->data_len = (uint16_t)length;
+	packet->pkt_len = length;
+	return true;
+}
+
+/* No buffers: those starts are lost, and said to be. */
+static void
+load_open_without_buffers(struct load_worker *load, unsigned int n)
+{
+	figures_count(load->figures, FIGURE_started, n);
+	for (unsigned int i = 0; i < n; i++)
+		figures_fail(load->figures, FAILURE_no_buffer);
+}
+
+unsigned int
+load_open(struct worker *worker)
+{
+	struct load_worker *load = worker->load;
+	struct load_starts starts;
+
+	if (!load->starting)
+		return 0;
+	starts.n = load_open_due(worker, &starts);
+	if (starts.n == 0)
+		return 0;
+	load->left -= starts.n;
+	load->starting = load->left > 0;
+	load->finished_us = worker->now_us;
+	if (rte_pktmbuf_alloc_bulk(worker->pool, starts.packet, starts.n) != 0) {
+		load_open_without_buffers(load, starts.n);
+		return 0;
+	}
+	load_open_choose(worker, &starts);
+	for (unsigned int i = 0; i < starts.n; i++) {
+		if (load_open_one(worker, &starts, i, starts.packet[i]))
+			transmit_originated(worker, starts.packet[i], 0);
+		else
+			rte_pktmbuf_free(starts.packet[i]);
+	}
+	return starts.n;
+}

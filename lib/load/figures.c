@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "load/figures.h"
+
+static const char *const names[FIGURES] = {
+#define FIGURE(name, help) #name,
+#include "load/figures.def"
+};
+
+static const char *const failure_names[FAILURES] = {
+#define FAILURE(name, help) #name,
+#include "load/figures.def"
+};
+
+static const char *const failure_help[FAILURES] = {
+#define FAILURE(name, help) help,
+#include "load/figures.def"
+};
+
+void
+figures_add(struct figures *sum, const struct figures *from)
+{
+	for (unsigned int i = 0; i < FIGURES; i++)
+		sum->count[i] += __atomic_load_n(&from->count[i], __ATOMIC_RELAXED);
+	for (unsigned int i = 0; i < FAILURES; i++)
+		sum->failed[i] += __atomic_load_n(&from->failed[i], __ATOMIC_RELAXED);
+	histogram_add(&sum->connect_us, &from->connect_us);
+	histogram_add(&sum->first_byte_us, &from->first_byte_us);
+	histogram_add(&sum->close_us, &from->close_us);
+}
+
+uint64_t
+figures_failed(const struct figures *figures)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < FAILURES; i++)
+		sum += figures->failed[i];
+	return sum;
+}
+
+const char *
+figures_name(enum figure figure)
+{
+	return names[figure];
+}
+
+const char *
+figures_failure_name(enum failure failure)
+{
+	return failure_names[failure];
+}
+
+const char *
+figures_failure_help(enum failure failure)
+{
+	return failure_help[failure];
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "load/http_answer.h"
+
+/* In the low bits of http_answer.state; the high bits are flags. */
+enum state {
+	VERSION,     /* "HTTP/1." and one digit. */
+	STATUS,      /* " 2xx" or " 3xx"; match counts its characters. */
+	REASON,      /* To the end of the status line. */
+	LINE,        /* At the start of a header line. */
+	NAME_LENGTH, /* In what may be "content-length:". */
+	NAME_CODING, /* In what may be "transfer-encoding:". */
+	LENGTH,      /* Its value. */
+	CODING,      /* Its value; match counts "chunked". */
+	SKIP,        /* To the end of a header line. */
+	BODY,
+	BODY_TO_CLOSE,
+	CHUNK_SIZE,
+	CHUNK_EXTENSION,
+	CHUNK_DATA,
+	CHUNK_END, /* The line end behind a chunk. */
+	TRAILER,   /* match: characters in the line. */
+	STATE_MASK = 0x1f,
+	HAS_LENGTH = 0x20,
+	IS_CHUNKED = 0x40,
+	HAS_NO_BODY = 0x80, /* 204 or 304. */
+};
+
+static const char version[] = "http/1.";
+static const char content_length[] = "content-length:";
+static const char transfer_encoding[] = "transfer-encoding:";
+static const char chunked[] = "chunked";
+
+static uint8_t
+lower(uint8_t byte)
+{
+	return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
+}
+
+static void
+enter(struct http_answer *answer, enum state state)
+{
+	answer->state = (uint8_t)((answer->state & ~STATE_MASK) | state);
+	answer->match = 0;
+}
+
+static bool
+add_digit(struct http_answer *answer, unsigned int digit, unsigned int base)
+{
+	if (answer->left > (UINT32_MAX - digit) / base)
+		return false;
+	answer->left = answer->left * base + digit;
+	return true;
+}
+
+static int
+hex_digit(uint8_t byte)
+{
+	if (byte >= '0' && byte <= '9')
+		return byte - '0';
+	byte = lower(byte);
+	return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
+}
+
+/* The empty line behind the header. */
+static enum http_answer_result
+end_of_header(struct http_answer *answer)
+{
+	if ((answer->state & HAS_NO_BODY) != 0)
+		return HTTP_ANSWER_DONE;
+	if ((answer->state & IS_CHUNKED) != 0) {
+		answer->left = 0;
+		enter(answer, CHUNK_SIZE);
+		return HTTP_ANSWER_MORE;
+	}
+	if ((answer->state & HAS_LENGTH) == 0) {
+		enter(answer, BODY_TO_CLOSE);
+		return HTTP_ANSWER_MORE;
+	}
+	enter(answer, BODY);
+	return answer->left == 0 ? HTTP_ANSWER_DONE : HTTP_ANSWER_MORE;
+}
+
+static enum http_answer_result
+take_status(struct http_answer *answer, uint8_t byte)
+{
+	switch (answer->match++) {
+	case 0:
+		return HTTP_ANSWER_MORE; /* The version's minor digit. */
+	case 1:
+		return byte == ' ' ? HTTP_ANSWER_MORE : HTTP_ANSWER_WRONG;
+	case 2:
+		answer->left = byte;
+		return byte == '2' || byte == '3' ? HTTP_ANSWER_MORE : HTTP_ANSWER_WRONG;
+	case 3:
+		answer->left = answer->left << 8 | byte;
+		return HTTP_ANSWER_MORE;
+	default:
+		answer->left = answer->left << 8 | byte;
+		if (answer->left == 0x323034 || answer->left == 0x333034)
+			answer->state |= HAS_NO_BODY;
+		answer->left = 0;
+		enter(answer, REASON);
+		return HTTP_ANSWER_MORE;
+	}
+}
+
+/* One more character of a header field's name. */
+static void
+take_name(struct http_answer *answer, uint8_t byte, const char *name, enum state value)
+{
+	if (byte == '\n') {
+		enter(answer, LINE);
+	} else if (lower(byte) != (uint8_t)name[answer->match]) {
+		enter(answer, SKIP);
+	} else if (name[++answer->match] == '\0') {
+		if (value == LENGTH) {
+			answer->left = 0;
+			answer->state |= HAS_LENGTH;
+		}
+		enter(answer, value);
+	}
+}
+
+static enum http_answer_result
+take_line(struct http_answer *answer, uint8_t byte)
+{
+	if (byte == '\n')
+		return end_of_header(answer);
+	if (byte == '\r')
+		return HTTP_ANSWER_MORE;
+	if (lower(byte) == (uint8_t)content_length[0]) {
+		enter(answer, NAME_LENGTH);
+		answer->match = 1;
+	} else if (lower(byte) == (uint8_t)transfer_encoding[0]) {
+		enter(answer, NAME_CODING);
+		answer->match = 1;
+	} else {
+		enter(answer, SKIP);
+	}
+	return HTTP_ANSWER_MORE;
+}
+
+static enum http_answer_result
+take_length(struct http_answer *answer, uint8_t byte)
+{
+	if (byte == '\n')
+		enter(answer, LINE);
+	else if (byte >= '0' && byte <= '9')
+		return add_digit(answer, byte - '0', 10) ? HTTP_ANSWER_MORE : HTTP_ANSWER_WRONG;
+	else if (byte != ' ' && byte != '\t' && byte != '\r')
+		return HTTP_ANSWER_WRONG;
+	return HTTP_ANSWER_MORE;
+}
+
+static void
+take_coding(struct http_answer *answer, uint8_t byte)
+{
+	if (byte == '\n')
+		enter(answer, LINE);
+	else if (lower(byte) != (uint8_t)chunked[answer->match])
+		answer->match = 0;
+	else if (chunked[++answer->match] == '\0') {
+		answer->state |= IS_CHUNKED;
+		enter(answer, SKIP);
+	}
+}
+
+static enum http_answer_result
+take_chunk_size(struct http_answer *answer, uint8_t byte)
+{
+	const int digit = hex_digit(byte);
+
+	if (digit >= 0) {
+		answer->match = 1;
+		return add_digit(answer, (unsigned int)digit, 16) ? HTTP_ANSWER_MORE
+								  : HTTP_ANSWER_WRONG;
+	}
+	if (answer->match == 0)
+		return HTTP_ANSWER_WRONG;
+	if (byte == '\n')
+		enter(answer, answer->left > 0 ? CHUNK_DATA : TRAILER);
+	else
+		enter(answer, CHUNK_EXTENSION);
+	return HTTP_ANSWER_MORE;
+}
+
+static enum http_answer_result
+take_trailer(struct http_answer *answer, uint8_t byte)
+{
+	if (byte == '\n') {
+		if (answer->match == 0)
+			return HTTP_ANSWER_DONE;
+		answer->match = 0;
+	} else if (byte != '\r') {
+		answer->match = 1;
+	}
+	return HTTP_ANSWER_MORE;
+}
+
+static enum http_answer_result
+take_byte(struct http_answer *answer, uint8_t byte)
+{
+	switch (answer->state & STATE_MASK) {
+	case VERSION:
+		if (lower(byte) != (uint8_t)version[answer->match])
+			return HTTP_ANSWER_WRONG;
+		if (version[++answer->match] == '\0')
+			enter(answer, STATUS);
+		return HTTP_ANSWER_MORE;
+	case STATUS:
+		return take_status(answer, byte);
+	case LINE:
+		return take_line(answer, byte);
+	case NAME_LENGTH:
+		take_name(answer, byte, content_length, LENGTH);
+		return HTTP_ANSWER_MORE;
+	case NAME_CODING:
+		take_name(answer, byte, transfer_encoding, CODING);
+		return HTTP_ANSWER_MORE;
+	case LENGTH:
+		return take_length(answer, byte);
+	case CODING:
+		take_coding(answer, byte);
+		return HTTP_ANSWER_MORE;
+	case CHUNK_SIZE:
+		return take_chunk_size(answer, byte);
+	case CHUNK_EXTENSION:
+		if (byte == '\n')
+			enter(answer, answer->left > 0 ? CHUNK_DATA : TRAILER);
+		return HTTP_ANSWER_MORE;
+	case CHUNK_END:
+		if (byte == '\n')
+			enter(answer, CHUNK_SIZE);
+		return HTTP_ANSWER_MORE;
+	case TRAILER:
+		return take_trailer(answer, byte);
+	default: /* REASON, SKIP */
+		if (byte == '\n')
+			enter(answer, LINE);
+		return HTTP_ANSWER_MORE;
+	}
+}
+
+/* Bytes that need no look. @return how many. */
+static size_t
+take_body(struct http_answer *answer, size_t length)
+{
+	const size_t body = length < answer->left ? length : answer->left;
+
+	if ((answer->state & STATE_MASK) == BODY_TO_CLOSE)
+		return length;
+	answer->left -= (uint32_t)body;
+	if (answer->left == 0 && (answer->state & STATE_MASK) == CHUNK_DATA)
+		enter(answer, CHUNK_END);
+	return body;
+}
+
+enum http_answer_result
+http_answer_input(struct http_answer *answer, const uint8_t *data, size_t length, size_t *taken)
+{
+	enum http_answer_result result = HTTP_ANSWER_MORE;
+	size_t at = 0;
+
+	while (at < length && result == HTTP_ANSWER_MORE) {
+		const unsigned int state = answer->state & STATE_MASK;
+
+		if (state == BODY || state == BODY_TO_CLOSE || state == CHUNK_DATA) {
+			at += take_body(answer, length - at);
+			if (state == BODY && answer->left == 0)
+				result = HTTP_ANSWER_DONE;
+		} else {
+			result = take_byte(answer, data[at++]);
+		}
+	}
+	*taken = at;
+	return result;
+}
+
+bool
+http_answer_is_counted(const struct http_answer *answer)
+{
+	return (answer->state & STATE_MASK) == BODY;
+}
+
+enum http_answer_result
+http_answer_closed(const struct http_answer *answer)
+{
+	return (answer->state & STATE_MASK) == BODY_TO_CLOSE ? HTTP_ANSWER_DONE : HTTP_ANSWER_WRONG;
+}
