@@ -23,7 +23,8 @@ http {{
   access_log off; root {folder}; client_body_temp_path {folder}; proxy_temp_path {folder};
   fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
   client_max_body_size 0; keepalive_requests 1000000;
-  server {{ listen 80; listen [::]:80; {tls} location /name {{ return 200 "{name}"; }} }}
+  server {{ listen 80; listen [::]:80; {tls} location /name {{ return 200 "{name}"; }}
+    location /put {{ dav_methods PUT; create_full_put_path on; }} }}
 }}
 """
 
@@ -125,6 +126,49 @@ def test_curl_through_the_splice():
                 lab.check(done.stdout == "hello\n" * 100, done.stdout)
         now = site.settled()
         lab.check((now["opened"], now["spliced"]) == (2, 2), f"counters: {now}")
+
+
+def hash_of(path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_bulk_arrives_intact():
+    """100 MiB (or HANDFAST_BULK_MIB) arrive with the hash they left with, and 20 MiB upstream."""
+    lab.need("curl")
+    size = int(os.environ.get("HANDFAST_BULK_MIB", "100")) << 20
+    with lab.Lab() as here:
+        site = Site(here, packets=20000)
+        with nginx(site) as folder:
+            with open(folder / "large", "wb") as large:
+                for _ in range(size >> 20):
+                    large.write(os.urandom(1 << 20))
+            (folder / "small").write_bytes(os.urandom(20 << 20))
+            got = here.path("got")
+            site.client.run("curl", "-sS", "--max-time", "300", "-o", str(got),
+                            f"http://{FRONT4}/large", timeout=310)
+            lab.check(hash_of(got) == hash_of(folder / "large"), "the hashes differ")
+            site.client.run("curl", "-sS", "--max-time", "60", "-f", "-T", str(folder / "small"),
+                            f"http://{FRONT4}/put/small", timeout=70)
+            lab.check(hash_of(folder / "put" / "small") == hash_of(folder / "small"),
+                      "what was uploaded differs")
+
+
+def test_ab_and_wrk_see_no_failure():
+    """ab opens 2000 connections to two backends and wrk keeps 50 busy; not one request fails."""
+    lab.need("ab", "wrk")
+    with lab.Lab() as here:
+        site = Site(here, 2, packets=40000)
+        with nginx(site):
+            done = site.client.run("ab", "-n", "2000", "-c", "20", f"http://{FRONT4}/name")
+            lab.check("Failed requests:        0" in done.stdout and
+                      "Complete requests:      2000" in done.stdout, done.stdout)
+            done = site.client.run("wrk", "-t1", "-c50", "-d3", f"http://{FRONT4}/")
+            print(done.stdout)
+            lab.check("Socket errors" not in done.stdout and "Non-2xx" not in done.stdout,
+                      done.stdout)
+        now = site.settled()
+        lab.check(now["spliced"] == now["opened"] and now["backend_failures"] == 0, f"{now}")
 
 
 if __name__ == "__main__":
