@@ -31,8 +31,8 @@ burst_receive_queue(struct worker *worker, struct burst *burst, const struct wor
 {
 	const struct port *port = &worker->engine->port[queue->port];
 	struct rte_mbuf **packets = &burst->packet[burst->n];
-	unsigned int n = rte_eth_rx_burst(
-			port->id, queue->queue, packets, (uint16_t)(BURST_MAX - burst->n));
+	unsigned int n = rte_eth_rx_burst(port->id, queue->queue, packets,
+			(uint16_t)RTE_MIN(BURST_MAX - burst->n, 32u));
 	uint64_t bytes = 0;
 
 	if (n == 0)
@@ -147,21 +147,43 @@ burst_complete_key(const struct worker *worker, uint8_t port, const uint8_t loca
 	key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | target);
 }
 
+/* Where the last segment for a service of ours went: the next one often goes there, too. */
+struct burst_listener {
+	struct flow_key local; /* Of the local end: address, port; and who listens there. */
+	uint16_t port;         /* Engine port. */
+};
+
+/* A local end that no packet has. */
+#define BURST_LISTENER_NONE ((struct burst_listener){.port = UINT16_MAX})
+
+static inline bool
+burst_same_end(const struct flow_key *a, const struct flow_key *b)
+{
+	return memcmp(a->address, b->address, sizeof(a->address)) == 0 && a->port == b->port;
+}
+
 /* The key of a TCP segment. */
-static enum counter
+static inline enum counter
 burst_find_key(const struct worker *worker, const struct rte_mbuf *packet,
-		const struct frame *frame, struct flow_key *key)
+		const struct frame *frame, struct flow_key *key, struct burst_listener *last)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(packet, const uint8_t *);
 	const uint8_t *ports = data + frame->l4_offset;
-	uint8_t local[16];
-	rte_be16_t local_port;
+	struct flow_key local;
 
 	parse_source(data, frame, key->address);
-	parse_destination(data, frame, local);
+	parse_destination(data, frame, local.address);
 	memcpy(&key->port, ports, sizeof(key->port));
-	memcpy(&local_port, ports + 2, sizeof(local_port));
-	burst_complete_key(worker, (uint8_t)packet->port, local, local_port, key);
+	memcpy(&local.port, ports + 2, sizeof(local.port));
+	if (likely(packet->port == last->port && burst_same_end(&local, &last->local))) {
+		key->endpoint = last->local.endpoint;
+		return DROP_NONE;
+	}
+	burst_complete_key(worker, (uint8_t)packet->port, local.address, local.port, key);
+	if (flow_key_is_passive(key)) {
+		local.endpoint = key->endpoint;
+		*last = (struct burst_listener){.local = local, .port = packet->port};
+	}
 	return key->endpoint == SERVICE_MAP_FOREIGN ? DROP_unknown_destination : DROP_NONE;
 }
 
@@ -240,6 +262,7 @@ burst_is_return(const struct worker *worker, struct burst *burst, unsigned int i
 void
 burst_classify(struct worker *worker, struct burst *burst)
 {
+	struct burst_listener last = BURST_LISTENER_NONE;
 	unsigned int kept = 0;
 
 	burst->returns.n = 0;
@@ -257,7 +280,7 @@ burst_classify(struct worker *worker, struct burst *burst)
 				continue;
 			if (reason == DROP_NONE)
 				reason = burst_find_key(worker, packet, &burst->frame[i],
-						&burst->key[kept]);
+						&burst->key[kept], &last);
 			if (reason != DROP_NONE) {
 				worker_drop(worker, packet, reason);
 				continue;

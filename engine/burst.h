@@ -106,8 +106,6 @@ void burst_happen(struct worker *worker, struct burst *burst, struct conn *conn,
  * on. @return the slot to go on from. */
 uint32_t burst_abort(struct worker *worker, struct burst *burst, uint32_t slot);
 
-struct build_tcp;
-
 /** Whether a source is one of our own addresses, or its subnet's broadcast address. */
 bool burst_step_bad_source(const struct worker *worker, uint8_t port, const uint8_t address[16]);
 
@@ -126,9 +124,5 @@ void burst_step_insert(struct worker *worker, struct burst *burst, unsigned int 
 
 /** Let a connection in the table be another one from now on. */
 void burst_step_set_tcp(struct conn *conn, const struct tcp_conn *tcp);
-
-/** Answer a packet with a segment and no connection; the packet leaves the burst. */
-void burst_reply_stranger(struct worker *worker, struct burst *burst, unsigned int i,
-		const struct build_tcp *tcp);
 
 #endif /* BURST_H */

@@ -6,9 +6,10 @@
 #include "engine/burst.h"
 #include "engine/burst_cookie.h"
 #include "engine/burst_env.h"
+#include "engine/burst_reply.h"
 #include "engine/cookies.h"
 #include "engine/worker.h"
-#include "wire/build.h"
+#include "wire/build_reply.h"
 
 _Static_assert(BURST_MAX <= SYNCOOKIE_BURST_MAX, "one call for a whole burst");
 
@@ -22,9 +23,50 @@ _Static_assert(BURST_MAX <= SYNCOOKIE_BURST_MAX, "one call for a whole burst");
 /* Packets of a burst that a question is asked for, and the questions. */
 struct asked {
 	unsigned int n;
-	unsigned int packet[BURST_MAX];
+	uint8_t packet[BURST_MAX];
 	struct syncookie_request request[BURST_MAX];
 };
+
+/* Packets of a burst that a cookie may be for, still to be looked at. */
+struct suspects {
+	unsigned int n;
+	uint8_t packet[BURST_MAX];
+};
+
+/* SYN-ACKs by what they offer: window scale, SACK and timestamps, as in enum tcp_option_bit; ECN.
+ */
+#define ENTRANCE_FORMS    16
+#define ENTRANCE_FORM_ECN 1
+
+/*
+ * A listener at a port, as cookies see it.  Packets of a flood follow one another to the same one,
+ * so what is the same for all of them is worked out when the first comes.
+ */
+struct entrance {
+	uint32_t place;  /* Port and listener. */
+	bool sends;      /* SYNs are answered by cookies, so far. */
+	bool is_auto;    /* That is asked again for each SYN. */
+	bool takes_back; /* ACKs may bring cookies. */
+	bool ecn;
+	uint8_t options;   /* enum tcp_option_bit: what the service accepts. */
+	uint64_t endpoint; /* What stands for it in a cookie. */
+	const struct service *service;
+	struct service_share *share;
+	const struct port *port;
+	uint8_t family;           /* 4 or 6. */
+	uint32_t forms;           /* Which are there. */
+	struct build_tcp syn_ack; /* What all forms have in common. */
+	struct build_form form[ENTRANCE_FORMS];
+};
+
+#define ENTRANCE_NONE UINT32_MAX
+
+_Static_assert((ENTRANCE_FORM_ECN & (TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED |
+						    TCP_OPTION_TIMESTAMPS)) == 0 &&
+				(TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED |
+						TCP_OPTION_TIMESTAMPS | ENTRANCE_FORM_ECN) <
+						ENTRANCE_FORMS,
+		"a form for each set of options");
 
 /* cookies: auto begins, for longer each time that follows soon. */
 static void
@@ -104,22 +146,6 @@ burst_cookie_share(struct worker *worker, const struct flow_key *key)
 	return &worker->share[services_number(worker->services, key)];
 }
 
-/* A packet that nobody knows yet and that is for one of our services. */
-static bool
-burst_cookie_may_ask(const struct burst *burst, unsigned int i)
-{
-	return burst->conn[i] == NULL && burst->waiting[i] == NULL &&
-	       flow_key_is_passive(&burst->key[i]);
-}
-
-static bool
-burst_cookie_is_spent(const struct worker *worker, const struct burst *burst, unsigned int i)
-{
-	return time_wait_count(worker->spent) > 0 &&
-	       time_wait_lookup(worker->spent, &burst->key[i], burst->hash[i], worker->now_ms) !=
-			       NULL;
-}
-
 /* Whether cookies of the service may still come back: sent by us, or by who shares the secret. */
 static bool
 burst_cookie_may_return(const struct worker *worker, const struct service *service,
@@ -140,27 +166,67 @@ burst_cookie_spend(struct worker *worker, const struct conn *conn, uint64_t hash
 		time_wait_insert(worker->spent, &conn->key, hash, &conn->tcp, worker->now_ms);
 }
 
-/* Cheapest first (K15): is it a SYN, does its service want cookies, may its source be answered. */
-static bool
-burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int i)
+static void
+entrance_find(struct worker *worker, uint32_t place, struct entrance *entrance)
 {
-	const struct flow_key *key = &burst->key[i];
-	const struct service *service;
-	struct service_share *share;
-	bool is_on;
+	const struct services *services = worker->services;
+	const struct listener *listener = &services->listener[place & UINT16_MAX];
+	const struct service *service = &services->service[listener->service];
+	const struct tcp_config *tcp = &service->tcp;
+	struct service_share *share = &worker->share[listener->service];
+	const struct port *port = &worker->engine->port[place >> 16];
 
-	if (burst->conn[i] == NULL && worker->inserted)
-		burst->conn[i] = conn_table_lookup(worker->table, key, burst->hash[i]);
-	if (burst->event[i] != TCP_EVENT_SYN || !burst_cookie_may_ask(burst, i) ||
-			(burst->segment[i].flags & TCP_FIN) != 0)
-		return false;
-	service = services_of(worker->services, key);
-	share = burst_cookie_share(worker, key);
-	is_on = burst_cookie_is_on(worker, service, share);
-	share->syns++;
-	return is_on && engine_phase(worker->engine) == ENGINE_RUNNING && key->port != 0 &&
-	       !burst_step_bad_source(worker, (uint8_t)burst->packet[i]->port, key->address) &&
-	       !burst_cookie_is_spent(worker, burst, i);
+	entrance->place = place;
+	entrance->is_auto = service->settings->cookies == SETTINGS_COOKIES_AUTO;
+	entrance->sends = service->settings->cookies == SETTINGS_COOKIES_ALWAYS;
+	entrance->takes_back = burst_cookie_may_return(worker, service, share);
+	entrance->ecn = tcp->ecn;
+	entrance->options =
+			(uint8_t)(TCP_OPTION_MSS | (tcp->timestamps ? TCP_OPTION_TIMESTAMPS : 0) |
+					(tcp->sack ? TCP_OPTION_SACK_PERMITTED : 0) |
+					(tcp->window_scaling ? TCP_OPTION_WINDOW_SCALE : 0));
+	entrance->endpoint = listener->cookie_endpoint;
+	entrance->service = service;
+	entrance->share = share;
+	entrance->port = port;
+	entrance->family = listener->family;
+	entrance->forms = 0;
+	entrance->syn_ack.window = (uint16_t)RTE_MIN(BURST_ENV_FIRST_WINDOW, UINT16_MAX);
+	entrance->syn_ack.options.mss = burst_env_path_mss(port, listener->family == 4);
+	entrance->syn_ack.options.window_scale = tcp->rcv_wnd_scale;
+}
+
+static void
+entrance_write_form(struct entrance *entrance, unsigned int which, const struct syncookie *cookie)
+{
+	struct build_tcp *tcp = &entrance->syn_ack;
+
+	tcp->flags = (uint8_t)(TCP_SYN | TCP_ACK | (cookie->ecn ? TCP_ECE : 0));
+	tcp->options.options = cookie->options | TCP_OPTION_MSS;
+	build_reply_form(&entrance->form[which], tcp, entrance->family);
+	entrance->forms |= 1u << which;
+}
+
+/* The form of the SYN-ACK with a cookie; what it offers has no MSS bit. */
+static inline const struct build_form *
+entrance_form(struct entrance *entrance, const struct syncookie *cookie)
+{
+	const unsigned int which = cookie->options | (cookie->ecn ? ENTRANCE_FORM_ECN : 0);
+
+	if (unlikely((entrance->forms & 1u << which) == 0))
+		entrance_write_form(entrance, which, cookie);
+	return &entrance->form[which];
+}
+
+/* The entrance that a packet came to; mostly the last one's. */
+static inline void
+entrance_of(struct worker *worker, const struct burst *burst, unsigned int i,
+		struct entrance *entrance)
+{
+	const uint32_t place = (uint32_t)burst->packet[i]->port << 16 | burst->key[i].endpoint;
+
+	if (unlikely(entrance->place != place))
+		entrance_find(worker, place, entrance);
 }
 
 /*
@@ -174,87 +240,140 @@ burst_cookie_contradicts(const struct conn *conn, const struct tcp_segment *segm
 	       segment->ack != conn->tcp.snd_nxt;
 }
 
-/* An ACK is only judged where cookies were sent lately, by us or by whoever shares the secret. */
-static bool
-burst_cookie_wants_ack(struct worker *worker, const struct burst *burst, unsigned int i)
+/* Those for one of our services that nobody knows yet, or that somebody knows amiss. */
+static void
+burst_cookie_sort(const struct burst *burst, struct suspects *syns, struct suspects *acks)
+{
+	syns->n = 0;
+	acks->n = 0;
+	for (unsigned int i = 0; i < burst->n; i++) {
+		const uint8_t event = burst->event[i];
+		const bool passive =
+				burst->waiting[i] == NULL && flow_key_is_passive(&burst->key[i]);
+		const bool unknown = burst->conn[i] == NULL ||
+				     burst_cookie_contradicts(burst->conn[i], &burst->segment[i]);
+		const bool fin = (burst->segment[i].flags & TCP_FIN) != 0;
+
+		syns->packet[syns->n] = (uint8_t)i;
+		syns->n += passive && burst->conn[i] == NULL && event == TCP_EVENT_SYN && !fin;
+		acks->packet[acks->n] = (uint8_t)i;
+		acks->n += passive && unknown && (event == TCP_EVENT_ACK || event == TCP_EVENT_FIN);
+	}
+}
+
+static inline bool
+burst_cookie_is_spent(const struct worker *worker, const struct burst *burst, unsigned int i)
+{
+	return time_wait_count(worker->spent) > 0 &&
+	       time_wait_lookup(worker->spent, &burst->key[i], burst->hash[i], worker->now_ms) !=
+			       NULL;
+}
+
+/* Cheapest first (K15): does its service want cookies, may its source be answered. */
+static inline bool
+burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int i,
+		struct entrance *entrance)
 {
 	const struct flow_key *key = &burst->key[i];
 
-	if ((burst->event[i] != TCP_EVENT_ACK && burst->event[i] != TCP_EVENT_FIN) ||
-			burst->waiting[i] != NULL || !flow_key_is_passive(key) ||
-			(burst->conn[i] != NULL && !burst_cookie_contradicts(burst->conn[i],
-								   &burst->segment[i])))
-		return false;
-	return burst_cookie_may_return(worker, services_of(worker->services, key),
-			       burst_cookie_share(worker, key)) &&
+	if (unlikely(worker->inserted)) {
+		burst->conn[i] = conn_table_lookup(worker->table, key, burst->hash[i]);
+		if (burst->conn[i] != NULL)
+			return false;
+	}
+	if (entrance->is_auto)
+		entrance->sends = burst_cookie_is_on(worker, entrance->service, entrance->share);
+	entrance->share->syns++;
+	return entrance->sends && key->port != 0 &&
+	       !burst_step_bad_source(worker, entrance->port->index, key->address) &&
 	       !burst_cookie_is_spent(worker, burst, i);
 }
 
-static void
+static inline void
 burst_cookie_ask(const struct worker *worker, const struct burst *burst, unsigned int i,
-		struct asked *asked)
+		const struct entrance *entrance, struct asked *asked)
 {
-	const struct services *services = worker->services;
-	const struct tcp_config *config = &services_of(services, &burst->key[i])->tcp;
-	struct tcp_env env;
-
-	burst_env(worker, burst, i, NULL, &env);
-	asked->packet[asked->n] = i;
+	asked->packet[asked->n] = (uint8_t)i;
 	asked->request[asked->n++] = (struct syncookie_request){
 			.flow = &burst->key[i],
 			.segment = &burst->segment[i],
-			.endpoint = services->listener[burst->key[i].endpoint].cookie_endpoint,
-			.ts_clock = env.ts_clock,
-			.options = (uint8_t)(TCP_OPTION_MSS |
-					     (config->timestamps ? TCP_OPTION_TIMESTAMPS : 0) |
-					     (config->sack ? TCP_OPTION_SACK_PERMITTED : 0) |
-					     (config->window_scaling ? TCP_OPTION_WINDOW_SCALE
-								     : 0)),
-			.ecn = config->ecn,
+			.endpoint = entrance->endpoint,
+			.ts_clock = burst_env_ts_clock(worker, burst->hash[i]),
+			.options = entrance->options,
+			.ecn = entrance->ecn,
 	};
 }
 
-/* The SYN-ACK that says it all; nothing is kept. */
 static void
+burst_cookie_ask_for_syns(struct worker *worker, struct burst *burst, const struct suspects *syns,
+		struct entrance *entrance, struct asked *asked)
+{
+	asked->n = 0;
+	for (unsigned int k = 0; k < syns->n; k++) {
+		const unsigned int i = syns->packet[k];
+
+		entrance_of(worker, burst, i, entrance);
+		if (burst_cookie_wants_syn(worker, burst, i, entrance))
+			burst_cookie_ask(worker, burst, i, entrance, asked);
+	}
+}
+
+/* An ACK is only judged where cookies were sent lately, by us or by whoever shares the secret. */
+static void
+burst_cookie_ask_for_acks(struct worker *worker, const struct burst *burst,
+		const struct suspects *acks, struct entrance *entrance, struct asked *asked)
+{
+	asked->n = 0;
+	for (unsigned int k = 0; k < acks->n; k++) {
+		const unsigned int i = acks->packet[k];
+
+		entrance_of(worker, burst, i, entrance);
+		if (entrance->takes_back && !burst_cookie_is_spent(worker, burst, i))
+			burst_cookie_ask(worker, burst, i, entrance, asked);
+	}
+}
+
+/* The SYN-ACK that says it all; nothing is kept. */
+static inline void
 burst_cookie_answer(struct worker *worker, struct burst *burst, unsigned int i,
-		const struct syncookie *cookie)
+		const struct syncookie *cookie, struct entrance *entrance)
 {
 	const struct tcp_segment *syn = &burst->segment[i];
-	const struct service *service = services_of(worker->services, &burst->key[i]);
-	struct build_tcp tcp = {
+	const struct build_numbers numbers = {
 			.seq = cookie->isn,
 			.ack = syn->seq + 1,
-			.flags = (uint8_t)(TCP_SYN | TCP_ACK | (cookie->ecn ? TCP_ECE : 0)),
-	};
-	struct tcp_env env;
-
-	burst_env(worker, burst, i, NULL, &env);
-	tcp.window = (uint16_t)RTE_MIN(env.rcv_wnd, (uint32_t)UINT16_MAX);
-	tcp.options = (struct tcp_options){
-			.options = cookie->options | TCP_OPTION_MSS,
-			.mss = env.path_mss,
-			.window_scale = service->tcp.rcv_wnd_scale,
 			.tsval = cookie->tsval,
 			.tsecr = syn->tsval,
 	};
-	worker_count(worker, (uint8_t)burst->packet[i]->port, COUNTER_syn_received, 1);
-	worker_count(worker, (uint8_t)burst->packet[i]->port, COUNTER_synack_sent, 1);
-	worker_count(worker, (uint8_t)burst->packet[i]->port, COUNTER_syn_cookies_sent, 1);
-	burst_cookie_share(worker, &burst->key[i])->cookies_sent_us = worker->now_us;
-	burst_reply_stranger(worker, burst, i, &tcp);
+
+	entrance->share->cookies_sent_us = worker->now_us;
+	burst_reply_form(worker, burst, i, entrance->port, entrance_form(entrance, cookie),
+			&numbers);
 }
 
 static void
 burst_cookie_answer_syns(struct worker *worker, struct burst *burst,
-		const struct syncookie_keys *keys, const struct asked *asked)
+		const struct syncookie_keys *keys, const struct asked *asked,
+		struct entrance *entrance)
 {
 	struct syncookie cookie[BURST_MAX];
+	unsigned int answered[SETTINGS_PORTS_MAX] = {0};
 	const uint64_t made = syncookie_make_bulk(keys, asked->request, asked->n, cookie);
 
 	for (unsigned int k = 0; k < asked->n; k++) {
+		const unsigned int i = asked->packet[k];
+
 		/* An MSS below the table's has no cookie: it goes on and is kept half open. */
-		if ((made & (UINT64_C(1) << k)) != 0)
-			burst_cookie_answer(worker, burst, asked->packet[k], &cookie[k]);
+		if ((made & (UINT64_C(1) << k)) == 0)
+			continue;
+		entrance_of(worker, burst, i, entrance);
+		answered[entrance->port->index]++;
+		burst_cookie_answer(worker, burst, i, &cookie[k], entrance);
+	}
+	for (uint8_t port = 0; port < worker->engine->port_count; port++) {
+		worker_count(worker, port, COUNTER_syn_received, answered[port]);
+		worker_count(worker, port, COUNTER_synack_sent, answered[port]);
+		worker_count(worker, port, COUNTER_syn_cookies_sent, answered[port]);
 	}
 }
 
@@ -319,21 +438,18 @@ void
 burst_cookie(struct worker *worker, struct burst *burst)
 {
 	const struct syncookie_keys *keys = cookies_keys(&worker->engine->cookies);
+	struct entrance entrance;
+	struct suspects syns, acks;
 	struct asked asked;
 
-	asked.n = 0;
-	for (unsigned int i = 0; i < burst->n; i++) {
-		if (burst_cookie_wants_ack(worker, burst, i))
-			burst_cookie_ask(worker, burst, i, &asked);
-	}
-	if (asked.n > 0)
+	entrance.place = ENTRANCE_NONE;
+	burst_cookie_sort(burst, &syns, &acks);
+	if (acks.n > 0) {
+		burst_cookie_ask_for_acks(worker, burst, &acks, &entrance, &asked);
 		burst_cookie_judge_acks(worker, burst, keys, &asked);
-
-	asked.n = 0;
-	for (unsigned int i = 0; i < burst->n; i++) {
-		if (burst_cookie_wants_syn(worker, burst, i))
-			burst_cookie_ask(worker, burst, i, &asked);
 	}
-	if (asked.n > 0)
-		burst_cookie_answer_syns(worker, burst, keys, &asked);
+	if (syns.n > 0 && engine_phase(worker->engine) == ENGINE_RUNNING) {
+		burst_cookie_ask_for_syns(worker, burst, &syns, &entrance, &asked);
+		burst_cookie_answer_syns(worker, burst, keys, &asked, &entrance);
+	}
 }

@@ -5,9 +5,6 @@
 #include "engine/burst_env.h"
 #include "engine/worker.h"
 
-/* What we take before the service has been asked: an echo ring's size, so that all can keep it. */
-#define BURST_ENV_FIRST_WINDOW ECHO_BUFFER_BYTES
-
 /* For where nobody listens; and for who has no time left: it allows no retries. */
 static const struct tcp_config burst_env_nothing;
 
@@ -33,20 +30,16 @@ burst_env(const struct worker *worker, const struct burst *burst, unsigned int i
 		const struct conn *conn, struct tcp_env *env)
 {
 	const struct flow_key *key = &burst->key[i];
-	const struct cookies *cookies = &worker->engine->cookies;
 	const bool ipv4 = flow_key_is_ipv4(key->address);
 	const uint8_t port = burst->packet[i] != NULL ? (uint8_t)burst->packet[i]->port
 						      : conn_table_tail(worker->table, conn)->port;
-	const uint16_t mtu = worker->engine->port[port].mtu;
 
 	*env = (struct tcp_env){
 			.config = &burst_env_nothing,
 			.now_ms = worker->now_ms,
-			/* The table does not place by these bits: they may be seen on the wire. */
-			.ts_clock = worker->now_ms + cookies->ts_base_ms +
-				    ((uint32_t)(burst->hash[i] >> 32) & cookies->ts_flow_mask),
+			.ts_clock = burst_env_ts_clock(worker, burst->hash[i]),
 			.rcv_wnd = BURST_ENV_FIRST_WINDOW,
-			.path_mss = (uint16_t)(mtu - (ipv4 ? 40 : 60)),
+			.path_mss = burst_env_path_mss(&worker->engine->port[port], ipv4),
 			.default_mss = ipv4 ? 536 : 1220,
 	};
 	if (key->endpoint != SERVICE_MAP_NONE) {

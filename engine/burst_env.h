@@ -9,8 +9,31 @@
  */
 
 #include "engine/burst.h"
+#include "engine/worker.h"
 
-struct worker;
+/* What we take before the service has been asked: an echo ring's size, so that all can keep it. */
+#define BURST_ENV_FIRST_WINDOW ECHO_BUFFER_BYTES
+
+/**
+ * TSval to send now on a connection with this hash.
+ *
+ * The table does not place by the bits that are added: they may be seen on the wire.
+ */
+static inline uint32_t
+burst_env_ts_clock(const struct worker *worker, uint64_t hash)
+{
+	const struct cookies *cookies = &worker->engine->cookies;
+
+	return worker->now_ms + cookies->ts_base_ms +
+	       ((uint32_t)(hash >> 32) & cookies->ts_flow_mask);
+}
+
+/** Largest payload without options that a port takes. */
+static inline uint16_t
+burst_env_path_mss(const struct port *port, bool ipv4)
+{
+	return (uint16_t)(port->mtu - (ipv4 ? 40 : 60));
+}
 
 /** Fill @p env for packet @p i, whose connection is @p conn or NULL. */
 void burst_env(const struct worker *worker, const struct burst *burst, unsigned int i,

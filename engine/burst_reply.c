@@ -13,6 +13,7 @@
 #include "engine/burst.h"
 #include "engine/burst_env.h"
 #include "engine/burst_fast_open.h"
+#include "engine/burst_reply.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
 #include "tcp/tcp_output.h"
@@ -205,7 +206,6 @@ reply_buffer(struct reply *reply, bool *answers)
 		return packet;
 	}
 	rte_pktmbuf_reset_headroom(packet);
-	packet->ol_flags = 0;
 	return packet;
 }
 
@@ -220,42 +220,15 @@ reply_send(struct reply *reply, struct rte_mbuf *packet, bool answers, const str
 			tcp, payload_length,
 			offload ? BUILD_CHECKSUM_OFFLOAD : BUILD_CHECKSUM_SOFTWARE, &lengths);
 
-	packet->data_len = (uint16_t)length;
-	packet->pkt_len = length;
+	burst_reply_finish(packet, length);
 	if (reply->conn != NULL)
 		reply->conn->tcp.flags &= (uint16_t)~TCP_CONN_ACK_DUE;
-	if (offload) {
-		packet->l2_len = lengths.l2;
-		packet->l3_len = lengths.l3;
-		packet->l4_len = lengths.l4;
-		packet->ol_flags = RTE_MBUF_F_TX_TCP_CKSUM;
-		packet->ol_flags |= reply->path.family == 4
-						    ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM
-						    : RTE_MBUF_F_TX_IPV6;
-	}
+	if (offload)
+		burst_reply_offload(packet, reply->path.family, &lengths);
 	if (answers)
 		transmit_reply(reply->worker, packet);
 	else
 		transmit_originated(reply->worker, packet, reply->port->index);
-}
-
-void
-burst_reply_stranger(struct worker *worker, struct burst *burst, unsigned int i,
-		const struct build_tcp *tcp)
-{
-	struct reply reply = {
-			.worker = worker,
-			.packet = burst->packet[i],
-			.port = &worker->engine->port[burst->packet[i]->port],
-	};
-	struct rte_mbuf *packet;
-	bool answers;
-
-	build_path_reverse(&reply.path, rte_pktmbuf_mtod(reply.packet, const uint8_t *),
-			&burst->frame[i]);
-	packet = reply_buffer(&reply, &answers);
-	reply_send(&reply, packet, answers, tcp, 0);
-	burst->packet[i] = NULL;
 }
 
 /*

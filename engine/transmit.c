@@ -38,51 +38,20 @@ transmit_through(struct worker *worker, uint8_t port, struct rte_mbuf **packets,
 	return sent;
 }
 
-static void
+void
 transmit_flush_port(struct worker *worker, uint8_t port)
 {
 	struct worker_transmit *buffer = &worker->transmit[port];
 
+	worker_count(worker, port, COUNTER_replies, buffer->replies);
+	worker_count(worker, port, COUNTER_originated, buffer->originated);
 	if (worker->transmit_through[port] == NULL)
 		transmit_to_device(worker, port, buffer->packet, buffer->n);
 	else
 		transmit_through(worker, port, buffer->packet, buffer->n);
 	buffer->n = 0;
-}
-
-static void
-transmit_packet(struct worker *worker, struct rte_mbuf *packet, uint8_t port)
-{
-	struct worker_transmit *buffer = &worker->transmit[port];
-
-	buffer->packet[buffer->n++] = packet;
-	if (buffer->n == WORKER_TRANSMIT_MAX)
-		transmit_flush_port(worker, port);
-}
-
-void
-transmit_reply(struct worker *worker, struct rte_mbuf *packet)
-{
-	const uint8_t port = (uint8_t)packet->port;
-
-	worker_count(worker, port, COUNTER_replies, 1);
-	transmit_packet(worker, packet, port);
-}
-
-void
-transmit_forward(struct worker *worker, struct rte_mbuf *packet, uint8_t port)
-{
-	worker_count(worker, (uint8_t)packet->port, COUNTER_forwards, 1);
-	packet->port = port;
-	transmit_packet(worker, packet, port);
-}
-
-void
-transmit_originated(struct worker *worker, struct rte_mbuf *packet, uint8_t port)
-{
-	worker_count(worker, port, COUNTER_originated, 1);
-	packet->port = port;
-	transmit_packet(worker, packet, port);
+	buffer->replies = 0;
+	buffer->originated = 0;
 }
 
 unsigned int

@@ -14,17 +14,10 @@
 
 #include <stdint.h>
 
-struct rte_mbuf;
-struct worker;
+#include <rte_branch_prediction.h>
+#include <rte_mbuf.h>
 
-/** Send a received packet, now an answer, back through the port it came from. */
-void transmit_reply(struct worker *worker, struct rte_mbuf *packet);
-
-/** Send a received packet on, by any port. */
-void transmit_forward(struct worker *worker, struct rte_mbuf *packet, uint8_t port);
-
-/** Send a packet that answers none directly. */
-void transmit_originated(struct worker *worker, struct rte_mbuf *packet, uint8_t port);
+#include "engine/worker.h"
 
 /**
  * Send many packets that answer none, at once; what the device does not take is freed and counted.
@@ -34,7 +27,49 @@ void transmit_originated(struct worker *worker, struct rte_mbuf *packet, uint8_t
 unsigned int transmit_many(
 		struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port);
 
+/** Empty a port's buffer. */
+void transmit_flush_port(struct worker *worker, uint8_t port);
+
 /** Empty every port's buffer, and pass on what other workers gave us to send. */
 void transmit_flush(struct worker *worker);
+
+/** Put a packet, counted by the caller, into a port's buffer. */
+static inline void
+transmit_packet(struct worker *worker, struct rte_mbuf *packet, uint8_t port)
+{
+	struct worker_transmit *buffer = &worker->transmit[port];
+
+	buffer->packet[buffer->n++] = packet;
+	if (unlikely(buffer->n == WORKER_TRANSMIT_MAX))
+		transmit_flush_port(worker, port);
+}
+
+/** Send a received packet, now an answer, back through the port it came from. */
+static inline void
+transmit_reply(struct worker *worker, struct rte_mbuf *packet)
+{
+	const uint8_t port = (uint8_t)packet->port;
+
+	worker->transmit[port].replies++;
+	transmit_packet(worker, packet, port);
+}
+
+/** Send a received packet on, by any port. */
+static inline void
+transmit_forward(struct worker *worker, struct rte_mbuf *packet, uint8_t port)
+{
+	worker_count(worker, (uint8_t)packet->port, COUNTER_forwards, 1);
+	packet->port = port;
+	transmit_packet(worker, packet, port);
+}
+
+/** Send a packet that answers none directly. */
+static inline void
+transmit_originated(struct worker *worker, struct rte_mbuf *packet, uint8_t port)
+{
+	worker->transmit[port].originated++;
+	packet->port = port;
+	transmit_packet(worker, packet, port);
+}
 
 #endif /* TRANSMIT_H */

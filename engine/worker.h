@@ -36,6 +36,8 @@
 /** Packets on their way out of one port. */
 struct worker_transmit {
 	unsigned int n;
+	unsigned int replies;    /**< So many of them answer packets; for the counters. */
+	unsigned int originated; /**< So many do not. */
 	struct rte_mbuf *packet[WORKER_TRANSMIT_MAX];
 };
 

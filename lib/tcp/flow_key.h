@@ -27,6 +27,9 @@
 #define FLOW_KEY_ACTIVE 0x8000
 #define FLOW_KEY_NOBODY 0x4000
 
+/** The low half of an IPv4-mapped address without the IPv4 address; the high half is 0. */
+#define FLOW_KEY_MAPPED UINT64_C(0x0000ffff00000000)
+
 /** No padding, so that keys may be compared and hashed as bytes. */
 struct flow_key {
 	uint8_t address[16]; /**< The varying end; IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2). */
@@ -68,19 +71,24 @@ flow_key_target(const struct flow_key *key)
 static inline void
 flow_key_map_ipv4(uint8_t address[16], rte_be32_t ipv4)
 {
-	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+	/* As the words in which addresses are read: a load across two stores would wait for both.
+	 */
+	const rte_be64_t high = 0;
+	const rte_be64_t low = rte_cpu_to_be_64(FLOW_KEY_MAPPED | rte_be_to_cpu_32(ipv4));
 
-	memcpy(address, prefix, sizeof(prefix));
-	memcpy(address + sizeof(prefix), &ipv4, sizeof(ipv4));
+	memcpy(address, &high, sizeof(high));
+	memcpy(address + sizeof(high), &low, sizeof(low));
 }
 
 /** Whether @p address is an IPv4-mapped one. */
 static inline bool
 flow_key_is_ipv4(const uint8_t address[16])
 {
-	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+	rte_be64_t high, low;
 
-	return memcmp(address, prefix, sizeof(prefix)) == 0;
+	memcpy(&high, address, sizeof(high));
+	memcpy(&low, address + sizeof(high), sizeof(low));
+	return high == 0 && rte_be_to_cpu_64(low) >> 32 == FLOW_KEY_MAPPED >> 32;
 }
 
 #endif /* FLOW_KEY_H */

@@ -28,25 +28,18 @@
 /* Facts are shifted into place rather than branched on. */
 #define FACT_IF(fact, condition) ((uint32_t)(condition) << TCP_FACT_POSITION_##fact)
 
-enum tcp_event
-tcp_step_event(uint8_t flags)
-{
-	static const uint8_t events[16] = {
-			[0] = TCP_EVENT_BARE,
-			[TCP_FIN] = TCP_EVENT_BARE,
-			[TCP_SYN] = TCP_EVENT_SYN,
-			[TCP_SYN | TCP_FIN] = TCP_EVENT_SYN,
-			[TCP_RST... TCP_RST | TCP_SYN | TCP_FIN] = TCP_EVENT_RST,
-			[TCP_ACK >> 1] = TCP_EVENT_ACK,
-			[TCP_ACK >> 1 | TCP_FIN] = TCP_EVENT_FIN,
-			[TCP_ACK >> 1 | TCP_SYN] = TCP_EVENT_SYN_ACK,
-			[TCP_ACK >> 1 | TCP_SYN | TCP_FIN] = TCP_EVENT_SYN_ACK,
-			[TCP_ACK >> 1 | TCP_RST... 15] = TCP_EVENT_RST,
-	};
-
-	return (enum tcp_event)
-			events[(flags & (TCP_FIN | TCP_SYN | TCP_RST)) | (flags & TCP_ACK) >> 1];
-}
+const uint8_t tcp_step_events[16] = {
+		[0] = TCP_EVENT_BARE,
+		[TCP_FIN] = TCP_EVENT_BARE,
+		[TCP_SYN] = TCP_EVENT_SYN,
+		[TCP_SYN | TCP_FIN] = TCP_EVENT_SYN,
+		[TCP_RST... TCP_RST | TCP_SYN | TCP_FIN] = TCP_EVENT_RST,
+		[TCP_ACK >> 1] = TCP_EVENT_ACK,
+		[TCP_ACK >> 1 | TCP_FIN] = TCP_EVENT_FIN,
+		[TCP_ACK >> 1 | TCP_SYN] = TCP_EVENT_SYN_ACK,
+		[TCP_ACK >> 1 | TCP_SYN | TCP_FIN] = TCP_EVENT_SYN_ACK,
+		[TCP_ACK >> 1 | TCP_RST... 15] = TCP_EVENT_RST,
+};
 
 uint32_t
 tcp_step_rto_ms(const struct tcp_conn *conn, const struct tcp_config *config)

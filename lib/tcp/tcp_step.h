@@ -158,8 +158,16 @@ enum tcp_refusal {
 	TCP_REFUSALS,
 };
 
+/** enum tcp_event by FIN, SYN, RST and, in RST's successor's place, ACK. */
+extern const uint8_t tcp_step_events[16];
+
 /** The event a segment with these control bits is. */
-enum tcp_event tcp_step_event(uint8_t flags);
+static inline enum tcp_event
+tcp_step_event(uint8_t flags)
+{
+	return (enum tcp_event)tcp_step_events[(flags & (TCP_FIN | TCP_SYN | TCP_RST)) |
+					       (flags & TCP_ACK) >> 1];
+}
 
 /**
  * Let one event happen.

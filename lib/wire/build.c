@@ -23,7 +23,6 @@ enum ether_type {
 
 enum protocol {
 	PROTOCOL_ICMP = 1,
-	PROTOCOL_TCP = 6,
 	PROTOCOL_ICMP6 = 58,
 };
 
@@ -47,7 +46,6 @@ enum icmp_type {
 #define TCP_HEADER    20
 #define NDP_MESSAGE   32 /**< With one link-layer address option. */
 #define NDP_HOP_LIMIT 255
-#define HOP_LIMIT     64
 
 /** RFC 4861 4.4: an answer to a question, and it replaces what was known. */
 #define ADVERTISEMENT_SOLICITED   0x40000000u
@@ -229,8 +227,8 @@ build_tcp(uint8_t *frame, const struct build_path *path, const struct build_tcp 
 	uint64_t sum = write_tcp(header, path, tcp, &header_length);
 	const struct packet packet = {
 			.l4_length = header_length + payload_length,
-			.protocol = PROTOCOL_TCP,
-			.hop_limit = HOP_LIMIT,
+			.protocol = BUILD_PROTOCOL_TCP,
+			.hop_limit = BUILD_HOP_LIMIT,
 			.checksum = checksum,
 	};
 	uint64_t pseudo;
@@ -306,7 +304,7 @@ build_echo_reply(uint8_t *data, const struct frame *frame, const uint8_t local_m
 	const struct packet packet = {
 			.l4_length = frame->l4_length,
 			.protocol = frame->family == 4 ? PROTOCOL_ICMP : PROTOCOL_ICMP6,
-			.hop_limit = HOP_LIMIT,
+			.hop_limit = BUILD_HOP_LIMIT,
 	};
 	struct build_path path;
 	unsigned int l3_end;

@@ -31,6 +31,10 @@
 /** Headers of the longest frame we build: Ethernet, tag, IPv6, TCP with 40 bytes of options. */
 #define BUILD_HEADERS_MAX (14 + 4 + 40 + 60)
 
+/** Of every IP header for TCP. */
+#define BUILD_HOP_LIMIT    64
+#define BUILD_PROTOCOL_TCP 6
+
 /** Between whom a packet travels, from our side. */
 struct build_path {
 	uint8_t remote_mac[6];

@@ -17,6 +17,7 @@
 #include "wire/bytes.h"
 #include "wire/checksum.h"
 #include "wire/parse.h"
+#include "wire/parse_plain.h"
 #include "wire/tcp_options.h"
 
 enum ether_type {
@@ -387,6 +388,15 @@ enum counter
 parse_frame(const uint8_t *data, uint32_t length, unsigned int flags, struct frame *frame,
 		struct tcp_segment *segment)
 {
+	if (likely(parse_plain(data, length, flags, frame, segment)))
+		return DROP_NONE;
+	return parse_frame_carefully(data, length, flags, frame, segment);
+}
+
+enum counter
+parse_frame_carefully(const uint8_t *data, uint32_t length, unsigned int flags, struct frame *frame,
+		struct tcp_segment *segment)
+{
 	uint16_t ether_type = 0;
 	struct ip_view view;
 	enum counter reason;
@@ -414,34 +424,6 @@ parse_frame(const uint8_t *data, uint32_t length, unsigned int flags, struct fra
 	if (view.protocol == (frame->family == 4 ? PROTOCOL_ICMP : PROTOCOL_ICMP6))
 		return parse_icmp(data + frame->l4_offset, frame, &view);
 	return DROP_unknown_protocol;
-}
-
-void
-parse_source(const uint8_t *data, const struct frame *frame, uint8_t address[16])
-{
-	const uint8_t *ip = data + frame->l3_offset;
-	rte_be32_t ipv4;
-
-	if (frame->family == 6) {
-		memcpy(address, ip + 8, 16);
-		return;
-	}
-	memcpy(&ipv4, ip + 12, sizeof(ipv4));
-	flow_key_map_ipv4(address, ipv4);
-}
-
-void
-parse_destination(const uint8_t *data, const struct frame *frame, uint8_t address[16])
-{
-	const uint8_t *ip = data + frame->l3_offset;
-	rte_be32_t ipv4;
-
-	if (frame->family == 6) {
-		memcpy(address, ip + 24, 16);
-		return;
-	}
-	memcpy(&ipv4, ip + 16, sizeof(ipv4));
-	flow_key_map_ipv4(address, ipv4);
 }
 
 /** A flow's two ends as numbers; IPv4 addresses are mapped. */

@@ -19,10 +19,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_byteorder.h>
 
 #include "observe/counters.h"
+#include "tcp/flow_key.h"
 #include "tcp/tcp_segment.h"
 
 /** What a frame is. */
@@ -76,11 +78,39 @@ struct frame {
 enum counter parse_frame(const uint8_t *data, uint32_t length, unsigned int flags,
 		struct frame *frame, struct tcp_segment *segment);
 
+/** parse_frame() without its short cut for frames that are as usual (parse_plain.h). */
+enum counter parse_frame_carefully(const uint8_t *data, uint32_t length, unsigned int flags,
+		struct frame *frame, struct tcp_segment *segment);
+
+/** Copy an address of an IP frame, at @p ipv4 or @p ipv6 from its IP header, IPv4-mapped. */
+static inline void
+parse_address(const uint8_t *data, const struct frame *frame, unsigned int ipv4, unsigned int ipv6,
+		uint8_t address[16])
+{
+	const uint8_t *ip = data + frame->l3_offset;
+	rte_be32_t word;
+
+	if (frame->family == 6) {
+		memcpy(address, ip + ipv6, 16);
+		return;
+	}
+	memcpy(&word, ip + ipv4, sizeof(word));
+	flow_key_map_ipv4(address, word);
+}
+
 /** Copy the source address of an IP frame, IPv4-mapped. */
-void parse_source(const uint8_t *data, const struct frame *frame, uint8_t address[16]);
+static inline void
+parse_source(const uint8_t *data, const struct frame *frame, uint8_t address[16])
+{
+	parse_address(data, frame, 12, 8, address);
+}
 
 /** Copy the destination address of an IP frame, IPv4-mapped. */
-void parse_destination(const uint8_t *data, const struct frame *frame, uint8_t address[16]);
+static inline void
+parse_destination(const uint8_t *data, const struct frame *frame, uint8_t address[16])
+{
+	parse_address(data, frame, 16, 24, address);
+}
 
 /**
  * A hash that is the same for every packet of a TCP flow, for choosing its owner in software.

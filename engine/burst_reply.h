@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef BURST_REPLY_H
+#define BURST_REPLY_H
+
+/**
+ * @file
+ * A built frame becomes a packet to send; and the short way for answers that need no connection.
+ */
+
+#include <rte_mbuf.h>
+
+#include "engine/burst.h"
+#include "engine/port.h"
+#include "engine/transmit.h"
+#include "engine/worker.h"
+#include "wire/build_reply.h"
+
+/** Say how long a built frame is; nothing that was said of the received one holds any more. */
+static inline void
+burst_reply_finish(struct rte_mbuf *packet, unsigned int length)
+{
+	packet->data_len = (uint16_t)length;
+	packet->pkt_len = length;
+	packet->ol_flags = 0;
+}
+
+/** Ask the NIC for the checksums. */
+static inline void
+burst_reply_offload(struct rte_mbuf *packet, uint8_t family, const struct build_lengths *lengths)
+{
+	packet->l2_len = lengths->l2;
+	packet->l3_len = lengths->l3;
+	packet->l4_len = lengths->l4;
+	packet->ol_flags = RTE_MBUF_F_TX_TCP_CKSUM;
+	packet->ol_flags |= family == 4 ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM
+					: RTE_MBUF_F_TX_IPV6;
+}
+
+/** Answer packet @p i, which came in through @p port, with a segment of a form; it leaves the
+ * burst. */
+static inline void
+burst_reply_form(struct worker *worker, struct burst *burst, unsigned int i,
+		const struct port *port, const struct build_form *form,
+		const struct build_numbers *numbers)
+{
+	struct rte_mbuf *packet = burst->packet[i];
+	const bool offload = port->transmit_offload;
+
+	burst_reply_finish(packet, build_reply(rte_pktmbuf_mtod(packet, uint8_t *),
+						   &burst->frame[i], form, numbers,
+						   offload ? BUILD_CHECKSUM_OFFLOAD
+							   : BUILD_CHECKSUM_SOFTWARE));
+	if (unlikely(offload)) {
+		const struct build_lengths lengths = {
+				.l2 = burst->frame[i].l3_offset,
+				.l3 = form->family == 4 ? 20 : 40,
+				.l4 = form->l4_length,
+		};
+
+		burst_reply_offload(packet, form->family, &lengths);
+	}
+	transmit_reply(worker, packet);
+	burst->packet[i] = NULL;
+}
+
+#endif /* BURST_REPLY_H */
