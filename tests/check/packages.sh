@@ -54,6 +54,7 @@ packages_to_test=(
 	"openssl                  certificates for tests"
 	"hping3                   odd TCP flags"
 	"nmap                     odd TCP flags"
+	"netsniff-ng              trafgen: frames of any content, fast"
 	"nftables                 sends SYNs to one node and ACKs to another"
 	"python3-scapy            hostile packets"
 	"dpdk-dev                 dpdk-testpmd and dpdk-telemetry.py"
