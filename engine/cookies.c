@@ -209,13 +209,18 @@ cookies_free(struct cookies *cookies)
 void
 cookies_refresh(struct cookies *cookies)
 {
+	const uint64_t now_ms = cookies_ms(CLOCK_REALTIME);
+	uint64_t until_ms;
+
 	pthread_mutex_lock(&cookies->lock);
+	until_ms = cookies->keys->until_ms;
 	if (cookies->retired != NULL && cookies_ms(CLOCK_MONOTONIC) >= cookies->retired_until_ms) {
 		secret_free(cookies->retired);
 		cookies->retired = NULL;
 	}
-	/* Should it fail, the old ones still serve for a while. */
-	if (cookies_ms(CLOCK_REALTIME) >= cookies->keys->until_ms && cookies_is_settled(cookies))
+	/* The clock may be set back, too.  Should it fail, the old ones still serve for a while. */
+	if ((now_ms >= until_ms || until_ms - now_ms > SYNCOOKIE_EPOCH_MS) &&
+			cookies_is_settled(cookies))
 		(void)cookies_publish(cookies);
 	pthread_mutex_unlock(&cookies->lock);
 }
