@@ -12,6 +12,7 @@
 #include "engine/port.h"
 #include "engine/proxy.h"
 #include "engine/services.h"
+#include "limit/gcra.h"
 #include "tcp/flow_key.h"
 
 /* Below this limit workers take credits one by one, so that none lies idle. */
@@ -94,6 +95,7 @@ services_limit(const struct settings_service *wanted, unsigned int workers)
 		log_error(wanted->name, "out of memory");
 		return NULL;
 	}
+	limit->synack_full_at = 0;
 	limit->credit = wanted->max_connections == 0 ? INT64_MAX : wanted->max_connections;
 	limit->batch = wanted->max_connections == 0                               ? UINT32_MAX / 2
 		       : wanted->max_connections < SERVICES_BATCH_LIMIT * workers ? 1
@@ -157,6 +159,12 @@ services_prepare(struct service *service, const struct settings *settings,
 	if (service->respond == NULL) {
 		log_error(wanted->name, "cannot prepare the replies: %s", strerror(errno));
 		return -1;
+	}
+	if (wanted->synack_rate != 0) {
+		service->synack_cost = gcra_cost(wanted->synack_rate);
+		service->synack_batch = wanted->synack_rate < SERVICES_BATCH_LIMIT * workers
+							? 1
+							: SERVICES_BATCH;
 	}
 	service->limit = services_limit(wanted, workers);
 	return service->limit != NULL ? 0 : -1;
@@ -285,6 +293,7 @@ services_create(const struct settings *settings, unsigned int workers)
 		if (services_prepare(&services->service[1 + i], settings, &settings->service[i],
 				    workers) != 0)
 			goto fail;
+		services->synacks_limited |= settings->service[i].synack_rate != 0;
 		services_add_listeners(services, &settings->service[i], 1 + i);
 	}
 	return services;

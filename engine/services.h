@@ -37,12 +37,13 @@ struct listener {
 };
 
 /**
- * Connections that may still be opened, over all workers.  Workers take and give back a few at a
- * time (services_admit()), so this line is touched seldom.
+ * Connections that may still be opened, over all workers, and SYN-ACKs that may be sent.  Workers
+ * take and give back a few at a time (services_admit()), so this line is touched seldom.
  */
 struct service_limit {
 	int64_t credit; /**< Atomic. */
 	uint32_t batch;
+	uint64_t synack_full_at; /**< synack_rate's bucket (gcra.h).  Atomic. */
 } __rte_cache_aligned;
 
 struct service {
@@ -54,6 +55,8 @@ struct service {
 	const struct pool *pool; /**< With mode: proxy: whose backends answer; else NULL. */
 	uint16_t path_mss;       /**< No more than this is said to clients; 0: the port's. */
 	uint16_t first_window;   /**< With mode: proxy: what is held until a backend answers. */
+	uint64_t synack_cost;    /**< Of one of synack_rate's tokens; 0 without a limit. */
+	uint32_t synack_batch;   /**< So many are taken at a time. */
 };
 
 /** A worker's share of a service. */
@@ -63,8 +66,9 @@ struct service_share {
 	uint64_t reset;
 	uint64_t timed_out;
 	uint64_t requests;
-	uint32_t connections; /**< In the worker's table now, half-open ones too. */
-	uint32_t credit;      /**< Taken from service.limit and not used. */
+	uint32_t connections;   /**< In the worker's table now, half-open ones too. */
+	uint32_t credit;        /**< Taken from service.limit and not used. */
+	uint32_t synack_credit; /**< The same, of SYN-ACKs. */
 	/** Connections of the worker in SYN_RCVD whose SYN's text was taken (RFC 7413 5.1). */
 	uint32_t fast_open_pending;
 	uint32_t half_open;        /**< Connections of the worker in SYN_RCVD. */
@@ -85,6 +89,7 @@ struct services {
 	struct listener *listener;
 	unsigned int service_count; /**< The one of our own, and those of the settings. */
 	struct service *service;
+	bool synacks_limited;                        /**< A service has a synack_rate. */
 	struct service_map *map[SETTINGS_PORTS_MAX]; /**< By port: our addresses, who listens. */
 	struct pools *pools;                         /**< Whom services in front of others use. */
 };

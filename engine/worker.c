@@ -12,16 +12,23 @@
 
 #include "engine/burst_cookie.h"
 #include "engine/burst_forward.h"
+#include "engine/burst_limit.h"
 #include "engine/log.h"
 #include "engine/proxy.h"
 #include "engine/resolver.h"
 #include "engine/steering.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
+#include "limit/prefix_limit.h"
 
 /* Turns without work before `sleep` begins to sleep, and the longest nap. */
 /* Closed connections that are remembered while their cookies live; then the oldest gives way. */
-#define WORKER_SPENT_COOKIES    65536
+#define WORKER_SPENT_COOKIES 65536
+
+/* Networks whose SYNs are counted, and the SYNs that a core may have to answer in a second. */
+#define WORKER_PREFIXES_MIN     16384u
+#define WORKER_PREFIXES_MAX     1048576u
+#define WORKER_SYNS_MAX         16777216u
 
 #define WORKER_IDLE_TURNS       256
 #define WORKER_NAP_MAX_US       1000
@@ -34,6 +41,7 @@ worker_burst(struct worker *worker, struct burst *burst)
 	burst_receive(worker, burst); /* NIC queues, and the rings from other workers, to packets */
 	burst_parse(worker, burst);   /* bytes to segments; malformed ones drop                   */
 	burst_classify(worker, burst); /* ours or not; flags to events */
+	burst_limit(worker, burst);    /* who is refused, or asks too often, drops */
 	burst_lookup(worker, burst);  /* keys to connections, all cache misses at once            */
 	burst_forward(worker, burst); /* spliced connections: translated and out again */
 	burst_cookie(worker, burst); /* misses that need no memory: SYN cookies, out and back     */
@@ -208,13 +216,34 @@ worker_echo_rings(const struct settings *settings)
 	return 1;
 }
 
+/*
+ * So many networks that they are more than a core gets SYNs for in a second, divided by what each
+ * may have: then a flood from everywhere uses up nobody's tokens (prefix_limit.h).
+ */
+static uint32_t
+worker_prefixes(const struct settings *settings)
+{
+	const uint32_t prefixes = RTE_MAX(WORKER_PREFIXES_MIN,
+			WORKER_SYNS_MAX / settings->tcp.synack_rate_per_prefix);
+
+	return RTE_MIN(WORKER_PREFIXES_MAX, prefixes);
+}
+
+static size_t
+worker_prefixes_footprint(const struct settings *settings)
+{
+	return settings->tcp.synack_rate_per_prefix == 0
+			       ? 0
+			       : prefix_limit_footprint(worker_prefixes(settings));
+}
+
 uint64_t
 worker_footprint(const struct settings *settings)
 {
 	return conn_table_footprint(settings->engine.connections) +
 	       RTE_ALIGN_CEIL(timer_wheel_footprint(), 64) +
 	       time_wait_footprint(settings->tcp.max_tw_buckets) +
-	       time_wait_footprint(WORKER_SPENT_COOKIES) +
+	       time_wait_footprint(WORKER_SPENT_COOKIES) + worker_prefixes_footprint(settings) +
 	       echo_buffers_footprint(worker_echo_rings(settings));
 }
 
@@ -226,7 +255,7 @@ worker_create_tables(struct worker *worker)
 	const size_t table_bytes = conn_table_footprint(settings->engine.connections);
 	const size_t wheel_bytes = RTE_ALIGN_CEIL(timer_wheel_footprint(), 64);
 	const uint64_t bytes = worker_footprint(settings);
-	struct siphash_key key;
+	struct siphash_key key, prefix_key;
 	uint8_t *memory;
 
 	worker->memory = rte_malloc_socket("handfast_tables", bytes, 64, worker->numa_node);
@@ -239,6 +268,7 @@ worker_create_tables(struct worker *worker)
 		return -1;
 	}
 	if (getrandom(&key, sizeof(key), 0) != sizeof(key) ||
+			getrandom(&prefix_key, sizeof(prefix_key), 0) != sizeof(prefix_key) ||
 			getrandom(&worker->challenge_random, sizeof(worker->challenge_random), 0) !=
 					sizeof(worker->challenge_random)) {
 		log_error("worker", "the kernel gives no random bytes");
@@ -254,6 +284,10 @@ worker_create_tables(struct worker *worker)
 	memory += time_wait_footprint(settings->tcp.max_tw_buckets);
 	worker->spent = time_wait_init(memory, WORKER_SPENT_COOKIES, SYNCOOKIE_LIFE_MS);
 	memory += time_wait_footprint(WORKER_SPENT_COOKIES);
+	if (settings->tcp.synack_rate_per_prefix != 0)
+		worker->synack_prefixes = prefix_limit_init(memory, worker_prefixes(settings),
+				settings->tcp.synack_rate_per_prefix, &prefix_key);
+	memory += worker_prefixes_footprint(settings);
 	worker->echo_buffers = echo_buffers_init(memory, worker_echo_rings(settings));
 	return 0;
 }

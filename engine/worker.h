@@ -31,6 +31,8 @@
 #include "table/timer_wheel.h"
 #include "tcp/tcp_rules.h"
 
+struct prefix_limit;
+
 #define WORKER_TRANSMIT_MAX 64
 
 /** Packets on their way out of one port. */
@@ -100,6 +102,7 @@ struct worker {
 	/** Of each packet its own, and half-open ones that it displaced from table and service. */
 	struct worker_ending ending[3 * BURST_MAX];
 
+	struct prefix_limit *synack_prefixes; /**< NULL without synack_rate_per_prefix. */
 	struct token_bucket resets;
 	struct token_bucket challenges;
 	uint64_t challenge_random; /**< State of a generator whose output nobody sees. */
