@@ -7,6 +7,7 @@
 
 #include "engine/backends.h"
 #include "engine/engine.h"
+#include "engine/health.h"
 #include "engine/log.h"
 #include "engine/resolver.h"
 #include "engine/route.h"
@@ -68,7 +69,7 @@ backends_find(const struct engine *engine, const struct settings_pool *pool,
 		if (backends_is(&backends->entry[i], pool, wanted))
 			return i;
 		if (vacant == BACKENDS_NONE && backends->entry[i].users == 0 &&
-				backends_connections(engine, i) == 0)
+				!engine->health->asked[i] && backends_connections(engine, i) == 0)
 			vacant = i;
 	}
 	return backends->count < BACKENDS_MAX ? backends->count : vacant;
@@ -150,8 +151,10 @@ backends_take(struct engine *engine, const struct settings_pool *pool,
 		if (!backends_begin(engine, number, pool, wanted))
 			return BACKENDS_NONE;
 	}
-	if (backends->entry[number].users++ == 0)
+	if (backends->entry[number].users++ == 0) {
+		backends->is_new[number] = true;
 		__atomic_store_n(&backends->usable[number], 1, __ATOMIC_RELEASE);
+	}
 	return number;
 }
 

@@ -19,6 +19,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "balance/backend.h"
 #include "observe/histogram.h"
@@ -77,6 +78,7 @@ struct backends {
 
 	pthread_mutex_t control; /**< Among control's threads: for all that follows and above. */
 	struct backend health[BACKENDS_MAX];
+	bool is_new[BACKENDS_MAX]; /**< Nothing is known of its health. */
 	struct {
 		uint64_t opened; /**< As of the last look, over all workers. */
 		uint64_t failed;

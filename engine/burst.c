@@ -7,6 +7,7 @@
 
 #include "engine/burst.h"
 #include "engine/burst_cookie.h"
+#include "engine/health.h"
 #include "engine/local.h"
 #include "engine/proxy.h"
 #include "engine/steering.h"
@@ -125,6 +126,23 @@ burst_refuse_link(const struct port *port, const struct rte_mbuf *packet, const 
 	return DROP_NONE;
 }
 
+/* The check of a backend that a segment from key->address and port belongs to, or TARGETS_NONE. */
+static unsigned int
+burst_find_check(const struct worker *worker, uint8_t port, rte_be16_t local_port,
+		const struct flow_key *key)
+{
+	const unsigned int number = health_of_port(worker->engine->health, local_port);
+	const struct backends_entry *entry;
+
+	if (number == HEALTH_NOBODY)
+		return TARGETS_NONE;
+	entry = &worker->engine->backends->entry[number - 1];
+	if (entry->port != key->port || entry->port_index != port ||
+			memcmp(entry->address, key->address, sizeof(entry->address)) != 0)
+		return TARGETS_NONE;
+	return FLOW_KEY_CHECK | (number - 1);
+}
+
 /*
  * Whose a segment is that goes from key->address and port to a local end: of whom listens there, or
  * else of what we opened from there to where it comes from.  The endpoint is SERVICE_MAP_NONE where
@@ -140,6 +158,8 @@ burst_complete_key(const struct worker *worker, uint8_t port, const uint8_t loca
 	if (key->endpoint != SERVICE_MAP_NONE)
 		return;
 	target = targets_find(&worker->engine->targets, port, key->address, key->port);
+	if (target == TARGETS_NONE)
+		target = burst_find_check(worker, port, local_port, key);
 	if (target == TARGETS_NONE)
 		return;
 	memcpy(key->address, local, sizeof(key->address));

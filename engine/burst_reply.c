@@ -58,7 +58,15 @@ reply_path_of_conn(struct reply *reply)
 	path->tagged = reply->port->tagged;
 	path->vlan = reply->port->vlan;
 	path->family = flow_key_is_ipv4(key->address) ? 4 : 6;
-	if (flow_key_is_active(key)) {
+	if (flow_key_is_check(key)) {
+		const struct backends_entry *backend =
+				&engine->backends->entry[flow_key_backend(key)];
+
+		memcpy(path->remote, backend->address, sizeof(path->remote));
+		memcpy(path->local, key->address, sizeof(path->local));
+		path->remote_port = backend->port;
+		path->local_port = key->port;
+	} else if (flow_key_is_active(key)) {
 		const struct target *target = &engine->targets.target[flow_key_target(key)];
 
 		memcpy(path->remote, target->address, sizeof(path->remote));

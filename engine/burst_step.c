@@ -78,7 +78,10 @@ burst_step_closed(struct worker *worker, struct burst *burst, unsigned int i, ui
 	struct conn_tail *tail = conn_table_tail(worker->table, conn);
 	const uint8_t outcome = burst->action[i].outcome;
 
-	opening_ended(worker, conn, (enum tcp_event)burst->event[i]);
+	if (flow_key_is_check(&conn->key))
+		checks_ended(worker, conn, (enum tcp_event)burst->event[i]);
+	else
+		opening_ended(worker, conn, (enum tcp_event)burst->event[i]);
 	respond_closed(service->respond, &tail->respond, worker->echo_buffers);
 	if (had_credit)
 		services_release(service, share);
@@ -109,6 +112,8 @@ burst_step_entered_time_wait(struct worker *worker, struct conn *conn, uint64_t 
 	const struct service *service = burst_step_service(worker, &conn->key);
 	struct service_share *share = burst_step_share(worker, &conn->key);
 
+	if (flow_key_is_check(&conn->key))
+		checks_ended(worker, conn, TCP_EVENT_FIN);
 	respond_closed(service->respond, &tail->respond, worker->echo_buffers);
 	services_release(service, share);
 	worker_count(worker, tail->port, COUNTER_closed, 1);
@@ -130,7 +135,9 @@ burst_step_opened(struct worker *worker, struct conn *conn, bool early)
 	struct tcp_sender sender;
 	bool wanted = true;
 
-	if (flow_key_is_active(&conn->key))
+	if (flow_key_is_check(&conn->key))
+		wanted = checks_opened(worker, conn);
+	else if (flow_key_is_active(&conn->key))
 		wanted = opening_opened(worker, conn);
 	else
 		histogram_record(
@@ -164,6 +171,8 @@ burst_step_data(struct worker *worker, const struct burst *burst, unsigned int i
 	const unsigned int requests = respond_input(service->respond, &tail->respond,
 			worker->echo_buffers, payload + action->skip, action->take);
 
+	if (flow_key_is_check(&conn->key))
+		checks_input(worker, conn, payload + action->skip, action->take);
 	/* What a timer may have to send goes where the latest data came from. */
 	memcpy(tail->peer_mac, ethernet->src_addr.addr_bytes, sizeof(tail->peer_mac));
 	worker_count(worker, tail->port, COUNTER_data_bytes_received, action->take);
@@ -214,6 +223,8 @@ burst_step_outcome(struct worker *worker, struct burst *burst, unsigned int i, u
 		conn->tcp.flags |= TCP_CONN_ACK_DUE;
 	if ((outcome & TCP_OUTCOME_DATA) != 0)
 		burst_step_data(worker, burst, i);
+	if ((outcome & TCP_OUTCOME_PEER_FIN) != 0 && flow_key_is_check(&conn->key))
+		checks_peer_closed(worker, conn);
 	if ((outcome & TCP_OUTCOME_PEER_FIN) != 0)
 		respond_peer_closed(service->respond, &tail->respond);
 }

@@ -9,6 +9,7 @@
 
 #include "engine/control.h"
 #include "engine/engine.h"
+#include "engine/health.h"
 #include "engine/log.h"
 #include "engine/telemetry.h"
 
@@ -73,6 +74,15 @@ control_signal(struct engine *engine, int number)
 	return true;
 }
 
+/* How long nothing but a signal matters. */
+static unsigned int
+control_pause_ms(const struct engine *engine, bool draining)
+{
+	if (health_is_needed(engine))
+		return HEALTH_POLL_MS;
+	return draining ? CONTROL_POLL_MS : 1000;
+}
+
 void
 control_run(struct engine *engine)
 {
@@ -93,7 +103,9 @@ control_run(struct engine *engine)
 		cookies_report(engine);
 		if (!draining)
 			draining_us = clock_us(&engine->clock);
-		if (control_signal(engine, control_wait(draining ? CONTROL_POLL_MS : 1000)))
+		if (health_is_needed(engine))
+			health_poll(engine);
+		if (control_signal(engine, control_wait(control_pause_ms(engine, draining))))
 			return;
 	}
 }

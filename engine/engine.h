@@ -25,6 +25,7 @@
 #include "engine/targets.h"
 #include "settings/settings.h"
 
+struct health;
 struct load;
 struct worker;
 struct rte_mempool;
@@ -48,13 +49,14 @@ struct engine {
 	struct services *services; /**< Written by control.  Atomic; engine_services(). */
 	struct cookies cookies;
 	struct backends *backends;              /**< All that pools name. */
+	struct health *health;                  /**< How they are checked. */
 	struct resolver resolver;               /**< Grows while the engine runs. */
 	struct targets targets;                 /**< The same. */
 	struct local_addresses local_addresses; /**< From which we speak to backends; grows only. */
 	struct rte_mempool *pool;
 	struct load *load; /**< NULL unless this is the generator. */
-	uint32_t timing; /**< How many handshakes control is timing; naps are short until it is 0.
-			  */
+	uint32_t timing;   /**< How many handshakes control is timing; naps are short until it is 0.
+			    */
 	uint32_t workers_done; /**< How many have reset their connections and only wait.  Atomic. */
 	uint8_t phase; /**< enum engine_phase; written by control, read by workers once a turn. */
 };

@@ -15,6 +15,7 @@
 
 #include "engine/eal.h"
 #include "engine/engine.h"
+#include "engine/health.h"
 #include "engine/launch.h"
 #include "engine/log.h"
 #include "engine/pools.h"
@@ -85,7 +86,8 @@ launch_assemble(struct engine *engine, const struct settings *settings,
 	}
 	engine->services = services_create(settings, cores->worker_count);
 	engine->backends = backends_create();
-	if (engine->services == NULL || engine->backends == NULL ||
+	engine->health = health_create();
+	if (engine->services == NULL || engine->backends == NULL || engine->health == NULL ||
 			cookies_init(&engine->cookies, settings) != 0 ||
 			resolver_init(&engine->resolver, settings) != 0 ||
 			launch_pool(engine, cores) != 0)
@@ -111,6 +113,7 @@ launch_disassemble(struct engine *engine)
 	rte_mempool_free(engine->pool);
 	services_free(engine->services);
 	backends_free(engine->backends);
+	health_free(engine->health);
 	cookies_free(&engine->cookies);
 }
 

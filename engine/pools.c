@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "engine/log.h"
 #include "engine/pools.h"
 #include "engine/worker.h"
+#include "wire/proxy_protocol.h"
 
 /* Clients' handshakes that fail, none in between succeeding, until a backend is down. */
 #define POOLS_MARKS_MAX         5
@@ -24,6 +26,9 @@ _Static_assert((unsigned int)CHOICE_MAGLEV == SETTINGS_CHOICE_MAGLEV &&
 						SETTINGS_CHOICE_LEAST_CONNECTIONS &&
 				(unsigned int)CHOICE_SOURCE_HASH == SETTINGS_CHOICE_SOURCE_HASH,
 		"settings name what choice.h has");
+_Static_assert((unsigned int)PROXY_PROTOCOL_V1 == SETTINGS_PROXY_PROTOCOL_V1 &&
+				(unsigned int)PROXY_PROTOCOL_V2 == SETTINGS_PROXY_PROTOCOL_V2,
+		"settings name what proxy_protocol.h has");
 
 static struct backend_rules
 pools_rules(const struct settings_pool *settings)
@@ -87,6 +92,7 @@ pools_prepare(struct engine *engine, struct pools *pools, unsigned int index,
 	void *memory;
 
 	pool->rules = pools_rules(pool->settings);
+	pool->usable = pool->settings->backends.count;
 	if (!pools_take(engine, pools, index, backends))
 		return false;
 	memory = pools_alloc(choice_footprint(&wanted));
@@ -98,6 +104,48 @@ pools_prepare(struct engine *engine, struct pools *pools, unsigned int index,
 		if (memory == NULL)
 			return false;
 		pool->state[w] = choice_state_init(memory, pool->choice, &pools->load[w], w);
+	}
+	return true;
+}
+
+/* An HTTP check's request, behind the header that tells whose connection it is: ours. */
+static size_t
+pools_check_text(const struct settings_pool *settings, const struct settings_backend *backend,
+		char *text, size_t size)
+{
+	const bool ipv4 = flow_key_is_ipv4(backend->address);
+	const size_t header = proxy_protocol_write_own(
+			(uint8_t *)text, (enum proxy_protocol_version)settings->proxy_protocol);
+	char address[46];
+
+	settings_format_address(backend->address, address);
+	return header +
+	       (size_t)snprintf(text + header, size - header,
+			       "GET %s HTTP/1.1\r\nHost: %s%s%s:%u\r\nUser-Agent: handfast\r\n"
+			       "Accept: */*\r\nConnection: close\r\n\r\n",
+			       settings->check_path, ipv4 ? "" : "[", address, ipv4 ? "" : "]",
+			       rte_be_to_cpu_16(backend->port));
+}
+
+static bool
+pools_prepare_checks(struct pools *pools, const struct pool *pool, const struct settings *settings)
+{
+	const struct settings_pool *wanted = pool->settings;
+
+	for (uint32_t i = 0; i < wanted->backends.count && wanted->check == SETTINGS_CHECK_HTTP;
+			i++) {
+		struct service **check = &pools->check[choice_number(pool->choice, i)];
+		char text[SETTINGS_TEXT_MAX + 256];
+		const size_t length = pools_check_text(
+				wanted, &wanted->backends.item[i], text, sizeof(text));
+
+		*check = calloc(1, sizeof(**check));
+		if (*check == NULL) {
+			log_error(wanted->name, "out of memory");
+			return false;
+		}
+		if (services_prepare_check(*check, settings, (uint8_t *)text, length) != 0)
+			return false;
 	}
 	return true;
 }
@@ -126,7 +174,8 @@ pools_create(struct engine *engine, const struct settings *settings)
 	for (unsigned int i = 0; i < settings->pool_count && good; i++) {
 		pools->pool[i].settings = &settings->pool[i];
 		pools->count = i + 1;
-		good = pools_prepare(engine, pools, i, &key);
+		good = pools_prepare(engine, pools, i, &key) &&
+		       pools_prepare_checks(pools, &pools->pool[i], settings);
 	}
 	pthread_mutex_unlock(&engine->backends->control);
 	if (good)
@@ -148,6 +197,9 @@ pools_free(struct engine *engine, struct pools *pools)
 	for (unsigned int i = 0; i < BACKENDS_MAX; i++) {
 		if (pools->pool_of[i] != POOLS_NONE)
 			backends_let_go(engine, i);
+		if (pools->check[i] != NULL)
+			services_free_check(pools->check[i]);
+		free(pools->check[i]);
 	}
 	pthread_mutex_unlock(&engine->backends->control);
 	for (unsigned int i = 0; i < pools->count; i++) {

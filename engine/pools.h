@@ -18,6 +18,7 @@
 #include "settings/settings.h"
 
 struct engine;
+struct service;
 struct worker;
 
 #define POOLS_NONE UINT16_MAX
@@ -27,11 +28,14 @@ struct pool {
 	struct choice *choice;
 	struct choice_state *state[SETTINGS_WORKERS_MAX]; /**< Each worker's; nobody else's. */
 	struct backend_rules rules;                       /**< How its backends are judged. */
+	uint64_t profile;    /**< struct backends_profile.  Atomic; control's. */
+	unsigned int usable; /**< Backends that take connections.  Control's. */
 };
 
 struct pools {
 	unsigned int count;
 	struct pool *pool;
+	struct service *check[BACKENDS_MAX]; /**< What HTTP checks say; NULL: nothing. */
 	uint16_t pool_of[BACKENDS_MAX]; /**< By backend; POOLS_NONE: of none in this snapshot. */
 	struct choice_load load[SETTINGS_WORKERS_MAX]; /**< What each worker chooses by. */
 };
@@ -49,6 +53,17 @@ void pools_free(struct engine *engine, struct pools *pools);
 
 /** The pool of that name, or NULL. */
 const struct pool *pools_find(const struct pools *pools, const char *name);
+
+/** What all backends of a pool understand, as far as is known; its settings have a say, too. */
+static inline struct backends_profile
+pools_profile(const struct pool *pool)
+{
+	const uint64_t word = __atomic_load_n(&pool->profile, __ATOMIC_RELAXED);
+	struct backends_profile profile;
+
+	memcpy(&profile, &word, sizeof(profile));
+	return profile;
+}
 
 /** Choose a backend of a pool for a worker's connection; as choice_pick(). */
 unsigned int pools_pick(const struct worker *worker, const struct pool *pool,

@@ -185,6 +185,50 @@ services_prepare_own(
 	return services_prepare(&services->service[SERVICES_OWN], settings, &own, workers);
 }
 
+int
+services_prepare_check(struct service *service, const struct settings *settings,
+		const uint8_t *text, size_t length)
+{
+	static const struct settings_service check = {
+			.name = SERVICES_CHECK_NAME,
+			.idle_timeout_ms = 60000,
+	};
+	const struct respond_options options = {
+			.reply = RESPOND_BANNER,
+			.close = RESPOND_CLOSE_PEER,
+			.body = text,
+			.body_length = length,
+	};
+
+	service->settings = &check;
+	services_tcp_config(&service->tcp, &settings->tcp, &check);
+	service->respond = respond_create(&options);
+	service->limit = services_limit(&check, 1);
+	if (service->respond == NULL || service->limit == NULL) {
+		log_error(check.name, "cannot prepare a check: %s", strerror(errno));
+		services_free_check(service);
+		return -1;
+	}
+	return 0;
+}
+
+void
+services_free_check(struct service *service)
+{
+	respond_free(service->respond);
+	free(service->limit);
+	service->respond = NULL;
+	service->limit = NULL;
+}
+
+const struct service *
+services_of_check(const struct services *services, const struct flow_key *key)
+{
+	const struct service *service = services->pools->check[flow_key_backend(key)];
+
+	return service != NULL ? service : &services->service[SERVICES_OWN];
+}
+
 static void
 services_add_listeners(struct services *services, const struct settings_service *wanted,
 		unsigned int number)

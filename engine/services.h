@@ -96,8 +96,9 @@ struct services {
 
 /** The service behind connections that we open: says nothing and closes at once.  The colon keeps
  * it apart from the settings' names. */
-#define SERVICES_OWN_NAME "probe:"
-#define SERVICES_OWN      0 /**< Its number. */
+#define SERVICES_OWN_NAME   "probe:"
+#define SERVICES_OWN        0 /**< Its number. */
+#define SERVICES_CHECK_NAME "check:"
 
 /** Which service a connection belongs to, from its key; passive or active, not nobody's. */
 static inline unsigned int
@@ -106,10 +107,16 @@ services_number(const struct services *services, const struct flow_key *key)
 	return flow_key_is_active(key) ? SERVICES_OWN : services->listener[key->endpoint].service;
 }
 
+/** What is said to a backend that is checked, or the service of our own. */
+const struct service *services_of_check(
+		const struct services *services, const struct flow_key *key);
+
 /** The service a connection belongs to. */
 static inline const struct service *
 services_of(const struct services *services, const struct flow_key *key)
 {
+	if (flow_key_is_check(key))
+		return services_of_check(services, key);
 	return &services->service[services_number(services, key)];
 }
 
@@ -140,6 +147,17 @@ int services_attach_pools(
  */
 int services_map_port(struct services *services, const struct settings *settings,
 		const struct port *port);
+
+/**
+ * Prepare what says @p text, at most RESPOND_BODY_MAX bytes, as soon as it is connected, and then
+ * listens; to be let go with services_free_check().
+ *
+ * @return 0, or -1 after the reason was logged.
+ */
+int services_prepare_check(struct service *service, const struct settings *settings,
+		const uint8_t *text, size_t length);
+
+void services_free_check(struct service *service);
 
 /** Whether one more connection may open; exact over all workers. */
 bool services_admit(const struct service *service, struct service_share *share);

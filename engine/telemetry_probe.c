@@ -128,6 +128,15 @@ telemetry_conn_name(
 				rte_be_to_cpu_16(key->port));
 		return;
 	}
+	if (flow_key_is_check(key)) {
+		const struct backends_entry *backend =
+				&engine->backends->entry[flow_key_backend(key)];
+
+		snprintf(text, size, SERVICES_CHECK_NAME "%u %s %u", rte_be_to_cpu_16(key->port),
+				settings_format_address(backend->address, address),
+				rte_be_to_cpu_16(backend->port));
+		return;
+	}
 	targets_get(engine, flow_key_target(key), &target);
 	/* Our port tells connections to one target apart. */
 	snprintf(text, size, SERVICES_OWN_NAME "%u %s %u", rte_be_to_cpu_16(key->port),

@@ -123,6 +123,7 @@ worker_turn(struct worker *worker)
 	time_wait_expire(worker->time_wait, worker->now_ms, BURST_MAX);
 	time_wait_expire(worker->spent, worker->now_ms, BURST_MAX);
 	busy |= mailbox_serve(worker);
+	busy |= checks_serve(worker);
 	if (worker->index == 0 && worker->now_us - worker->resolved_us > WORKER_RESOLVE_EVERY_US) {
 		worker->resolved_us = worker->now_us;
 		resolver_poll(worker);

@@ -18,6 +18,7 @@
 #include <rte_ring.h>
 
 #include "engine/burst.h"
+#include "engine/checks.h"
 #include "engine/engine.h"
 #include "engine/mailbox.h"
 #include "engine/opening.h"
@@ -115,7 +116,8 @@ struct worker {
 	struct mailbox mailbox;        /**< Questions that are answered at once. */
 	struct mailbox openings;       /**< Those that wait for a peer. */
 	struct opening opening;
-	struct proxy *proxy; /**< NULL when no service is proxied. */
+	struct proxy *proxy;  /**< NULL when no service is proxied. */
+	struct checks checks; /**< Of backends, in progress. */
 	struct backends_counts *backends;
 	uint32_t target_conns[TARGETS_MAX]; /**< Connections of each target in the table. */
 
@@ -166,6 +168,8 @@ worker_count(struct worker *worker, uint8_t port, enum counter counter, uint64_t
 static inline void
 worker_count_target(struct worker *worker, unsigned int target, int change)
 {
+	if (target >= TARGETS_MAX) /* A backend's check. */
+		return;
 	__atomic_store_n(&worker->target_conns[target],
 			worker->target_conns[target] + (uint32_t)change, __ATOMIC_RELEASE);
 }

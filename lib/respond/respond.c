@@ -154,6 +154,12 @@ prepare(struct respond_service *service, const struct respond_options *options)
 		if (service->banner == NULL)
 			return false;
 		service->banner_length = (uint32_t)strlen(service->banner);
+	} else if (options->reply == RESPOND_BANNER && options->body != NULL) {
+		service->banner = malloc(options->body_length + 1);
+		if (service->banner == NULL)
+			return false;
+		memcpy(service->banner, options->body, options->body_length);
+		service->banner_length = (uint32_t)options->body_length;
 	}
 	return true;
 }

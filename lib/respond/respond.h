@@ -51,8 +51,10 @@ struct echo_buffers;
 struct respond_options {
 	enum respond_reply reply;
 	enum respond_close close;
-	const char *banner;       /**< With RESPOND_BANNER; sent as it is. */
-	const uint8_t *body;      /**< With RESPOND_HTTP: the body, or NULL to generate one. */
+	const char *banner; /**< With RESPOND_BANNER; sent as it is. */
+	/** With RESPOND_HTTP: the body, or NULL to generate one.  With RESPOND_BANNER and without a
+	 * banner: what is said instead, if it is not text. */
+	const uint8_t *body;
 	size_t body_length;       /**< At most RESPOND_BODY_MAX. */
 	const char *content_type; /**< With RESPOND_HTTP; NULL is text/plain. */
 	/** With RESPOND_HTTP and RESPOND_CLOSE_PEER: switch to WebSocket when asked to. */

@@ -30,6 +30,10 @@
 /** The low half of an IPv4-mapped address without the IPv4 address; the high half is 0. */
 #define FLOW_KEY_MAPPED UINT64_C(0x0000ffff00000000)
 
+/** Set beside FLOW_KEY_ACTIVE: we check a backend, which the twelve lowest bits number. */
+#define FLOW_KEY_CHECK         0x1000
+#define FLOW_KEY_CHECK_NUMBERS 0x1000 /**< So many. */
+
 /** No padding, so that keys may be compared and hashed as bytes. */
 struct flow_key {
 	uint8_t address[16]; /**< The varying end; IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2). */
@@ -60,7 +64,22 @@ flow_key_is_active(const struct flow_key *key)
 	return (key->endpoint & (FLOW_KEY_ACTIVE | FLOW_KEY_NOBODY)) == FLOW_KEY_ACTIVE;
 }
 
-/** The number of the target, of an active connection. */
+/** Whether the connection is a check of a backend's health; it is active, too. */
+static inline bool
+flow_key_is_check(const struct flow_key *key)
+{
+	return (key->endpoint & ~(FLOW_KEY_CHECK_NUMBERS - 1)) ==
+	       (FLOW_KEY_ACTIVE | FLOW_KEY_CHECK);
+}
+
+/** The number of the backend, of a check. */
+static inline uint16_t
+flow_key_backend(const struct flow_key *key)
+{
+	return key->endpoint & (FLOW_KEY_CHECK_NUMBERS - 1);
+}
+
+/** The number of the target, of an active connection that is no check. */
 static inline uint16_t
 flow_key_target(const struct flow_key *key)
 {
