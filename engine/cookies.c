@@ -11,6 +11,7 @@
 #include "engine/cookies.h"
 #include "engine/engine.h"
 #include "engine/log.h"
+#include "engine/outside.h"
 #include "engine/worker.h"
 
 /* No burst lasts so long, so no worker holds keys that were replaced so long ago. */
@@ -21,15 +22,6 @@ struct cookies_fresh {
 	struct secret *secret;
 	struct secret *accepted;
 };
-
-static uint64_t
-cookies_ms(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static void
 cookies_fresh_free(struct cookies_fresh *fresh)
@@ -109,10 +101,10 @@ cookies_publish(struct cookies *cookies)
 	const unsigned int next = cookies->keys == cookies->snapshot[0] ? 1 : 0;
 
 	if (!syncookie_keys_derive(cookies->snapshot[next], cookies->secret,
-			    cookies_second(cookies), cookies_ms(CLOCK_REALTIME)))
+			    cookies_second(cookies), outside_ms(CLOCK_REALTIME)))
 		return false;
 	__atomic_store_n(&cookies->keys, cookies->snapshot[next], __ATOMIC_RELEASE);
-	cookies->replaced_ms[1 - next] = cookies_ms(CLOCK_MONOTONIC);
+	cookies->replaced_ms[1 - next] = outside_ms(CLOCK_MONOTONIC);
 	return true;
 }
 
@@ -122,7 +114,7 @@ cookies_is_settled(const struct cookies *cookies)
 {
 	const unsigned int next = cookies->keys == cookies->snapshot[0] ? 1 : 0;
 
-	return cookies_ms(CLOCK_MONOTONIC) - cookies->replaced_ms[next] >= COOKIES_SETTLE_MS;
+	return outside_ms(CLOCK_MONOTONIC) - cookies->replaced_ms[next] >= COOKIES_SETTLE_MS;
 }
 
 /* Alone, each flow's clock has an offset of its own; shared, all send the time of day. */
@@ -131,7 +123,7 @@ cookies_init_clock(struct cookies *cookies)
 {
 	cookies->ts_flow_mask = cookies->shared ? 0 : 0xffff0000;
 	if (cookies->shared)
-		cookies->ts_base_ms = (uint32_t)cookies_ms(CLOCK_REALTIME);
+		cookies->ts_base_ms = (uint32_t)outside_ms(CLOCK_REALTIME);
 }
 
 static enum cookies_source
@@ -209,12 +201,12 @@ cookies_free(struct cookies *cookies)
 void
 cookies_refresh(struct cookies *cookies)
 {
-	const uint64_t now_ms = cookies_ms(CLOCK_REALTIME);
+	const uint64_t now_ms = outside_ms(CLOCK_REALTIME);
 	uint64_t until_ms;
 
 	pthread_mutex_lock(&cookies->lock);
 	until_ms = cookies->keys->until_ms;
-	if (cookies->retired != NULL && cookies_ms(CLOCK_MONOTONIC) >= cookies->retired_until_ms) {
+	if (cookies->retired != NULL && outside_ms(CLOCK_MONOTONIC) >= cookies->retired_until_ms) {
 		secret_free(cookies->retired);
 		cookies->retired = NULL;
 	}
@@ -236,7 +228,7 @@ cookies_id(const struct secret *secret, char id[SECRET_ID_DIGITS + 1])
 static void
 cookies_show_locked(const struct cookies *cookies, struct cookies_ids *ids)
 {
-	const uint64_t now_ms = cookies_ms(CLOCK_MONOTONIC);
+	const uint64_t now_ms = outside_ms(CLOCK_MONOTONIC);
 
 	cookies_id(cookies->secret, ids->active);
 	cookies_id(cookies->accepted, ids->accepted);
@@ -304,7 +296,7 @@ cookies_replace(struct engine *engine, struct cookies_fresh *fresh, struct secre
 	cookies_exchange(cookies, fresh);
 	if (!same) {
 		cookies->retired = fresh->secret;
-		cookies->retired_until_ms = cookies_ms(CLOCK_MONOTONIC) + SYNCOOKIE_LIFE_MS;
+		cookies->retired_until_ms = outside_ms(CLOCK_MONOTONIC) + SYNCOOKIE_LIFE_MS;
 	}
 	if (!cookies_publish(cookies)) {
 		if (!same)

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sys/random.h>
-
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
@@ -18,6 +16,7 @@
 #include "engine/health.h"
 #include "engine/launch.h"
 #include "engine/log.h"
+#include "engine/outside.h"
 #include "engine/pools.h"
 #include "engine/steering.h"
 #include "engine/telemetry.h"
@@ -78,9 +77,9 @@ launch_assemble(struct engine *engine, const struct settings *settings,
 	engine->settings = settings;
 	clock_init(&engine->clock);
 	targets_init(&engine->targets);
-	if (getrandom(&engine->isn_key, sizeof(engine->isn_key), 0) != sizeof(engine->isn_key) ||
-			getrandom(&engine->fast_open_secret, sizeof(engine->fast_open_secret), 0) !=
-					sizeof(engine->fast_open_secret)) {
+	if (!outside_random(&engine->isn_key, sizeof(engine->isn_key)) ||
+			!outside_random(&engine->fast_open_secret,
+					sizeof(engine->fast_open_secret))) {
 		log_error("launch", "the kernel gives no random bytes");
 		return LAUNCH_NO_MEMORY;
 	}

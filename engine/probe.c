@@ -3,9 +3,8 @@
 #include <string.h>
 #include <time.h>
 
-#include <sys/random.h>
-
 #include "engine/engine.h"
+#include "engine/outside.h"
 #include "engine/probe.h"
 #include "engine/route.h"
 #include "engine/steering.h"
@@ -76,7 +75,7 @@ probe_choose_port(const struct engine *engine, const struct probe_route *route, 
 	for (unsigned int i = 0; i < PROBE_PORT_TRIES; i++) {
 		uint16_t random;
 
-		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		if (!outside_random(&random, sizeof(random)))
 			return false;
 		*port = rte_cpu_to_be_16((uint16_t)(PROBE_PORT_FIRST + random % PROBE_PORT_COUNT));
 		if (service_map_lookup(engine_services(engine)->map[route->port->index],

@@ -4,8 +4,6 @@
 #include <string.h>
 #include <time.h>
 
-#include <sys/random.h>
-
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_pause.h>
@@ -14,6 +12,7 @@
 #include "engine/burst_forward.h"
 #include "engine/burst_limit.h"
 #include "engine/log.h"
+#include "engine/outside.h"
 #include "engine/proxy.h"
 #include "engine/resolver.h"
 #include "engine/steering.h"
@@ -268,10 +267,10 @@ worker_create_tables(struct worker *worker)
 				settings->engine.connections, worker->numa_node);
 		return -1;
 	}
-	if (getrandom(&key, sizeof(key), 0) != sizeof(key) ||
-			getrandom(&prefix_key, sizeof(prefix_key), 0) != sizeof(prefix_key) ||
-			getrandom(&worker->challenge_random, sizeof(worker->challenge_random), 0) !=
-					sizeof(worker->challenge_random)) {
+	if (!outside_random(&key, sizeof(key)) ||
+			!outside_random(&prefix_key, sizeof(prefix_key)) ||
+			!outside_random(&worker->challenge_random,
+					sizeof(worker->challenge_random))) {
 		log_error("worker", "the kernel gives no random bytes");
 		return -1;
 	}

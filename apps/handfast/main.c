@@ -43,6 +43,8 @@ static const struct verb verbs[] = {
 				key_verb},
 		{"explain", "show what happened on every connection of a capture file",
 				explain_help, explain_verb},
+		{"replay", "play a capture file through the engine, without a network", replay_help,
+				replay_verb},
 		{"version", "versions of handfast, DPDK and the compiler", version_help,
 				version_verb},
 };

@@ -221,6 +221,18 @@ parse_tcp(const struct cursor *cursor, struct explain_packet *packet)
 	return EXPLAIN_TCP;
 }
 
+bool
+explain_packet_network(const struct explain_frame *frame, struct explain_network *network)
+{
+	struct cursor cursor = {
+			frame->data, frame->captured, RTE_MAX(frame->length, frame->captured)};
+
+	network->ethertype = skip_link(&cursor, frame->link);
+	network->data = cursor.data;
+	network->captured = cursor.captured;
+	return network->ethertype != 0;
+}
+
 enum explain_kind
 explain_packet_parse(const struct explain_frame *frame, struct explain_packet *packet)
 {

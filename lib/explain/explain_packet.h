@@ -70,6 +70,16 @@ struct explain_packet {
 /** Whether packets of a link layer can be read at all. */
 bool explain_packet_link_known(int link);
 
+/** What follows the link layer. */
+struct explain_network {
+	const uint8_t *data;
+	uint32_t captured;
+	uint16_t ethertype; /**< 0x0800, 0x86dd, or something else. */
+};
+
+/** Find it. @return false when the packet ends before. */
+bool explain_packet_network(const struct explain_frame *frame, struct explain_network *network);
+
 /**
  * Read one packet.
  *

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * `handfast replay`: the packets of a capture through the engine's own pipeline, as fast as they
+ * can be read, on the clock of the capture.
+ *
+ * The file is read twice: once to see whom its SYNs go to and once to play it.  Captures with
+ * another link layer than Ethernet get Ethernet headers.  What the capture's server said is left
+ * out, and its clients are made to talk to the engine instead (replay_follow.h).
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <pcap/pcap.h>
+
+#include "engine/log.h"
+#include "observe/counters.h"
+#include "wire/bytes.h"
+
+#include "exit_code.h"
+#include "replay_engine.h"
+#include "replay_follow.h"
+#include "replay_settings.h"
+#include "verbs.h"
+
+#define REPLAY_FRAME_MAX 65535
+#define REPLAY_HEADER    14
+
+const char replay_help[] =
+		"usage: handfast replay IN.pcap [OUT.pcap] [-c FILE | --listen ADDRESS:PORT ...] "
+		"[OPTIONS]\n"
+		"\n"
+		"Sends the packets of a capture through the engine on the capture's own clock and "
+		"prints the\n"
+		"counters; what the engine sent goes to OUT.  Needs neither root nor a device; the "
+		"same input\n"
+		"gives the same output, byte by byte.  Without -c the engine listens wherever a "
+		"SYN "
+		"of the\n"
+		"capture goes to.  Captured clients are made to acknowledge what the engine says, "
+		"and what the\n"
+		"captured server said is left out.\n"
+		"\n"
+		"  -c, --config FILE     a configuration; its devices are not used\n"
+		"  -l, --listen A:PORT   listen here instead of where SYNs go; may be repeated\n"
+		"  -r, --reply KIND      discard | echo | banner | http, without -c; else by port\n"
+		"  -k, --cookies WHEN    auto | always | never, without -c\n"
+		"  -b, --both            OUT holds what went in, too\n"
+		"  -a, --as-is           change no packet and leave none out\n"
+		"  -s, --seed N          of initial sequence numbers and keys; default 1\n"
+		"  -t, --tail SECONDS    time after the last packet; default 1\n"
+		"  -j, --json            one JSON object\n"
+		"\n"
+		"exit codes: 0 ok, 1 a file cannot be read or written, 2 usage, 3 configuration\n"
+		"\n"
+		"examples:\n"
+		"  handfast replay flood.pcap answers.pcap --cookies always\n"
+		"  handfast replay trace.pcap both.pcap --both && handfast explain both.pcap\n";
+
+struct replay {
+	const char *program;
+	const char *in;
+	const char *out;
+	struct replay_words words;
+	struct replay_wish wish;
+	bool wished; /**< By the command line, not by the capture. */
+	bool both;
+	bool as_is;
+	bool json;
+	uint64_t seed;
+	uint64_t tail_us;
+
+	struct settings *settings;
+	struct replay_engine *engine;
+	struct replay_follow *follow;
+	pcap_t *dead; /**< The form of OUT. */
+	pcap_dumper_t *dumper;
+	uint64_t now_us; /**< The capture's time, which never runs backwards. */
+	uint64_t left_out;
+	uint64_t refused; /**< Too long, or cut off by the capture. */
+	uint64_t played;
+};
+
+static bool
+parse_tail(const char *text, uint64_t *us)
+{
+	char *end;
+	const double seconds = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(seconds >= 0 && seconds <= 86400))
+		return false;
+	*us = (uint64_t)(seconds * 1e6);
+	return true;
+}
+
+static bool
+parse_seed(const char *text, uint64_t *seed)
+{
+	char *end;
+
+	errno = 0;
+	*seed = strtoull(text, &end, 0);
+	return errno == 0 && end != text && *end == '\0' && text[0] != '-';
+}
+
+/* A word that goes into a configuration as it is. */
+static bool
+parse_word(const char *text, const char **word)
+{
+	*word = text;
+	return text[0] != '\0' && strspn(text, "abcdefghijklmnopqrstuvwxyz_") == strlen(text);
+}
+
+static bool
+take_option(struct replay *replay, int option, const char *value)
+{
+	switch (option) {
+	case 'c':
+		replay->words.config = value;
+		return true;
+	case 'l':
+		replay->wished = true;
+		return replay_wish_add(&replay->wish, value);
+	case 'r':
+		return parse_word(value, &replay->words.reply);
+	case 'k':
+		return parse_word(value, &replay->words.cookies);
+	case 'b':
+		replay->both = true;
+		return true;
+	case 'a':
+		replay->as_is = true;
+		return true;
+	case 'j':
+		replay->json = true;
+		return true;
+	case 's':
+		return parse_seed(value, &replay->seed);
+	default:
+		return parse_tail(value, &replay->tail_us);
+	}
+}
+
+static int
+parse_options(int argc, char **argv, struct replay *replay)
+{
+	static const struct option known[] = {{"config", required_argument, NULL, 'c'},
+			{"listen", required_argument, NULL, 'l'},
+			{"reply", required_argument, NULL, 'r'},
+			{"cookies", required_argument, NULL, 'k'}, {"both", no_argument, NULL, 'b'},
+			{"as-is", no_argument, NULL, 'a'}, {"json", no_argument, NULL, 'j'},
+			{"seed", required_argument, NULL, 's'},
+			{"tail", required_argument, NULL, 't'}, {0}};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:l:r:k:bajs:t:", known, NULL)) != -1) {
+		if (option == '?')
+			return EXIT_CODE_USAGE;
+		if (!take_option(replay, option, optarg)) {
+			fprintf(stderr, "%s: \"%s\" makes no sense there\n", argv[0], optarg);
+			return EXIT_CODE_USAGE;
+		}
+	}
+	if (optind == argc || argc - optind > 2) {
+		fprintf(stderr, "%s: needs a capture: handfast replay IN.pcap [OUT.pcap]\n",
+				argv[0]);
+		return EXIT_CODE_USAGE;
+	}
+	if (replay->words.config != NULL && (replay->wished || replay->words.reply != NULL ||
+							    replay->words.cookies != NULL)) {
+		fprintf(stderr, "%s: --listen, --reply and --cookies are -c's business\n", argv[0]);
+		return EXIT_CODE_USAGE;
+	}
+	replay->in = argv[optind];
+	replay->out = optind + 1 < argc ? argv[optind + 1] : NULL;
+	return EXIT_CODE_OK;
+}
+
+static void
+write_out(struct replay *replay, const uint8_t *data, uint32_t length)
+{
+	const struct pcap_pkthdr header = {
+			.ts = {.tv_sec = (time_t)(replay->now_us / 1000000),
+					.tv_usec = (suseconds_t)(replay->now_us % 1000000)},
+			.caplen = length,
+			.len = length,
+	};
+
+	if (replay->dumper != NULL)
+		pcap_dump((u_char *)replay->dumper, &header, data);
+}
+
+/* The engine has sent a frame. */
+static void
+hear(void *context, const struct replay_frame *sent)
+{
+	struct replay *replay = context;
+	const struct explain_frame frame = {
+			sent->data, sent->length, sent->length, EXPLAIN_LINK_ETHERNET};
+	struct explain_packet packet;
+
+	if (explain_packet_parse(&frame, &packet) == EXPLAIN_TCP)
+		replay_follow_engine(replay->follow, &packet);
+	write_out(replay, sent->data, sent->length);
+}
+
+static pcap_t *
+open_capture(const struct replay *replay)
+{
+	char problem[PCAP_ERRBUF_SIZE];
+	pcap_t *pcap = pcap_open_offline_with_tstamp_precision(
+			replay->in, PCAP_TSTAMP_PRECISION_NANO, problem);
+
+	if (pcap == NULL) {
+		fprintf(stderr, "%s: %s%s%s\n", replay->program,
+				strstr(problem, replay->in) == NULL ? replay->in : "",
+				strstr(problem, replay->in) == NULL ? ": " : "", problem);
+		return NULL;
+	}
+	if (!explain_packet_link_known(pcap_datalink(pcap))) {
+		fprintf(stderr, "%s: %s: cannot read its link layer (%d)\n", replay->program,
+				replay->in, pcap_datalink(pcap));
+		pcap_close(pcap);
+		return NULL;
+	}
+	return pcap;
+}
+
+/* Read the capture once. @return false after a problem was reported. */
+static bool
+for_each_packet(struct replay *replay,
+		void (*take)(struct replay *replay, const struct explain_frame *frame,
+				int64_t time_ns))
+{
+	pcap_t *pcap = open_capture(replay);
+	struct pcap_pkthdr *header;
+	const u_char *data;
+	int got;
+
+	if (pcap == NULL)
+		return false;
+	while ((got = pcap_next_ex(pcap, &header, &data)) == 1) {
+		const struct explain_frame frame = {
+				data, header->caplen, header->len, pcap_datalink(pcap)};
+
+		take(replay, &frame, (int64_t)header->ts.tv_sec * 1000000000 + header->ts.tv_usec);
+	}
+	if (got == PCAP_ERROR)
+		fprintf(stderr, "%s: %s: %s\n", replay->program, replay->in, pcap_geterr(pcap));
+	pcap_close(pcap);
+	return got != PCAP_ERROR;
+}
+
+static void
+look(struct replay *replay, const struct explain_frame *frame, int64_t time_ns)
+{
+	if (replay->wish.packets++ == 0)
+		replay->wish.first_ns = time_ns;
+	if (!replay->wished)
+		replay_wish_note(&replay->wish, frame);
+}
+
+/* The frame with an Ethernet header to us, into @p to. @return its length, 0 if it has none. */
+static uint32_t
+make_ethernet(const struct replay *replay, const struct explain_frame *frame, uint8_t *to)
+{
+	static const uint8_t somebody[6] = {0x02, 0, 0, 0, 0, 1};
+	struct explain_network network;
+
+	if (frame->link == EXPLAIN_LINK_ETHERNET) {
+		if (frame->captured > REPLAY_FRAME_MAX)
+			return 0;
+		memcpy(to, frame->data, frame->captured);
+		return frame->captured;
+	}
+	if (!explain_packet_network(frame, &network) ||
+			network.captured > REPLAY_FRAME_MAX - REPLAY_HEADER)
+		return 0;
+	memcpy(to, replay_engine_mac(replay->engine, 0), 6);
+	memcpy(to + 6, somebody, 6);
+	bytes_write_16(to + 12, network.ethertype);
+	memcpy(to + REPLAY_HEADER, network.data, network.captured);
+	return REPLAY_HEADER + network.captured;
+}
+
+/* Adapt a frame in place. @return the port it comes in at, -1 when it is left out. */
+static int
+adapt(struct replay *replay, uint8_t *data, uint32_t length)
+{
+	const struct explain_frame frame = {data, length, length, EXPLAIN_LINK_ETHERNET};
+	struct explain_packet packet;
+	int port;
+
+	if (replay->as_is || explain_packet_parse(&frame, &packet) != EXPLAIN_TCP)
+		return 0;
+	if (replay_settings_port(replay->settings, packet.source) >= 0) {
+		replay_follow_server(replay->follow, &packet);
+		return -1;
+	}
+	port = replay_settings_port(replay->settings, packet.destination);
+	if (port < 0)
+		return 0;
+	memcpy(data, replay_engine_mac(replay->engine, (unsigned int)port), 6);
+	replay_follow_client(replay->follow, &packet, data + (packet.options - data) - 20);
+	return port;
+}
+
+static void
+play(struct replay *replay, const struct explain_frame *frame, int64_t time_ns)
+{
+	static uint8_t data[REPLAY_FRAME_MAX];
+	const uint64_t us = (uint64_t)time_ns / 1000;
+	uint32_t length;
+	int port;
+
+	while (us > replay->now_us) {
+		/* Step by step, so that what timeouts send is written with its own time. */
+		replay->now_us = RTE_MIN(us, replay->now_us + 1000);
+		replay_engine_wait_until(replay->engine, replay->now_us);
+	}
+	length = make_ethernet(replay, frame, data);
+	if (length == 0 || frame->captured < frame->length) {
+		replay->refused++;
+		return;
+	}
+	port = adapt(replay, data, length);
+	if (port < 0) {
+		replay->left_out++;
+		return;
+	}
+	if (replay->both)
+		write_out(replay, data, length);
+	if (replay_engine_put(replay->engine, (unsigned int)port, data, length))
+		replay->played++;
+	else
+		replay->refused++;
+}
+
+static void
+play_tail(struct replay *replay)
+{
+	const uint64_t end_us = replay->now_us + replay->tail_us;
+
+	while (replay->now_us < end_us) {
+		replay->now_us = RTE_MIN(end_us, replay->now_us + 1000);
+		replay_engine_wait_until(replay->engine, replay->now_us);
+	}
+}
+
+static void
+print_text(const struct replay *replay)
+{
+	printf("%s: %" PRIu64 " packets played", replay->in, replay->played);
+	if (replay->left_out > 0)
+		printf(", %" PRIu64 " of the captured server left out", replay->left_out);
+	if (replay->refused > 0)
+		printf(", %" PRIu64 " cut off or too long", replay->refused);
+	if (replay->wish.left_out > 0)
+		printf("; SYNs to more than %u places: see --listen", SETTINGS_ENDPOINTS_MAX);
+	printf("; %u connections are left\n", replay_engine_connections(replay->engine));
+	for (unsigned int i = 0; i < COUNTERS; i++) {
+		const uint64_t value = replay_engine_counter(replay->engine, i);
+
+		if (value > 0)
+			printf("%12" PRIu64 "  %s\n", value, counters_name((enum counter)i));
+	}
+}
+
+static void
+print_json(const struct replay *replay)
+{
+	json_t *counters = json_object();
+	json_t *object = json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:i, s:o}", "schema", 1, "file",
+			replay->in, "seed", (json_int_t)replay->seed, "played",
+			(json_int_t)replay->played, "left_out", (json_int_t)replay->left_out,
+			"refused", (json_int_t)replay->refused, "connections",
+			(int)replay_engine_connections(replay->engine), "counters", counters);
+
+	for (unsigned int i = 0; i < COUNTERS; i++)
+		json_object_set_new(counters, counters_name((enum counter)i),
+				json_integer((json_int_t)replay_engine_counter(replay->engine, i)));
+	json_dumpf(object, stdout, JSON_COMPACT);
+	fputc('\n', stdout);
+	json_decref(object);
+}
+
+static bool
+open_out(struct replay *replay)
+{
+	if (replay->out == NULL)
+		return true;
+	replay->dead = pcap_open_dead(DLT_EN10MB, REPLAY_FRAME_MAX);
+	if (replay->dead != NULL)
+		replay->dumper = pcap_dump_open(replay->dead, replay->out);
+	if (replay->dumper != NULL)
+		return true;
+	fprintf(stderr, "%s: %s\n", replay->program,
+			replay->dead != NULL ? pcap_geterr(replay->dead) : "out of memory");
+	return false;
+}
+
+static bool
+close_out(struct replay *replay)
+{
+	bool good = true;
+
+	if (replay->dumper != NULL) {
+		good = pcap_dump_flush(replay->dumper) == 0;
+		pcap_dump_close(replay->dumper);
+	}
+	if (replay->dead != NULL)
+		pcap_close(replay->dead);
+	if (!good)
+		fprintf(stderr, "%s: %s: cannot be written\n", replay->program, replay->out);
+	return good;
+}
+
+static int
+play_capture(struct replay *replay)
+{
+	const struct replay_plan plan = {
+			.settings = replay->settings,
+			.seed = replay->seed,
+			.unix_us = (uint64_t)replay->wish.first_ns / 1000,
+			.listener = {hear, replay},
+	};
+	bool good;
+
+	replay->now_us = plan.unix_us;
+	replay->follow = replay_follow_create();
+	if (replay->follow == NULL || !open_out(replay))
+		return EXIT_CODE_RUNTIME;
+	log_init(LOG_LEVEL_WARNING);
+	replay->engine = replay_engine_start(&plan);
+	if (replay->engine == NULL)
+		return EXIT_CODE_RUNTIME;
+	good = for_each_packet(replay, play);
+	play_tail(replay);
+	if (replay->json)
+		print_json(replay);
+	else
+		print_text(replay);
+	replay_engine_stop(replay->engine);
+	good &= close_out(replay);
+	return good ? EXIT_CODE_OK : EXIT_CODE_RUNTIME;
+}
+
+int
+replay_verb(int argc, char **argv)
+{
+	struct replay replay = {.program = argv[0], .seed = 1, .tail_us = 1000000};
+	int code = parse_options(argc, argv, &replay);
+
+	if (code != EXIT_CODE_OK)
+		return code;
+	if (!for_each_packet(&replay, look))
+		return EXIT_CODE_RUNTIME;
+	replay.settings = replay_settings_make(&replay.words, &replay.wish);
+	if (replay.settings == NULL)
+		return replay.words.config != NULL ? EXIT_CODE_SETTINGS : EXIT_CODE_RUNTIME;
+	code = play_capture(&replay);
+	replay_follow_free(replay.follow);
+	settings_free(replay.settings);
+	return code;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef REPLAY_ENGINE_H
+#define REPLAY_ENGINE_H
+
+/**
+ * @file
+ * An engine that runs only when it is told to: ports made of rings, one worker that is turned by
+ * hand on this thread, a clock that is moved by hand, chance from a seed.
+ *
+ * Needs neither root nor hugepages nor a device.  DPDK can be started once in a process, so there
+ * is one of it in a process.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "settings/settings.h"
+
+/** Port N of the settings must be the device "vdev:" REPLAY_DEVICE N. */
+#define REPLAY_DEVICE "net_ring_replay"
+
+struct replay_engine;
+
+/** A frame that the engine sent. */
+struct replay_frame {
+	const uint8_t *data;
+	uint32_t length;
+	unsigned int port;
+};
+
+/** What is told of each frame that the engine sends. */
+struct replay_listener {
+	void (*hear)(void *context, const struct replay_frame *frame);
+	void *context;
+};
+
+/** How the engine is to be. */
+struct replay_plan {
+	struct settings *settings; /**< Adapted to replay; must outlive the engine. */
+	uint64_t seed;
+	uint64_t unix_us; /**< The time of day when it begins. */
+	struct replay_listener listener;
+};
+
+/** Start DPDK and put the engine together. @return NULL after the reason was logged. */
+struct replay_engine *replay_engine_start(const struct replay_plan *plan);
+
+/** Let time pass until the time of day is @p unix_us; timeouts happen on their way. */
+void replay_engine_wait_until(struct replay_engine *replay, uint64_t unix_us);
+
+/** Give it a frame, and let it answer. @return false when the frame is too long for a buffer. */
+bool replay_engine_put(struct replay_engine *replay, unsigned int port, const uint8_t *data,
+		uint32_t length);
+
+/** The engine's Ethernet address on a port. */
+const uint8_t *replay_engine_mac(const struct replay_engine *replay, unsigned int port);
+
+/** Sum of a counter over the worker's ports; @p counter is an enum counter. */
+uint64_t replay_engine_counter(const struct replay_engine *replay, unsigned int counter);
+
+/** Connections that are in the tables, TIME_WAIT not included. */
+unsigned int replay_engine_connections(const struct replay_engine *replay);
+
+void replay_engine_stop(struct replay_engine *replay);
+
+#endif /* REPLAY_ENGINE_H */

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""`handfast replay`: the engine without a network, on the clock of a capture.
+
+    test_replay.py HANDFAST
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from captures import ACK, CLIENT, FIN, PSH, SERVER, SYN, exchange, packet, pcap, pcapng
+
+HANDFAST = ""
+MSS = b"\x02\x04\x05\xb4"
+TO_US = bytes.fromhex("020000000902") + bytes.fromhex("020000000001") + b"\x08\x00"
+
+
+def flood(count):
+    """SYNs from as many clients, 10 us apart."""
+    return [(index / 100, packet(f"10.1.{index >> 8 & 255}.{index & 255}", SERVER, SYN, index, 0,
+                                 ports=(1024 + index % 60000, 80), options=MSS))
+            for index in range(count)]
+
+
+def request(close_after=20):
+    """A client of HTTP, with what a server said to it: (milliseconds, packet)."""
+    ask = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    there, back = (40000, 80), (80, 40000)
+    end = 1 + len(ask)
+    return [(0, packet(CLIENT, SERVER, SYN, 0, 0, b"", there, MSS)),
+            (1, packet(SERVER, CLIENT, SYN | ACK, 900, 1, b"", back, MSS)),
+            (2, packet(CLIENT, SERVER, ACK, 1, 901, b"", there)),
+            (3, packet(CLIENT, SERVER, ACK | PSH, 1, 901, ask, there)),
+            (5, packet(SERVER, CLIENT, ACK | FIN, 901, end, b"short", back)),
+            (6, packet(CLIENT, SERVER, ACK, end, 907, b"", there)),
+            (close_after, packet(CLIENT, SERVER, ACK | FIN, end, 907, b"", there)),
+            (close_after + 1, packet(SERVER, CLIENT, ACK, 907, end + 1, b"", back))]
+
+
+class Replay(unittest.TestCase):
+    """What comes out, and that it is the same each time."""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        # Whoever it runs as may write here.
+        self.folder.chmod(0o777)
+
+    def replay(self, content, *options, code=0, out="out.pcap", user=()):
+        """handfast replay on these bytes; its JSON."""
+        (self.folder / "in.pcap").write_bytes(content)
+        files = [str(self.folder / "in.pcap")] + ([str(self.folder / out)] if out else [])
+        done = subprocess.run([*user, HANDFAST, "replay", *files, "--json", *options],
+                              capture_output=True, text=True, check=False, timeout=100)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return json.loads(done.stdout) if code == 0 else done
+
+    def explained(self, out="out.pcap"):
+        """What happened in OUT."""
+        done = subprocess.run([HANDFAST, "explain", str(self.folder / out), "--json"], check=True,
+                              capture_output=True, timeout=60)
+        return json.loads(done.stdout)
+
+    def check_checksums(self, out="out.pcap"):
+        """tshark finds every checksum right and nothing malformed."""
+        if shutil.which("tshark") is None:
+            return
+        done = subprocess.run(
+            ["tshark", "-n", "-r", str(self.folder / out), "-o", "tcp.check_checksum:TRUE", "-o",
+             "ip.check_checksum:TRUE", "-Y", "tcp.checksum.status != 1 || "
+             "ip.checksum.status != 1 || _ws.malformed"], capture_output=True, text=True,
+            check=True, timeout=100)
+        self.assertEqual(done.stdout, "")
+
+    def test_flood_is_answered_with_cookies(self):
+        told = self.replay(pcap(flood(3000)), "--cookies", "always", "--tail", "0")
+        counters = told["counters"]
+        self.assertEqual((counters["rx"], counters["syn_cookies_sent"], counters["tx"]),
+                         (3000, 3000, 3000))
+        self.assertEqual(told["connections"], 0)
+        self.check_checksums()
+        found = self.explained()
+        self.assertEqual(found["total"], 3000)
+        self.assertTrue(all(one["ladder"][0]["flags"] == "S." for one in found["connections"]))
+
+    def test_half_open_connections_ask_again_on_the_captures_clock(self):
+        self.replay(pcap(flood(1)), "--cookies", "never", "--tail", "4")
+        steps = self.explained()["connections"][0]["ladder"]
+        self.assertEqual(len(steps), 3)
+        # After one second, then two more; the timer wheel has milliseconds.
+        for step, seconds in zip(steps, (0, 1, 3)):
+            self.assertAlmostEqual(step["time"], seconds, delta=0.2)
+
+    def test_clients_of_another_server_get_through(self):
+        for options in ((), ("--cookies", "always")):
+            told = self.replay(pcap(request()), "--both", *options)
+            counters = told["counters"]
+            self.assertEqual((counters["opened"], counters["requests"], counters["closed"]),
+                             (1, 1, 1), counters)
+            self.assertEqual((told["played"], told["left_out"]), (5, 3))
+            self.check_checksums()
+            connection = self.explained()["connections"][0]
+            self.assertEqual((connection["end"], connection["protocol"]), ("closed", "HTTP"))
+            self.assertNotIn("retransmission", connection["events"])
+
+    def test_one_direction_of_a_capture_is_enough(self):
+        clients = [(when, data) for when, data in request() if data[12:16] == b"\x0a\0\0\1"]
+        counters = self.replay(pcap(clients))["counters"]
+        self.assertEqual((counters["opened"], counters["requests"]), (1, 1))
+
+    def test_as_it_is_a_wrong_acknowledgement_is_reset(self):
+        counters = self.replay(pcap(request()), "--as-is")["counters"]
+        self.assertEqual(counters["opened"], 0)
+        self.assertGreater(counters["resets_sent"], 0)
+
+    def test_every_format_gives_the_same_answers(self):
+        packets = request()
+        for index, content in enumerate((
+                pcap(packets), pcapng(packets), pcap(packets, 276, b"\x08\0" + bytes(18)),
+                pcap(packets, 1, bytes(12) + b"\x08\0"))):
+            self.replay(content, out=f"{index}.pcap")
+            self.assertEqual([step["seq"] for step in
+                              self.explained(f"{index}.pcap")["connections"][0]["ladder"]],
+                             [step["seq"] for step in
+                              self.explained("0.pcap")["connections"][0]["ladder"]])
+
+    def test_same_input_gives_the_same_bytes(self):
+        content = pcap(flood(500) + [(30 + when, data) for when, data in request()])
+        for name in ("first", "second"):
+            self.replay(content, out=name)
+        self.replay(content, "--seed", "2", out="third")
+        first, second, third = ((self.folder / name).read_bytes()
+                                for name in ("first", "second", "third"))
+        self.assertEqual(first, second)
+        self.assertNotEqual(first, third)
+
+    def test_needs_no_privileges(self):
+        user = ()
+        if os.geteuid() == 0:
+            user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        self.assertEqual(self.replay(pcap(exchange()), user=user)["counters"]["opened"], 1)
+
+    def test_a_configuration_is_used(self):
+        config = self.folder / "config.yaml"
+        config.write_text("ports:\n  - name: lan\n    device: 'tap:hf0'\n"
+                          "    mac: '02:00:00:00:09:02'\n    addresses: [10.0.0.2/24]\n"
+                          "services:\n  - {name: mail, listen: '10.0.0.2:80', reply: banner, "
+                          "close: at_once}\n")
+        told = self.replay(pcap(exchange(), 1, TO_US), "-c", str(config))
+        self.assertEqual(told["counters"]["data_bytes_sent"], len("220 handfast ready\r\n"))
+        config.write_text("prots: []\n")
+        done = self.replay(pcap(exchange()), "-c", str(config), code=3)
+        self.assertIn("config.yaml:1", done.stderr)
+
+    def test_listening_elsewhere_answers_nobody(self):
+        counters = self.replay(pcap(exchange()), "--listen", "10.0.0.9:80")["counters"]
+        self.assertEqual(counters["tx"], 0)
+        self.assertEqual(counters["drop_unknown_destination"], counters["rx"])
+
+    def test_errors_say_what_is_wrong(self):
+        self.assertIn("no SYN", self.replay(pcap([]), code=1).stderr)
+        self.assertIn("in.pcap", self.replay(b"text", code=1).stderr)
+        self.assertIn("trunc", self.replay(pcap(exchange())[:-5], code=1).stderr)
+        for options in (("--listen", "10.0.0.2"), ("--seed", "x"), ("--tail", "-1"),
+                        ("--reply", "a: b"), ("-c", "x.yaml", "--listen", "10.0.0.2:80")):
+            self.replay(pcap(exchange()), *options, code=2)
+        self.assertIn("nowhere", self.replay(pcap(exchange()), code=1, out="nowhere/x").stderr)
+
+
+if __name__ == "__main__":
+    HANDFAST = sys.argv[1]
+    unittest.main(argv=sys.argv[:1])
