@@ -51,7 +51,7 @@ layout_of(const struct choice_pool *pool)
 	layout.maglev = sizeof(struct choice);
 	layout.numbers = layout.maglev + maglev_footprint(pool->table_size);
 	layout.weights = layout.numbers + pool->count * sizeof(uint16_t);
-	layout.backends = layout.weights + pool->count;
+	layout.backends = RTE_ALIGN_CEIL(layout.weights + pool->count, (size_t)8);
 	layout.scratch = RTE_ALIGN_CEIL(
 			layout.backends + pool->count * sizeof(struct maglev_backend), (size_t)8);
 	layout.end = RTE_ALIGN_CEIL(layout.scratch + maglev_scratch(pool->count), (size_t)64);
