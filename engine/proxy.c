@@ -682,7 +682,7 @@ proxy_join(struct worker *worker, struct conn *conn, struct rte_mbuf *packet,
 		worker_drop(worker, packet, DROP_consumed);
 	if (told_zero || held == 0 || held * 2 > proxy_service(worker, conn)->first_window)
 		proxy_open_window(worker, conn, segment->window);
-	proxy_held_forward(worker, conn, splice);
+	proxy_held_forward(worker, conn, splice, segment->tsval);
 }
 
 void

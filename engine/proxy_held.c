@@ -66,8 +66,9 @@ proxy_held_drop(struct worker *worker, struct splice *splice, enum counter reaso
 }
 
 void
-proxy_held_forward(struct worker *worker, struct conn *conn, struct splice *splice)
+proxy_held_forward(struct worker *worker, struct conn *conn, struct splice *splice, uint32_t tsval)
 {
+	const uint32_t stamp_add = splice->stamp_add;
 	const struct proxy_held *held;
 
 	if (splice->held == 0)
@@ -81,8 +82,10 @@ proxy_held_forward(struct worker *worker, struct conn *conn, struct splice *spli
 		/* It was read before, and its checksums were right. */
 		parse_frame(rte_pktmbuf_mtod(packet, const uint8_t *), packet->data_len,
 				PARSE_IP_CHECKSUM_GOOD | PARSE_TCP_CHECKSUM_GOOD, &frame, &segment);
+		splice->stamp_add = segment.tsecr - tsval;
 		burst_forward_segment(worker, conn, SPLICE_CLIENT,
 				&(struct burst_forward_packet){packet, &frame, &segment});
 	}
+	splice->stamp_add = stamp_add;
 	proxy_held_clear(worker->proxy, splice);
 }

@@ -27,7 +27,14 @@ bool proxy_held_push(struct worker *worker, struct splice *splice, struct rte_mb
 /** Free all of a connection. */
 void proxy_held_drop(struct worker *worker, struct splice *splice, enum counter reason);
 
-/** Send all of a connection to its backend, in order. */
-void proxy_held_forward(struct worker *worker, struct conn *conn, struct splice *splice);
+/**
+ * Send all of a connection to its backend, in order.
+ *
+ * @param tsval
+ *   Of the backend's SYN-ACK.  Early segments echo what we said before there was one, and the
+ *   kernel (6.14 and later) takes an ACK of its SYN-ACK only if it echoes just that.
+ */
+void proxy_held_forward(
+		struct worker *worker, struct conn *conn, struct splice *splice, uint32_t tsval);
 
 #endif /* PROXY_HELD_H */
