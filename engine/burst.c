@@ -7,6 +7,7 @@
 
 #include "engine/burst.h"
 #include "engine/burst_cookie.h"
+#include "engine/burst_older.h"
 #include "engine/health.h"
 #include "engine/local.h"
 #include "engine/proxy.h"
@@ -334,6 +335,8 @@ burst_lookup(struct worker *worker, struct burst *burst)
 	if (found != all && time_wait_count(worker->time_wait) > 0)
 		time_wait_lookup_bulk(worker->time_wait, burst->key, burst->hash, burst->n,
 				worker->now_ms, burst->waiting);
+	if (unlikely(worker->services->changing))
+		burst_older(worker, burst);
 }
 
 /*

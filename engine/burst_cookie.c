@@ -171,15 +171,17 @@ entrance_find(struct worker *worker, uint32_t place, struct entrance *entrance)
 {
 	const struct services *services = worker->services;
 	const struct listener *listener = &services->listener[place & UINT16_MAX];
-	const struct service *service = &services->service[listener->service];
+	const struct service *service = &services->service[listener->edition];
 	const struct tcp_config *tcp = &service->tcp;
 	struct service_share *share = &worker->share[listener->service];
 	const struct port *port = &worker->engine->port[place >> 16];
 
 	entrance->place = place;
-	entrance->is_auto = service->settings->cookies == SETTINGS_COOKIES_AUTO;
-	entrance->sends = service->settings->cookies == SETTINGS_COOKIES_ALWAYS;
-	entrance->takes_back = burst_cookie_may_return(worker, service, share);
+	entrance->is_auto =
+			!listener->closed && service->settings->cookies == SETTINGS_COOKIES_AUTO;
+	entrance->sends =
+			!listener->closed && service->settings->cookies == SETTINGS_COOKIES_ALWAYS;
+	entrance->takes_back = !listener->sealed && burst_cookie_may_return(worker, service, share);
 	entrance->ecn = tcp->ecn;
 	entrance->options =
 			(uint8_t)(TCP_OPTION_MSS | (tcp->timestamps ? TCP_OPTION_TIMESTAMPS : 0) |

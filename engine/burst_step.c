@@ -20,6 +20,7 @@
 #include "engine/burst_cookie.h"
 #include "engine/burst_env.h"
 #include "engine/burst_fast_open.h"
+#include "engine/burst_older.h"
 #include "engine/half_open.h"
 #include "engine/proxy.h"
 #include "engine/worker.h"
@@ -546,7 +547,8 @@ burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 {
 	const uint8_t port = (uint8_t)burst->packet[i]->port;
 	const struct flow_key *key = &burst->key[i];
-	const bool listening = flow_key_is_passive(key);
+	const bool listening = flow_key_is_passive(key) &&
+			       !worker->services->listener[key->endpoint].closed;
 	struct tcp_conn tcp = {.state = listening ? TCP_LISTEN : TCP_CLOSED};
 	const uint8_t before = tcp.state;
 	struct tcp_env env;
@@ -619,6 +621,9 @@ burst_step(struct worker *worker, struct burst *burst)
 		if (burst->conn[i] == NULL && worker->inserted)
 			burst->conn[i] = conn_table_lookup(
 					worker->table, &burst->key[i], burst->hash[i]);
+		if (unlikely(worker->services->changing) && burst->conn[i] != NULL &&
+				burst->conn[i]->tcp.state == TCP_CLOSED)
+			burst_older_renew(worker, burst, i);
 		if (burst->conn[i] != NULL && burst->conn[i]->tcp.state >= TCP_JOINING)
 			proxy_step(worker, burst, i);
 		else if (burst->conn[i] != NULL &&

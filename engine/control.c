@@ -4,13 +4,17 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <pthread.h>
 
 #include "engine/control.h"
 #include "engine/engine.h"
 #include "engine/health.h"
 #include "engine/log.h"
+#include "engine/reload.h"
 #include "engine/telemetry.h"
 
 /* How often draining looks whether it is over. */
@@ -22,7 +26,9 @@ control_signals(sigset_t *signals)
 	sigemptyset(signals);
 	sigaddset(signals, SIGINT);
 	sigaddset(signals, SIGTERM);
+	sigaddset(signals, SIGHUP);
 	sigaddset(signals, SIGUSR1);
+	sigaddset(signals, SIGUSR2);
 }
 
 void
@@ -53,20 +59,136 @@ control_wait(unsigned int timeout_ms)
 	return number < 0 ? 0 : number;
 }
 
+/* Something to do for another thread, on that thread's stack. */
+struct control_call {
+	struct control_call *next;
+	void (*work)(struct engine *engine, void *argument);
+	void *argument;
+	bool done;
+	bool refused;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+	pthread_t thread;
+	bool open; /* Calls are taken. */
+	struct control_call *first;
+} control_calls = {.lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
+
+bool
+control_call(void (*work)(struct engine *engine, void *argument), void *argument)
+{
+	struct control_call call = {.work = work, .argument = argument};
+	struct control_call **last;
+
+	pthread_mutex_lock(&control_calls.lock);
+	call.refused = !control_calls.open;
+	if (!call.refused) {
+		for (last = &control_calls.first; *last != NULL; last = &(*last)->next)
+			;
+		*last = &call;
+		pthread_kill(control_calls.thread, SIGUSR2);
+	}
+	while (!call.done && !call.refused)
+		pthread_cond_wait(&control_calls.done, &control_calls.lock);
+	pthread_mutex_unlock(&control_calls.lock);
+	return !call.refused;
+}
+
+static void
+control_take_calls(struct engine *engine)
+{
+	struct control_call *call;
+
+	pthread_mutex_lock(&control_calls.lock);
+	while ((call = control_calls.first) != NULL) {
+		pthread_mutex_unlock(&control_calls.lock);
+		call->work(engine, call->argument);
+		pthread_mutex_lock(&control_calls.lock);
+		control_calls.first = call->next;
+		call->done = true;
+		pthread_cond_broadcast(&control_calls.done);
+	}
+	pthread_mutex_unlock(&control_calls.lock);
+}
+
+static void
+control_open_calls(void)
+{
+	pthread_mutex_lock(&control_calls.lock);
+	control_calls.thread = pthread_self();
+	control_calls.open = true;
+	pthread_mutex_unlock(&control_calls.lock);
+}
+
+static void
+control_refuse_calls(void)
+{
+	struct control_call *call;
+
+	pthread_mutex_lock(&control_calls.lock);
+	control_calls.open = false;
+	for (call = control_calls.first; call != NULL; call = call->next)
+		call->refused = true;
+	control_calls.first = NULL;
+	pthread_cond_broadcast(&control_calls.done);
+	pthread_mutex_unlock(&control_calls.lock);
+}
+
+void
+control_log_report(const char *report, bool good)
+{
+	while (*report != '\0') {
+		const size_t length = strcspn(report, "\n");
+
+		log_write(good ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "reload", "%.*s", (int)length,
+				report);
+		report += length + (report[length] == '\n');
+	}
+}
+
+/* SIGHUP. */
+static void
+control_reload(struct engine *engine)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *report = open_memstream(&text, &length);
+	enum reload_result result;
+
+	if (report == NULL) {
+		log_error("reload", "out of memory");
+		return;
+	}
+	result = reload_file(engine, false, report);
+	fclose(report);
+	control_log_report(text, result == RELOAD_DONE || result == RELOAD_SAME);
+	free(text);
+}
+
 /* @return whether to stop. */
 static bool
 control_signal(struct engine *engine, int number)
 {
 	if (number == 0)
 		return false;
+	if (number == SIGUSR2) {
+		control_take_calls(engine);
+		return false;
+	}
 	if (number == SIGUSR1) {
 		telemetry_dump(engine, stderr);
+		return false;
+	}
+	if (number == SIGHUP) {
+		control_reload(engine);
 		return false;
 	}
 	if (engine_phase(engine) == ENGINE_RUNNING) {
 		log_info("control", "%s: draining %u connections, at most %u ms; again to stop now",
 				strsignal(number), telemetry_connections(engine),
-				engine->settings->engine.drain_timeout_ms);
+				engine->services->settings->engine.drain_timeout_ms);
 		__atomic_store_n(&engine->phase, ENGINE_DRAINING, __ATOMIC_RELEASE);
 		return false;
 	}
@@ -83,13 +205,15 @@ control_pause_ms(const struct engine *engine, bool draining)
 	return draining ? CONTROL_POLL_MS : 1000;
 }
 
-void
-control_run(struct engine *engine)
+static void
+control_loop(struct engine *engine)
 {
-	const uint64_t patience_us = (uint64_t)engine->settings->engine.drain_timeout_ms * 1000;
 	uint64_t draining_us = 0;
 
 	for (;;) {
+		const uint64_t patience_us =
+				(uint64_t)engine->services->settings->engine.drain_timeout_ms *
+				1000;
 		const bool draining = engine_phase(engine) == ENGINE_DRAINING;
 
 		if (draining && telemetry_connections(engine) == 0)
@@ -101,6 +225,7 @@ control_run(struct engine *engine)
 		}
 		cookies_refresh(&engine->cookies);
 		cookies_report(engine);
+		reload_poll(engine);
 		if (!draining)
 			draining_us = clock_us(&engine->clock);
 		if (health_is_needed(engine))
@@ -108,4 +233,12 @@ control_run(struct engine *engine)
 		if (control_signal(engine, control_wait(control_pause_ms(engine, draining))))
 			return;
 	}
+}
+
+void
+control_run(struct engine *engine)
+{
+	control_open_calls();
+	control_loop(engine);
+	control_refuse_calls();
 }

@@ -20,6 +20,7 @@
 #include "engine/cookies.h"
 #include "engine/local_ports.h"
 #include "engine/port.h"
+#include "engine/reload.h"
 #include "engine/resolver.h"
 #include "engine/services.h"
 #include "engine/targets.h"
@@ -38,6 +39,7 @@ enum engine_phase {
 };
 
 struct engine {
+	/** Those of the start.  What a reload may change is in engine_services()->settings. */
 	const struct settings *settings;
 	struct clock clock;
 	struct siphash_key isn_key;
@@ -47,6 +49,7 @@ struct engine {
 	unsigned int worker_count;
 	struct worker *worker[SETTINGS_WORKERS_MAX];
 	struct services *services; /**< Written by control.  Atomic; engine_services(). */
+	struct reload reload;
 	struct cookies cookies;
 	struct backends *backends;              /**< All that pools name. */
 	struct health *health;                  /**< How they are checked. */

@@ -17,7 +17,9 @@
 #include "engine/launch.h"
 #include "engine/log.h"
 #include "engine/outside.h"
-#include "engine/pools.h"
+#include "engine/services_build.h"
+#include "engine/services_map.h"
+#include "engine/services_pools.h"
 #include "engine/steering.h"
 #include "engine/telemetry.h"
 #include "engine/worker.h"
@@ -47,7 +49,7 @@ launch_ports(struct engine *engine, unsigned int workers)
 			engine->port_count = i;
 			return -1;
 		}
-		if (services_map_port(engine->services, engine->settings, &engine->port[i]) != 0)
+		if (services_map_port(engine, engine->services, &engine->port[i]) != 0)
 			return -1;
 	}
 	return 0;
@@ -65,9 +67,20 @@ launch_create_workers(struct engine *engine)
 			return -1;
 		}
 	}
-	if (services_attach_pools(engine, engine->services, engine->settings) != 0)
+	if (services_attach_pools(engine, engine->services) != 0)
 		return -1;
 	return steering_init(engine);
+}
+
+static struct services *
+launch_services(const struct settings *settings, unsigned int workers)
+{
+	struct services_problem problem;
+	struct services *services = services_build(NULL, settings, workers, &problem);
+
+	if (services == NULL)
+		log_error("services", "%s", problem.text);
+	return services;
 }
 
 enum launch_result
@@ -75,6 +88,7 @@ launch_assemble(struct engine *engine, const struct settings *settings,
 		const struct eal_cores *cores)
 {
 	engine->settings = settings;
+	reload_init(engine);
 	clock_init(&engine->clock);
 	targets_init(&engine->targets);
 	if (!outside_random(&engine->isn_key, sizeof(engine->isn_key)) ||
@@ -83,7 +97,7 @@ launch_assemble(struct engine *engine, const struct settings *settings,
 		log_error("launch", "the kernel gives no random bytes");
 		return LAUNCH_NO_MEMORY;
 	}
-	engine->services = services_create(settings, cores->worker_count);
+	engine->services = launch_services(settings, cores->worker_count);
 	engine->backends = backends_create();
 	engine->health = health_create();
 	if (engine->services == NULL || engine->backends == NULL || engine->health == NULL ||
@@ -103,14 +117,13 @@ void
 launch_disassemble(struct engine *engine)
 {
 	steering_free(engine);
-	if (engine->services != NULL)
-		pools_free(engine, engine->services->pools);
 	for (unsigned int i = 0; i < engine->worker_count; i++)
 		worker_free(engine->worker[i]);
 	for (unsigned int i = 0; i < engine->port_count; i++)
 		port_close(&engine->port[i]);
 	rte_mempool_free(engine->pool);
 	services_free(engine->services);
+	reload_free(engine);
 	backends_free(engine->backends);
 	health_free(engine->health);
 	cookies_free(&engine->cookies);

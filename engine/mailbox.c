@@ -125,6 +125,30 @@ mailbox_dump(struct worker *worker, struct mailbox *mailbox, bool begin)
 	mailbox_answer(mailbox);
 }
 
+/* Count into worker->listener_conns, a piece of the table a turn. */
+static void
+mailbox_census(struct worker *worker, struct mailbox *mailbox, bool begin)
+{
+	const uint32_t capacity = conn_table_capacity(worker->table);
+	uint32_t *slot = &mailbox->answer.census_slot;
+	uint32_t last;
+
+	if (begin) {
+		*slot = 0;
+		memset(worker->listener_conns, 0,
+				SERVICES_LISTENERS_MAX * sizeof(*worker->listener_conns));
+	}
+	last = (uint32_t)RTE_MIN((uint64_t)*slot + MAILBOX_PER_TURN, capacity);
+	while (*slot < last) {
+		const struct conn *conn = conn_table_at(worker->table, (*slot)++);
+
+		if (conn != NULL && flow_key_is_passive(&conn->key))
+			worker->listener_conns[conn->key.endpoint]++;
+	}
+	if (*slot == capacity)
+		mailbox_answer(mailbox);
+}
+
 /* @return whether a question was there. */
 static bool
 mailbox_look(struct worker *worker, struct mailbox *mailbox)
@@ -147,6 +171,9 @@ mailbox_look(struct worker *worker, struct mailbox *mailbox)
 		conn_act_apply(worker, &mailbox->question.act, &mailbox->answer.act);
 		mailbox_answer(mailbox);
 		return true;
+	case MAILBOX_CENSUS:
+		mailbox_census(worker, mailbox, begin);
+		return true;
 	}
 	return false;
 }
@@ -154,7 +181,8 @@ mailbox_look(struct worker *worker, struct mailbox *mailbox)
 bool
 mailbox_serve(struct worker *worker)
 {
-	const bool busy = mailbox_look(worker, &worker->mailbox);
+	bool busy = mailbox_look(worker, &worker->mailbox);
 
-	return mailbox_look(worker, &worker->openings) || busy;
+	busy |= mailbox_look(worker, &worker->openings);
+	return mailbox_look(worker, &worker->census) || busy;
 }

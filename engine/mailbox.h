@@ -33,9 +33,10 @@ struct worker;
 #define MAILBOX_WAIT_MS   1000 /**< Enough for whatever is answered at once. */
 
 enum mailbox_kind {
-	MAILBOX_DUMP, /**< List connections. */
-	MAILBOX_OPEN, /**< Open one: opening.h. */
-	MAILBOX_ACT,  /**< Close, shut down or reset some: conn_act.h. */
+	MAILBOX_DUMP,   /**< List connections. */
+	MAILBOX_OPEN,   /**< Open one: opening.h. */
+	MAILBOX_ACT,    /**< Close, shut down or reset some: conn_act.h. */
+	MAILBOX_CENSUS, /**< Count the connections of each listener. */
 };
 
 struct mailbox_question {
@@ -70,6 +71,7 @@ struct mailbox_answer {
 		} dump;
 		struct opening_answer opening;
 		struct conn_act_answer act;
+		uint32_t census_slot; /**< The next one to look at. */
 	};
 };
 

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "engine/log.h"
 #include "engine/pools.h"
+#include "engine/services_build.h"
 #include "engine/worker.h"
 #include "wire/proxy_protocol.h"
 
@@ -150,49 +151,18 @@ pools_prepare_checks(struct pools *pools, const struct pool *pool, const struct 
 	return true;
 }
 
-struct pools *
-pools_create(struct engine *engine, const struct settings *settings)
+void
+pools_keep(struct pools *pools)
 {
-	struct pools *pools = calloc(1, sizeof(*pools));
-	struct siphash_key key;
-	bool good;
-
-	if (pools == NULL)
-		goto no_memory;
-	memset(pools->pool_of, 0xff, sizeof(pools->pool_of));
-	pools->pool = calloc(settings->pool_count + 1, sizeof(*pools->pool));
-	if (pools->pool == NULL)
-		goto no_memory;
-	for (unsigned int w = 0; w < engine->worker_count; w++)
-		pools->load[w] = (struct choice_load){
-				.usable = engine->backends->usable,
-				.own = engine->worker[w]->backends->own,
-				.others = engine->worker[w]->backends->others,
-		};
-	good = cookies_derive(&engine->cookies, CHOICE_KEY_LABEL, &key);
-	pthread_mutex_lock(&engine->backends->control);
-	for (unsigned int i = 0; i < settings->pool_count && good; i++) {
-		pools->pool[i].settings = &settings->pool[i];
-		pools->count = i + 1;
-		good = pools_prepare(engine, pools, i, &key) &&
-		       pools_prepare_checks(pools, &pools->pool[i], settings);
-	}
-	pthread_mutex_unlock(&engine->backends->control);
-	if (good)
-		return pools;
-	pools_free(engine, pools);
-	return NULL;
-no_memory:
-	log_error("pools", "out of memory");
-	free(pools);
-	return NULL;
+	if (pools != NULL)
+		pools->users++;
 }
 
-void
-pools_free(struct engine *engine, struct pools *pools)
+static void
+pools_free(struct pools *pools)
 {
-	if (pools == NULL)
-		return;
+	struct engine *engine = pools->engine;
+
 	pthread_mutex_lock(&engine->backends->control);
 	for (unsigned int i = 0; i < BACKENDS_MAX; i++) {
 		if (pools->pool_of[i] != POOLS_NONE)
@@ -207,8 +177,76 @@ pools_free(struct engine *engine, struct pools *pools)
 		for (unsigned int w = 0; w < SETTINGS_WORKERS_MAX; w++)
 			free(pools->pool[i].state[w]);
 	}
+	free(pools->settings);
 	free(pools->pool);
 	free(pools);
+}
+
+void
+pools_let_go(struct pools *pools)
+{
+	if (pools != NULL && --pools->users == 0)
+		pools_free(pools);
+}
+
+struct pools *
+pools_create(struct engine *engine, const struct settings *settings)
+{
+	struct pools *pools = calloc(1, sizeof(*pools));
+	struct siphash_key key;
+	bool good;
+
+	if (pools == NULL)
+		goto no_memory;
+	memset(pools->pool_of, 0xff, sizeof(pools->pool_of));
+	pools->engine = engine;
+	pools->users = 1;
+	pools->pool = calloc(settings->pool_count + 1, sizeof(*pools->pool));
+	pools->settings = calloc(settings->pool_count + 1, sizeof(*pools->settings));
+	if (pools->pool == NULL || pools->settings == NULL)
+		goto no_memory;
+	for (unsigned int w = 0; w < engine->worker_count; w++)
+		pools->load[w] = (struct choice_load){
+				.usable = engine->backends->usable,
+				.own = engine->worker[w]->backends->own,
+				.others = engine->worker[w]->backends->others,
+		};
+	good = cookies_derive(&engine->cookies, CHOICE_KEY_LABEL, &key);
+	pthread_mutex_lock(&engine->backends->control);
+	for (unsigned int i = 0; i < settings->pool_count && good; i++) {
+		pools->settings[i] = settings->pool[i];
+		pools->pool[i].settings = &pools->settings[i];
+		pools->count = i + 1;
+		good = pools_prepare(engine, pools, i, &key) &&
+		       pools_prepare_checks(pools, &pools->pool[i], settings);
+	}
+	pthread_mutex_unlock(&engine->backends->control);
+	if (good)
+		return pools;
+	pools_let_go(pools);
+	return NULL;
+no_memory:
+	log_error("pools", "out of memory");
+	if (pools != NULL) {
+		free(pools->pool);
+		free(pools->settings);
+	}
+	free(pools);
+	return NULL;
+}
+
+void
+pools_inherit(struct pools *pools, const struct pools *before)
+{
+	for (unsigned int i = 0; before != NULL && i < pools->count; i++) {
+		struct pool *pool = &pools->pool[i];
+		const struct pool *same = pools_find(before, pool->settings->name);
+
+		if (same == NULL)
+			continue;
+		pool->usable = same->usable;
+		pool->profile = same->profile;
+	}
 }
 
 const struct pool *

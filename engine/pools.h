@@ -24,7 +24,7 @@ struct worker;
 #define POOLS_NONE UINT16_MAX
 
 struct pool {
-	const struct settings_pool *settings;
+	const struct settings_pool *settings; /**< A copy: it may outlive the settings. */
 	struct choice *choice;
 	struct choice_state *state[SETTINGS_WORKERS_MAX]; /**< Each worker's; nobody else's. */
 	struct backend_rules rules;                       /**< How its backends are judged. */
@@ -33,8 +33,11 @@ struct pool {
 };
 
 struct pools {
+	struct engine *engine;
+	unsigned int users; /**< Snapshots and services in them.  Control's. */
 	unsigned int count;
 	struct pool *pool;
+	struct settings_pool *settings;      /**< By pool. */
 	struct service *check[BACKENDS_MAX]; /**< What HTTP checks say; NULL: nothing. */
 	uint16_t pool_of[BACKENDS_MAX]; /**< By backend; POOLS_NONE: of none in this snapshot. */
 	struct choice_load load[SETTINGS_WORKERS_MAX]; /**< What each worker chooses by. */
@@ -44,12 +47,18 @@ struct pools {
  * Prepare every pool of the settings; workers exist, ports are open.
  *
  * @return
- *   NULL after the reason was logged.
+ *   With one user; NULL after the reason was logged.
  */
 struct pools *pools_create(struct engine *engine, const struct settings *settings);
 
-/** No worker uses the snapshot any more; NULL is fine. */
-void pools_free(struct engine *engine, struct pools *pools);
+/** One more user; NULL is fine. */
+void pools_keep(struct pools *pools);
+
+/** One less, and with the last one they are freed; NULL is fine.  No worker uses them any more. */
+void pools_let_go(struct pools *pools);
+
+/** Know of pools what those of the same names know, which they replace. */
+void pools_inherit(struct pools *pools, const struct pools *before);
 
 /** The pool of that name, or NULL. */
 const struct pool *pools_find(const struct pools *pools, const char *name);

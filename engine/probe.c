@@ -40,8 +40,12 @@ probe_find_route(struct engine *engine, const struct probe *probe, struct probe_
 		struct probe_report *report)
 {
 	struct route way;
+	bool ours;
 
-	if (probe_is_ours(engine, probe->address))
+	pthread_rwlock_rdlock(&engine->reload.readers);
+	ours = probe_is_ours(engine, probe->address);
+	pthread_rwlock_unlock(&engine->reload.readers);
+	if (ours)
 		return PROBE_OUR_OWN;
 	if (!route_find(engine, probe->address, &way))
 		return PROBE_NO_ROUTE;
@@ -70,19 +74,22 @@ probe_resolve(const struct engine *engine, const struct probe_route *route, uint
 
 /* A random dynamic port at which nobody listens. */
 static bool
-probe_choose_port(const struct engine *engine, const struct probe_route *route, rte_be16_t *port)
+probe_choose_port(struct engine *engine, const struct probe_route *route, rte_be16_t *port)
 {
-	for (unsigned int i = 0; i < PROBE_PORT_TRIES; i++) {
+	bool found = false;
+
+	pthread_rwlock_rdlock(&engine->reload.readers);
+	for (unsigned int i = 0; i < PROBE_PORT_TRIES && !found; i++) {
 		uint16_t random;
 
 		if (!outside_random(&random, sizeof(random)))
-			return false;
+			break;
 		*port = rte_cpu_to_be_16((uint16_t)(PROBE_PORT_FIRST + random % PROBE_PORT_COUNT));
-		if (service_map_lookup(engine_services(engine)->map[route->port->index],
-				    route->local, *port) == SERVICE_MAP_NONE)
-			return true;
+		found = service_map_lookup(engine_services(engine)->map[route->port->index],
+					route->local, *port) == SERVICE_MAP_NONE;
 	}
-	return false;
+	pthread_rwlock_unlock(&engine->reload.readers);
+	return found;
 }
 
 /* One attempt from one local port. */

@@ -5,7 +5,7 @@
 #include "engine/engine.h"
 #include "engine/resolver.h"
 #include "engine/route.h"
-#include "engine/services.h"
+#include "engine/services_map.h"
 #include "settings/settings_address.h"
 #include "tcp/flow_key.h"
 

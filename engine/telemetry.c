@@ -13,6 +13,7 @@
 #include "engine/telemetry.h"
 #include "engine/telemetry_key.h"
 #include "engine/telemetry_probe.h"
+#include "engine/telemetry_reload.h"
 #include "engine/worker.h"
 #include "version.h"
 
@@ -37,6 +38,30 @@ telemetry_read(const uint64_t *word)
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
+/* Those of the settings, and removed ones that still have connections; not our own. */
+static unsigned int
+telemetry_service_count(const struct engine *engine)
+{
+	const struct services *services = engine_services(engine);
+	unsigned int count = 0;
+
+	for (unsigned int i = SERVICES_OWN + 1; i < services->service_count; i++)
+		count += services_is_used(services, i);
+	return count;
+}
+
+/* Number of the service in a row. */
+static unsigned int
+telemetry_service_number(const struct engine *engine, unsigned int row)
+{
+	const struct services *services = engine_services(engine);
+	unsigned int number = SERVICES_OWN + 1;
+
+	while (!services_is_used(services, number) || row-- > 0)
+		number++;
+	return number;
+}
+
 static int
 telemetry_info(struct engine *engine, const char *parameters, struct rte_tel_data *data)
 {
@@ -49,7 +74,7 @@ telemetry_info(struct engine *engine, const char *parameters, struct rte_tel_dat
 	compat_add_dict_uint(data, "uptime_seconds", clock_us(&engine->clock) / 1000000);
 	compat_add_dict_uint(data, "workers", engine->worker_count);
 	compat_add_dict_uint(data, "ports", engine->port_count);
-	compat_add_dict_uint(data, "services", engine_services(engine)->service_count - 1);
+	compat_add_dict_uint(data, "services", telemetry_service_count(engine));
 	compat_add_dict_uint(data, "tsc_hz", rte_get_tsc_hz());
 	return 0;
 }
@@ -212,14 +237,19 @@ telemetry_reply_name(uint8_t reply)
 static void
 telemetry_service(const struct engine *engine, unsigned int index, struct rte_tel_data *data)
 {
-	const struct settings_service *settings =
-			engine_services(engine)->service[1 + index].settings;
+	const unsigned int number = telemetry_service_number(engine, index);
+	const struct service *service = &engine_services(engine)->service[number];
+	const struct settings_service *settings = service->settings;
 	struct service_share sum = {0};
 
-	telemetry_share(engine, 1 + index, &sum);
+	telemetry_share(engine, number, &sum);
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_string(data, "name", settings->name);
 	rte_tel_data_add_dict_string(data, "reply", telemetry_reply_name(settings->reply));
+	rte_tel_data_add_dict_string(data, "state",
+			service->retired   ? "removed"
+			: service->drained ? "drained"
+					   : "open");
 	compat_add_dict_uint(data, "connections", sum.connections);
 	compat_add_dict_uint(data, "opened", sum.opened);
 	compat_add_dict_uint(data, "closed", sum.closed);
@@ -232,7 +262,7 @@ telemetry_service(const struct engine *engine, unsigned int index, struct rte_te
 static int
 telemetry_services(struct engine *engine, const char *parameters, struct rte_tel_data *data)
 {
-	return telemetry_list(engine, parameters, engine_services(engine)->service_count - 1,
+	return telemetry_list(engine, parameters, telemetry_service_count(engine),
 			telemetry_service, data);
 }
 
@@ -384,9 +414,32 @@ static const struct {
 				telemetry_key},
 		{"/handfast/key_rotate", "Read the cookies' secrets again. No parameters",
 				telemetry_key_rotate},
+		{"/handfast/reload", "Read the configuration again. Parameter: run|dry",
+				telemetry_reload},
+		{"/handfast/reload_report", "More of a report. Parameters: serial,offset",
+				telemetry_reload_report},
+		{"/handfast/drain", "Take no new connections. Parameters: on|off,service",
+				telemetry_drain},
 		{"/handfast/gateways", "Next hops and their addresses. No parameters",
 				telemetry_gateways},
 };
+
+/* Whoever may wait for long holds no snapshot of the services meanwhile; the others do. */
+static int
+telemetry_call(int (*answer)(struct engine *engine, const char *parameters,
+			       struct rte_tel_data *data),
+		const char *parameters, struct rte_tel_data *data)
+{
+	pthread_rwlock_t *readers = &telemetry_engine->reload.readers;
+	int result;
+
+	if (answer == telemetry_probe || answer == telemetry_reload || answer == telemetry_drain)
+		return answer(telemetry_engine, parameters, data);
+	pthread_rwlock_rdlock(readers);
+	result = answer(telemetry_engine, parameters, data);
+	pthread_rwlock_unlock(readers);
+	return result;
+}
 
 static int
 telemetry_answer(const char *command, const char *parameters, struct rte_tel_data *data)
@@ -395,8 +448,9 @@ telemetry_answer(const char *command, const char *parameters, struct rte_tel_dat
 
 	pthread_rwlock_rdlock(&telemetry_lock);
 	for (unsigned int i = 0; i < RTE_DIM(telemetry_commands); i++) {
-		if (telemetry_engine != NULL && strcmp(command, telemetry_commands[i].command) == 0)
-			result = telemetry_commands[i].answer(telemetry_engine, parameters, data);
+		if (telemetry_engine == NULL || strcmp(command, telemetry_commands[i].command) != 0)
+			continue;
+		result = telemetry_call(telemetry_commands[i].answer, parameters, data);
 	}
 	pthread_rwlock_unlock(&telemetry_lock);
 	return result;

@@ -176,6 +176,8 @@ telemetry_act_services(const struct engine *engine, const char *service,
 		const struct listener *listener = &services->listener[i];
 		struct flow_key *key = &question->act.key[question->act.count];
 
+		if (listener->family == 0)
+			continue;
 		if (!any && strncmp(services->service[listener->service].settings->name, service,
 					    TELEMETRY_NAME_MAX) != 0)
 			continue;

@@ -100,13 +100,45 @@ worker_leave(struct worker *worker)
 	}
 }
 
+static void
+worker_read_clock(struct worker *worker)
+{
+	worker->now_us = clock_us(&worker->engine->clock);
+	worker->now_ms = (uint32_t)(worker->now_us / 1000);
+}
+
+static void
+worker_adopt_rate(struct worker *worker, struct token_bucket *bucket, uint32_t rate_per_second)
+{
+	if (bucket->rate_per_second != rate_per_second)
+		token_bucket_init(bucket, rate_per_second, worker->now_us);
+}
+
+/* The services are others than a turn ago. */
+static void
+worker_adopt(struct worker *worker, const struct services *services)
+{
+	const struct settings_tcp *tcp = &services->settings->tcp;
+
+	worker->services = services;
+	services_adopt(services, worker->share);
+	worker_adopt_rate(worker, &worker->resets, tcp->reset_rate);
+	worker_adopt_rate(worker, &worker->challenges, tcp->challenge_ack_rate);
+	worker_adopt_rate(worker, &worker->echoes, tcp->echo_rate);
+	time_wait_set_lifetime(worker->time_wait, tcp->time_wait_ms);
+	if (worker->echo_grown != NULL)
+		worker->echo_buffers = worker->echo_grown;
+}
+
 /* What holds for a whole turn. */
 void
 worker_begin(struct worker *worker)
 {
-	worker->services = engine_services(worker->engine);
-	worker->now_us = clock_us(&worker->engine->clock);
-	worker->now_ms = (uint32_t)(worker->now_us / 1000);
+	const struct services *services = engine_services(worker->engine);
+
+	worker_read_clock(worker);
+	if (services != worker->services)
+		worker_adopt(worker, services);
 }
 
 bool
@@ -202,8 +234,7 @@ worker_drop(struct worker *worker, struct rte_mbuf *packet, enum counter reason)
 	rte_pktmbuf_free(packet);
 }
 
-/* Echo rings are only needed where something echoes; WebSockets do. */
-static uint32_t
+uint32_t
 worker_echo_rings(const struct settings *settings)
 {
 	for (unsigned int i = 0; i < settings->service_count; i++) {
@@ -214,6 +245,19 @@ worker_echo_rings(const struct settings *settings)
 			return settings->engine.echo_buffers;
 	}
 	return 1;
+}
+
+bool
+worker_grow_echo(struct worker *worker, uint32_t rings)
+{
+	void *memory = rte_malloc_socket("handfast_echo", echo_buffers_footprint(rings),
+			RTE_CACHE_LINE_SIZE, worker->numa_node);
+
+	if (memory == NULL)
+		return false;
+	worker->echo_memory = memory;
+	worker->echo_grown = echo_buffers_init(memory, rings);
+	return true;
 }
 
 /*
@@ -330,8 +374,7 @@ worker_create_arrays(struct worker *worker)
 			worker_alloc(worker, (size_t)engine->port_count * engine->worker_count,
 					sizeof(*worker->transmit_for));
 	worker->counters = worker_alloc(worker, engine->port_count, sizeof(*worker->counters));
-	worker->share = worker_alloc(
-			worker, engine->services->service_count, sizeof(*worker->share));
+	worker->share = worker_alloc(worker, SERVICES_MAX, sizeof(*worker->share));
 	worker->rules = worker_alloc(worker, tcp_rules_count(), sizeof(*worker->rules));
 	worker->backends = backends_counts_create(worker->numa_node);
 	if (worker->queue == NULL || worker->handover == NULL || worker->steer_in == NULL ||
@@ -349,7 +392,6 @@ struct worker *
 worker_create(struct engine *engine, unsigned int index, unsigned int lcore)
 {
 	const int numa_node = (int)rte_lcore_to_socket_id(lcore);
-	const struct settings_tcp *tcp = &engine->settings->tcp;
 	struct worker *worker = rte_zmalloc_socket(
 			"handfast_worker", sizeof(*worker), RTE_CACHE_LINE_SIZE, numa_node);
 
@@ -365,15 +407,14 @@ worker_create(struct engine *engine, unsigned int index, unsigned int lcore)
 	worker->pool = engine->pool;
 	mailbox_init(&worker->mailbox, engine);
 	mailbox_init(&worker->openings, engine);
-	worker_begin(worker);
-	token_bucket_init(&worker->resets, tcp->reset_rate, worker->now_us);
-	token_bucket_init(&worker->challenges, tcp->challenge_ack_rate, worker->now_us);
-	token_bucket_init(&worker->echoes, tcp->echo_rate, worker->now_us);
+	mailbox_init(&worker->census, engine);
+	worker_read_clock(worker);
 	if (worker_create_tables(worker) != 0 || worker_create_arrays(worker) != 0 ||
 			proxy_create(worker) != 0) {
 		worker_free(worker);
 		return NULL;
 	}
+	worker_adopt(worker, engine_services(engine));
 	return worker;
 }
 
@@ -390,6 +431,8 @@ worker_free(struct worker *worker)
 	rte_free(worker->share);
 	rte_free(worker->rules);
 	backends_counts_free(worker->backends);
+	rte_free(worker->echo_memory);
+	free(worker->listener_conns);
 	rte_free(worker->memory);
 	rte_free(worker);
 }

@@ -110,16 +110,20 @@ struct worker {
 	struct token_bucket echoes;
 
 	struct counters *counters;     /**< Per port. */
-	struct service_share *share;   /**< Per service. */
+	struct service_share *share;   /**< Per service: SERVICES_MAX. */
 	uint64_t *rules;               /**< How often each row of the TCP table fired. */
 	struct histogram handshake_us; /**< From SYN to the ACK that opened. */
 	struct mailbox mailbox;        /**< Questions that are answered at once. */
 	struct mailbox openings;       /**< Those that wait for a peer. */
+	struct mailbox census;         /**< How many connections each listener has. */
 	struct opening opening;
 	struct proxy *proxy;  /**< NULL when no service is proxied. */
 	struct checks checks; /**< Of backends, in progress. */
 	struct backends_counts *backends;
 	uint32_t target_conns[TARGETS_MAX]; /**< Connections of each target in the table. */
+	uint32_t *listener_conns; /**< By listener, as the last census found; control's memory. */
+	struct echo_buffers *echo_grown; /**< Takes the place of echo_buffers; NULL: none. */
+	void *echo_memory;               /**< Holds them. */
 
 	struct load_worker *load; /**< NULL unless this is the generator. */
 
@@ -141,6 +145,17 @@ void worker_free(struct worker *worker);
 
 /** Bytes of table memory each worker needs; for sizing. */
 uint64_t worker_footprint(const struct settings *settings);
+
+/** Echo rings that the settings ask for: none, but one, where nothing echoes. */
+uint32_t worker_echo_rings(const struct settings *settings);
+
+/**
+ * Have more echo rings from the next snapshot of the services on; by control, once, and only where
+ * nothing echoed until then.
+ *
+ * @return false: out of memory.
+ */
+bool worker_grow_echo(struct worker *worker, uint32_t rings);
 
 /** The loop; returns when the engine stops.  An lcore_function_t. */
 int worker_run(void *argument);

@@ -8,9 +8,11 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/control.h"
+#include "engine/engine.h"
 #include "engine/launch.h"
 #include "engine/log.h"
 #include "engine/telemetry.h"
@@ -26,7 +28,8 @@ const char run_help[] =
 		"Runs the engine in the foreground.  SIGTERM or SIGINT drains it and exits 0, a "
 		"second "
 		"one\n"
-		"stops at once; SIGUSR1 writes the statistics to standard error.\n"
+		"stops at once; SIGHUP reads the configuration again, as `handfast reload` does;\n"
+		"SIGUSR1 writes the statistics to standard error.\n"
 		"\n"
 		"  -c, --config FILE    the configuration; `handfast check FILE` reads it without "
 		"running\n"
@@ -72,9 +75,12 @@ run_parse(int argc, char **argv, struct run_options *options)
 }
 
 static int
-run_engine(const struct settings *settings)
+run_engine(const struct settings *settings, const struct run_options *options)
 {
 	struct engine *engine;
+	int code = EXIT_CODE_RUNTIME;
+	/* Absolute, for whoever reads a message about it. */
+	char *path = realpath(options->config, NULL);
 
 	log_init((enum log_level)settings->engine.log_level);
 	control_block_signals();
@@ -82,17 +88,23 @@ run_engine(const struct settings *settings)
 	case LAUNCH_OK:
 		break;
 	case LAUNCH_NO_DEVICE:
-		return EXIT_CODE_DEVICE;
+		code = EXIT_CODE_DEVICE;
+		goto end;
 	case LAUNCH_NO_MEMORY:
 	case LAUNCH_NO_EAL:
-		return EXIT_CODE_RUNTIME;
+		goto end;
 	}
+	engine->reload.path = path != NULL ? path : options->config;
+	engine->reload.eal = options->eal;
 	log_info("control", "ready");
 	control_run(engine);
 	launch_quiesce(engine);
 	telemetry_dump(engine, stderr);
 	launch_stop(engine);
-	return EXIT_CODE_OK;
+	code = EXIT_CODE_OK;
+end:
+	free(path);
+	return code;
 }
 
 int
@@ -114,7 +126,7 @@ run_verb(int argc, char **argv)
 	} else {
 		code = preflight(settings, stderr);
 		if (code == EXIT_CODE_OK)
-			code = run_engine(settings);
+			code = run_engine(settings, &options);
 	}
 	settings_free(settings);
 	return code;

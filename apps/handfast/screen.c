@@ -171,6 +171,21 @@ print_ports(FILE *out, const struct sample *now, const struct sample *before)
 	}
 }
 
+/* A reload may have moved rows. */
+static const json_t *
+row_named(const json_t *rows, const char *name)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		if (strcmp(sample_text(row, "name"), name) == 0)
+			return row;
+	}
+	return NULL;
+}
+
 static void
 print_services(FILE *out, const struct sample *now, const struct sample *before)
 {
@@ -179,13 +194,16 @@ print_services(FILE *out, const struct sample *now, const struct sample *before)
 
 	json_array_foreach(now->services, i, service)
 	{
-		const json_t *old = json_array_get(before->services, i);
+		const json_t *old = row_named(before->services, sample_text(service, "name"));
+		const char *state = sample_text(service, "state");
 		uint64_t limit = sample_number(service, "max_connections");
 
 		fprintf(out,
-				"service %-10s %s  conns %s%s%s  opened %s/s  closed %s/s  "
+				"service %-10s %s%s%s  conns %s%s%s  opened %s/s  closed %s/s  "
 				"requests %s/s  reset %s  timed out %s\n",
 				sample_text(service, "name"), sample_text(service, "reply"),
+				strcmp(state, "open") == 0 ? "" : " ",
+				strcmp(state, "open") == 0 ? "" : state,
 				count_figure(sample_number(service, "connections")).text,
 				limit == 0 ? "" : " of ",
 				limit == 0 ? "" : count_figure(limit).text,

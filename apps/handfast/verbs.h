@@ -16,26 +16,32 @@ int check_verb(int argc, char **argv);
 int conns_verb(int argc, char **argv);
 int demo_verb(int argc, char **argv);
 int doctor_verb(int argc, char **argv);
+int drain_verb(int argc, char **argv);
 int key_verb(int argc, char **argv);
 int explain_verb(int argc, char **argv);
 int probe_verb(int argc, char **argv);
+int reload_verb(int argc, char **argv);
 int replay_verb(int argc, char **argv);
 int run_verb(int argc, char **argv);
 int stats_verb(int argc, char **argv);
 int top_verb(int argc, char **argv);
+int undrain_verb(int argc, char **argv);
 int version_verb(int argc, char **argv);
 
 extern const char check_help[];
 extern const char conns_help[];
 extern const char demo_help[];
 extern const char doctor_help[];
+extern const char drain_help[];
 extern const char key_help[];
 extern const char explain_help[];
 extern const char probe_help[];
+extern const char reload_help[];
 extern const char replay_help[];
 extern const char run_help[];
 extern const char stats_help[];
 extern const char top_help[];
+extern const char undrain_help[];
 extern const char version_help[];
 
 #endif /* VERBS_H */

@@ -132,6 +132,22 @@ http_reply_free(struct http_reply_texts *texts)
 	free(texts->body);
 }
 
+bool
+http_reply_same(const struct http_reply_texts *left, const struct http_reply_texts *right)
+{
+	for (unsigned int reply = 0; reply < HTTP_REPLIES; reply++) {
+		const struct http_reply_text *one = &left->reply[reply];
+		const struct http_reply_text *other = &right->reply[reply];
+
+		if (one->head_length != other->head_length || one->length != other->length ||
+				(one->head_length > 0 && memcmp(one->head, other->head,
+									 one->head_length) != 0))
+			return false;
+	}
+	return left->body_length == right->body_length &&
+	       (left->body_length == 0 || memcmp(left->body, right->body, left->body_length) == 0);
+}
+
 unsigned int
 http_reply_owed(const struct http_reply_queue *queue)
 {

@@ -74,6 +74,9 @@ bool http_reply_prepare(struct http_reply_texts *texts, const struct http_reply_
 
 void http_reply_free(struct http_reply_texts *texts);
 
+/** Whether all replies are the same. */
+bool http_reply_same(const struct http_reply_texts *left, const struct http_reply_texts *right);
+
 #define HTTP_REPLY_RUNS     3
 #define HTTP_REPLY_RUN_BITS 9
 #define HTTP_REPLY_OWED_MAX 511 /**< Replies owed at once, a closing one not counted. */

@@ -200,6 +200,17 @@ respond_free(struct respond_service *service)
 }
 
 bool
+respond_same(const struct respond_service *left, const struct respond_service *right)
+{
+	return left->kind == right->kind && left->close == right->close &&
+	       (left->sha1 == NULL) == (right->sha1 == NULL) &&
+	       left->banner_length == right->banner_length &&
+	       (left->banner_length == 0 ||
+			       memcmp(left->banner, right->banner, left->banner_length) == 0) &&
+	       http_reply_same(&left->http, &right->http);
+}
+
+bool
 respond_open(const struct respond_service *service, struct respond_conn *conn, uint32_t first,
 		struct echo_buffers *buffers)
 {

@@ -80,6 +80,9 @@ struct respond_service *respond_create(const struct respond_options *options);
 
 void respond_free(struct respond_service *service);
 
+/** Whether two services say the same, byte for byte: a connection cannot tell them apart. */
+bool respond_same(const struct respond_service *left, const struct respond_service *right);
+
 /**
  * A connection opened.
  *

@@ -259,28 +259,9 @@ keep_options(enum settings_section section, const char *running, char *wanted)
 	}
 }
 
-/* Pools neither come nor go as long as their names need a restart. */
-static bool
-keep_pools(const struct settings *running, struct settings *wanted)
-{
-	struct settings_pool *pool = calloc(running->pool_count + 1, sizeof(*pool));
-
-	if (pool == NULL)
-		return false;
-	for (unsigned int i = 0; i < running->pool_count; i++)
-		pool[i] = running->pool[i];
-	free(wanted->pool);
-	wanted->pool = pool;
-	wanted->pool_count = running->pool_count;
-	return true;
-}
-
-bool
+void
 settings_diff_keep(const struct settings *running, struct settings *wanted)
 {
-	if (settings_options[SETTINGS_OPTION_pool_name].change == SETTINGS_CHANGE_restart &&
-			!keep_pools(running, wanted))
-		return false;
 	/* Ports neither come nor go. */
 	memcpy(wanted->port, running->port, sizeof(wanted->port));
 	wanted->port_count = running->port_count;
@@ -295,5 +276,4 @@ settings_diff_keep(const struct settings *running, struct settings *wanted)
 				keep_options(section, entry, entry_at(&after, i));
 		}
 	}
-	return true;
 }

@@ -32,7 +32,7 @@ struct settings_diff {
 bool settings_diff_print(const struct settings *running, const struct settings *wanted, FILE *out,
 		struct settings_diff *diff);
 
-/** Give @p wanted the running value of whatever needs a restart. @return false: out of memory */
-bool settings_diff_keep(const struct settings *running, struct settings *wanted);
+/** Give @p wanted the running value of whatever needs a restart. */
+void settings_diff_keep(const struct settings *running, struct settings *wanted);
 
 #endif /* SETTINGS_DIFF_H */
