@@ -44,11 +44,10 @@ load_place(const struct load *load, uint64_t now_us)
 	return (struct load_place){LOAD_RAMP_DOWN, false, 0.0};
 }
 
-/* A worker's part of a number that all share. */
-static uint32_t
+uint64_t
 load_part(uint64_t whole, unsigned int worker, unsigned int workers)
 {
-	return (uint32_t)(whole * (worker + 1) / workers - whole * worker / workers);
+	return whole * (worker + 1) / workers - whole * worker / workers;
 }
 
 static void
@@ -70,7 +69,7 @@ load_set_level(struct worker *worker)
 	load->phase = place.phase;
 	load->figures = &load->phases[place.phase];
 	load->starting = place.starting && load->left > 0;
-	load->limit = load_part(RTE_MAX(wanted, (uint64_t)1), worker->index, workers);
+	load->limit = (uint32_t)load_part(RTE_MAX(wanted, (uint64_t)1), worker->index, workers);
 	pace_set_rate(&load->pace, place.starting ? plan->rate * place.level / workers : 0.0,
 			worker->now_us);
 }
@@ -87,6 +86,26 @@ load_keep_level(struct worker *worker)
 			(load->starting && plan->duration_us != 0 && load->phase == LOAD_SUSTAIN &&
 					elapsed_us >= plan->duration_us))
 		load_set_level(worker);
+}
+
+bool
+load_read_source(const struct load *load, const struct rte_mbuf *packet, struct flow_key *key)
+{
+	const uint8_t *data = rte_pktmbuf_mtod(packet, const uint8_t *);
+	const struct frame_template *frames = &load->target[0].frames;
+	rte_be32_t source;
+
+	/* Ours all have the same layout; with several targets it is not told which one's it is. */
+	if (load->target_count > 1)
+		return false;
+	if (frames->family == 4) {
+		memcpy(&source, data + frames->l3 + 12, sizeof(source));
+		flow_key_map_ipv4(key->address, source);
+	} else {
+		memcpy(key->address, data + frames->l3 + 8, sizeof(key->address));
+	}
+	memcpy(&key->port, data + frames->l4, sizeof(key->port));
+	return true;
 }
 
 /* Ours or not, and which target's; the hash is not needed to tell. */
@@ -280,6 +299,9 @@ load_turn(struct worker *worker)
 		busy = load_open(worker) > 0;
 		busy |= load_expire(worker, &burst);
 		time_wait_expire(worker->time_wait, worker->now_ms, BURST_MAX);
+	} else if (load->idle != NULL) {
+		load_idle_input(worker, &burst);
+		busy = load_idle(worker) > 0;
 	} else {
 		load_flood_input(worker, &burst);
 		busy = load_flood(worker) > 0;

@@ -129,10 +129,14 @@ enum load_conn_flag {
 	LOAD_CONN_BAD_ACK = 0x08,  /**< The SYN was answered by something old. */
 	LOAD_CONN_BYTES = 0x10,    /**< The first byte of the current answer has come. */
 	LOAD_CONN_ANSWERED = 0x20, /**< All answers have come. */
+	LOAD_CONN_UNSENT = 0x40,   /**< The device did not take its SYN. */
 	LOAD_CONN_OPEN = 0x80,     /**< Was established. */
 };
 
 #define LOAD_HEAD_MAX 512
+
+/** Packets that a worker makes up at once, without being asked. */
+#define LOAD_BATCH_MAX 64
 
 /** A worker's part of the load. */
 struct load_worker {
@@ -165,7 +169,11 @@ struct load_worker {
 	bool head_ends;                 /**< Whether the answer ends with it. */
 	struct http_answer head_answer; /**< What it says. */
 	uint8_t head[LOAD_HEAD_MAX];
-	struct load_idle *idle;
+	unsigned int batch_first;               /**< Packets made up and not taken by the device, */
+	unsigned int batch_end;                 /**< which are sent before others are made, */
+	uint64_t batch_us;                      /**< and since when. */
+	struct rte_mbuf *batch[LOAD_BATCH_MAX]; /**< From batch_first on, before batch_end. */
+	struct load_idle *idle;                 /**< NULL: another exchange. */
 	struct figures phases[LOAD_PHASES];
 };
 
@@ -246,5 +254,36 @@ void load_step(struct worker *worker, struct burst *burst);
 /** The stateless floods: judge answers, send what is due. */
 void load_flood_input(struct worker *worker, struct burst *burst);
 unsigned int load_flood(struct worker *worker);
+
+/** Held connections: what is kept of them. @return 0, or -1: no memory. */
+int load_idle_init(struct worker *worker);
+void load_idle_free(struct load_worker *load);
+
+/** Held connections: answer what comes, open and repeat what is due, reset them at the end. */
+void load_idle_input(struct worker *worker, struct burst *burst);
+unsigned int load_idle(struct worker *worker);
+
+/** How many connections are held. */
+uint32_t load_idle_held(const struct load_worker *load);
+
+/**
+ * What a worker sends without being asked waits until the device takes it, for a second: then a
+ * generator that is faster than its device is slowed down by it and loses nothing.
+ *
+ * @return whether nothing waits any more.
+ */
+bool load_batch_send(struct worker *worker);
+
+/** Whose a frame of ours is; of a load with one target. @return false: not told. */
+bool load_read_source(const struct load *load, const struct rte_mbuf *packet, struct flow_key *key);
+
+/** Whether the answers to a tuple will come to this worker. */
+bool load_owns(const struct worker *worker, const struct tuple *tuple);
+
+/** A worker's part of a number that all share. */
+uint64_t load_part(uint64_t whole, unsigned int worker, unsigned int workers);
+
+/** The number of the stateless SYN from a tuple. */
+uint32_t load_isn(const struct load_worker *load, const struct tuple *tuple);
 
 #endif /* LOAD_H */

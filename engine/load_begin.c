@@ -18,6 +18,8 @@
 #include "settings/settings_address.h"
 
 #define LOAD_PAUSE_NS 500000
+/* How long answers may wait for the device before they are given up. */
+#define LOAD_DEVICE_PATIENCE_US 2000
 /* Our receive window; a scale of 2 says it exactly. */
 #define LOAD_WINDOW       (65535u << 2)
 #define LOAD_WINDOW_SCALE 2
@@ -89,14 +91,13 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 	if (own == NULL)
 		return -1;
 	worker->load = own;
+	worker->patience_us = LOAD_DEVICE_PATIENCE_US;
 	own->load = load;
 	own->secret = secret;
 	own->random = secret + worker->index + 1;
 	own->figures = &own->phases[LOAD_RAMP_UP];
 	own->left = plan->count == 0 ? UINT64_MAX
-				     : plan->count * (worker->index + 1) / engine->worker_count -
-						       plan->count * worker->index /
-								       engine->worker_count;
+				     : load_part(plan->count, worker->index, engine->worker_count);
 	own->walk = load->walk;
 	/* Two runs in a row do not begin with the same tuples. */
 	tuple_walk_seek(&own->walk, (load_random(own) >> 1) % tuples);
@@ -111,7 +112,7 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 	load_init_options(own, mss);
 	own->request = (struct frame_text){plan->request, plan->request_length,
 			checksum_add(0, plan->request, plan->request_length)};
-	return 0;
+	return plan->exchange == LOAD_IDLE ? load_idle_init(worker) : 0;
 }
 
 /* The gateway of the address's family, or the address itself when it is a neighbour. */
@@ -211,6 +212,8 @@ void
 load_free(struct engine *engine)
 {
 	for (unsigned int i = 0; i < engine->worker_count; i++) {
+		if (engine->worker[i]->load != NULL)
+			load_idle_free(engine->worker[i]->load);
 		rte_free(engine->worker[i]->load);
 		engine->worker[i]->load = NULL;
 	}

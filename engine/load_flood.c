@@ -4,26 +4,23 @@
  * @file
  * Exchanges that keep nothing: SYNs whose answers are only counted, ACKs and RSTs of no connection.
  *
- * A SYN's number is a keyed hash of its tuple, so that an answer says by itself whether it is one.
+ * A SYN's number is a hash of its tuple and a secret, so that an answer says by itself whether it
+ * is one; it keeps mistakes apart, not somebody who guesses.
  */
 
 #include <string.h>
 
 #include "engine/load.h"
-#include "engine/transmit.h"
 #include "engine/worker.h"
 
-#define LOAD_FLOOD_MAX 64
-
-/* The number of the SYN from a tuple; not for those who guess, only for those who mistake. */
-static inline uint32_t
-load_flood_isn(const struct load_worker *load, const uint8_t address[16], rte_be16_t port,
-		unsigned int target)
+uint32_t
+load_isn(const struct load_worker *load, const struct tuple *tuple)
 {
 	uint64_t words[2];
 
-	memcpy(words, address, sizeof(words));
-	words[0] = (words[0] ^ words[1] ^ ((uint64_t)port << 16 | target) ^ load->secret) *
+	memcpy(words, tuple->address, sizeof(words));
+	words[0] = (words[0] ^ words[1] ^ ((uint64_t)tuple->port << 16 | tuple->target) ^
+				   load->secret) *
 		   UINT64_C(0x9e3779b97f4a7c15);
 	words[0] ^= words[0] >> 29;
 	return (uint32_t)((words[0] * UINT64_C(0xbf58476d1ce4e5b9)) >> 32);
@@ -33,16 +30,18 @@ static void
 load_flood_judge(struct load_worker *load, const struct burst *burst, unsigned int i)
 {
 	const struct tcp_segment *segment = &burst->segment[i];
-	const struct flow_key *key = &burst->key[i];
+	struct tuple tuple = {
+			.port = burst->key[i].port, .target = flow_key_target(&burst->key[i])};
 
-	if (burst->event[i] == TCP_EVENT_RST)
+	if (burst->event[i] == TCP_EVENT_RST) {
 		figures_count(load->figures, FIGURE_resets, 1);
-	else if (burst->event[i] == TCP_EVENT_SYN_ACK &&
-			segment->ack - 1 == load_flood_isn(load, key->address, key->port,
-							    flow_key_target(key)))
-		figures_count(load->figures, FIGURE_syn_acks, 1);
-	else if (burst->event[i] == TCP_EVENT_SYN_ACK)
-		figures_count(load->figures, FIGURE_bad_syn_acks, 1);
+	} else if (burst->event[i] == TCP_EVENT_SYN_ACK) {
+		memcpy(tuple.address, burst->key[i].address, sizeof(tuple.address));
+		figures_count(load->figures,
+				segment->ack - 1 == load_isn(load, &tuple) ? FIGURE_syn_acks
+									   : FIGURE_bad_syn_acks,
+				1);
+	}
 }
 
 void
@@ -61,7 +60,7 @@ static unsigned int
 load_flood_due(struct worker *worker)
 {
 	struct load_worker *load = worker->load;
-	unsigned int n = 0, room = LOAD_FLOOD_MAX;
+	unsigned int n = 0, room = LOAD_BATCH_MAX;
 	uint64_t intended_us;
 
 	if (room > load->left)
@@ -89,7 +88,7 @@ load_flood_write(struct load_worker *load, uint8_t *to)
 	tcp.port = tuple.port;
 	if (plan->exchange == LOAD_SYN) {
 		tcp.flags = TCP_SYN;
-		tcp.seq = load_flood_isn(load, tuple.address, tuple.port, tuple.target);
+		tcp.seq = load_isn(load, &tuple);
 		options = &load->syn_options;
 	} else {
 		random = load_random(load);
@@ -105,29 +104,31 @@ unsigned int
 load_flood(struct worker *worker)
 {
 	struct load_worker *load = worker->load;
-	struct rte_mbuf *packet[LOAD_FLOOD_MAX];
-	unsigned int n, sent;
+	unsigned int n;
 
-	if (!load->starting)
+	if (!load->starting || !load_batch_send(worker))
 		return 0;
 	n = load_flood_due(worker);
 	if (n == 0)
 		return 0;
-	if (rte_pktmbuf_alloc_bulk(worker->pool, packet, n) != 0) {
+	if (rte_pktmbuf_alloc_bulk(worker->pool, load->batch, n) != 0) {
 		figures_count(load->figures, FIGURE_no_buffer, n);
 		return 0;
 	}
 	for (unsigned int i = 0; i < n; i++) {
+		struct rte_mbuf *packet = load->batch[i];
 		const unsigned int length =
-				load_flood_write(load, rte_pktmbuf_mtod(packet[i], uint8_t *));
+				load_flood_write(load, rte_pktmbuf_mtod(packet, uint8_t *));
 
-		packet[i]->data_len = (uint16_t)length;
-		packet[i]->pkt_len = length;
+		packet->data_len = (uint16_t)length;
+		packet->pkt_len = length;
+		packet->port = 0;
 	}
-	sent = transmit_many(worker, packet, n, 0);
-	figures_count(load->figures, FIGURE_started, sent);
-	load->left -= sent;
+	load->batch_end = n;
+	figures_count(load->figures, FIGURE_started, n);
+	load->left -= n;
 	load->starting = load->left > 0;
 	load->finished_us = worker->now_us;
+	load_batch_send(worker);
 	return n;
 }

@@ -15,6 +15,8 @@
 
 /* Starts per turn, at most. */
 #define LOAD_OPEN_MAX 32
+/* How long a device may take nothing. */
+#define LOAD_BATCH_PATIENCE_US 1000000
 /* Tuples looked at for one start before there is none to be had. */
 #define LOAD_OPEN_TRIES 64
 
@@ -26,7 +28,6 @@ struct load_starts {
 	uint64_t hash[LOAD_OPEN_MAX];
 	uint64_t isn[LOAD_OPEN_MAX];
 	struct conn *conn[LOAD_OPEN_MAX];
-	struct rte_mbuf *packet[LOAD_OPEN_MAX];
 };
 
 /* The walk came round: how long that took says when a tuple is used again. */
@@ -41,34 +42,89 @@ load_open_note_round(struct worker *worker, uint64_t rounds)
 	load->reuse_us = worker->now_us;
 }
 
+/* Their connections should know that it was not the network. */
+static void
+load_batch_give_up(struct worker *worker)
+{
+	struct load_worker *load = worker->load;
+
+	for (unsigned int i = load->batch_first; i < load->batch_end; i++) {
+		struct flow_key key = {.endpoint = FLOW_KEY_ACTIVE};
+		struct conn *conn;
+
+		if (load_read_source(load->load, load->batch[i], &key)) {
+			conn = conn_table_lookup(
+					worker->table, &key, conn_table_hash(worker->table, &key));
+			if (conn != NULL)
+				load_conn_of(worker->table, conn)->flags |= LOAD_CONN_UNSENT;
+		}
+	}
+	transmit_discard(worker, &load->batch[load->batch_first],
+			load->batch_end - load->batch_first, 0);
+	load->batch_first = load->batch_end;
+}
+
+bool
+load_batch_send(struct worker *worker)
+{
+	struct load_worker *load = worker->load;
+	unsigned int n = load->batch_end - load->batch_first;
+
+	if (n > 0) {
+		/* Answers that were made before go first. */
+		transmit_flush(worker);
+		n = transmit_some(worker, &load->batch[load->batch_first], n, 0);
+		load->batch_first += n;
+		if (n > 0)
+			load->batch_us = worker->now_us;
+		if (load->batch_first < load->batch_end &&
+				worker->now_us - load->batch_us > LOAD_BATCH_PATIENCE_US)
+			load_batch_give_up(worker);
+	}
+	if (load->batch_first < load->batch_end)
+		return false;
+	load->batch_first = 0;
+	load->batch_end = 0;
+	load->batch_us = worker->now_us;
+	return true;
+}
+
+bool
+load_owns(const struct worker *worker, const struct tuple *tuple)
+{
+	const struct engine *engine = worker->engine;
+	const struct load_target *target = &engine->load->target[tuple->target];
+	struct port_flow flow = {.remote_port = target->port, .local_port = tuple->port};
+
+	if (engine->worker_count == 1)
+		return true;
+	memcpy(flow.remote, target->address, sizeof(flow.remote));
+	memcpy(flow.local, tuple->address, sizeof(flow.local));
+	return steering_flow_owner(engine, &engine->port[0], &flow) == worker->index;
+}
+
 /* The next tuple whose answers will come to this worker. */
+static void
+load_open_tuple(struct worker *worker, struct tuple *tuple)
+{
+	struct load_worker *load = worker->load;
+	const uint64_t rounds = load->walk.rounds;
+
+	do {
+		if (load->load->plan.random_order)
+			tuple_walk_random(&load->walk, load_random(load), tuple);
+		else
+			tuple_walk_next(&load->walk, tuple);
+	} while (!load_owns(worker, tuple));
+	load_open_note_round(worker, rounds);
+}
+
 static void
 load_open_next(struct worker *worker, struct flow_key *key)
 {
-	const struct engine *engine = worker->engine;
-	struct load_worker *load = worker->load;
-	const uint64_t rounds = load->walk.rounds;
 	struct tuple tuple;
 
-	for (;;) {
-		const struct load_target *target;
-		struct port_flow flow;
-
-		if (load->load->plan.random_order)
-			tuple_walk_random(&load->walk, load_random(load), &tuple);
-		else
-			tuple_walk_next(&load->walk, &tuple);
-		if (engine->worker_count == 1)
-			break;
-		target = &load->load->target[tuple.target];
-		memcpy(flow.remote, target->address, sizeof(flow.remote));
-		memcpy(flow.local, tuple.address, sizeof(flow.local));
-		flow.remote_port = target->port;
-		flow.local_port = tuple.port;
-		if (steering_flow_owner(engine, &engine->port[0], &flow) == worker->index)
-			break;
-	}
-	load_open_note_round(worker, rounds);
+	load_open_tuple(worker, &tuple);
 	memcpy(key->address, tuple.address, sizeof(key->address));
 	key->port = tuple.port;
 	key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | tuple.target);
@@ -179,7 +235,7 @@ load_open(struct worker *worker)
 	struct load_worker *load = worker->load;
 	struct load_starts starts;
 
-	if (!load->starting)
+	if (!load_batch_send(worker) || !load->starting)
 		return 0;
 	starts.n = load_open_due(worker, &starts);
 	if (starts.n == 0)
@@ -187,16 +243,20 @@ load_open(struct worker *worker)
 	load->left -= starts.n;
 	load->starting = load->left > 0;
 	load->finished_us = worker->now_us;
-	if (rte_pktmbuf_alloc_bulk(worker->pool, starts.packet, starts.n) != 0) {
+	if (rte_pktmbuf_alloc_bulk(worker->pool, load->batch, starts.n) != 0) {
 		load_open_without_buffers(load, starts.n);
 		return 0;
 	}
 	load_open_choose(worker, &starts);
 	for (unsigned int i = 0; i < starts.n; i++) {
-		if (load_open_one(worker, &starts, i, starts.packet[i]))
-			transmit_originated(worker, starts.packet[i], 0);
+		struct rte_mbuf *packet = load->batch[i];
+
+		packet->port = 0;
+		if (load_open_one(worker, &starts, i, packet))
+			load->batch[load->batch_end++] = packet;
 		else
-			rte_pktmbuf_free(starts.packet[i]);
+			rte_pktmbuf_free(packet);
 	}
+	load_batch_send(worker);
 	return starts.n;
 }

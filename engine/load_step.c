@@ -308,7 +308,8 @@ load_failure_of(const struct load_event *event, enum tcp_event happened, enum tc
 			return FAILURE_unreachable;
 		if ((event->own->flags & LOAD_CONN_BAD_ACK) != 0)
 			return FAILURE_bad_ack;
-		return FAILURE_no_syn_ack;
+		return (event->own->flags & LOAD_CONN_UNSENT) != 0 ? FAILURE_transmit_full
+								   : FAILURE_no_syn_ack;
 	}
 	if (happened == TCP_EVENT_TIMEOUT)
 		return load_timeout_of(before);

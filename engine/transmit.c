@@ -1,41 +1,54 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <rte_ethdev.h>
+#include <rte_pause.h>
 #include <rte_ring.h>
 
 #include "engine/transmit.h"
 #include "engine/worker.h"
 
-/* Hand packets to the device; what it refuses is freed and counted. */
+/* Hand packets to the device, or to who has a queue of it. @return how many were taken. */
 static unsigned int
-transmit_to_device(struct worker *worker, uint8_t port, struct rte_mbuf **packets, unsigned int n)
+transmit_try(struct worker *worker, uint8_t port, struct rte_mbuf **packets, unsigned int n)
 {
+	struct rte_ring *through = worker->transmit_through[port];
 	const struct port *to = &worker->engine->port[port];
 	uint64_t bytes = 0, refused_bytes = 0;
 	unsigned int sent;
 
+	if (through != NULL)
+		return rte_ring_sp_enqueue_burst(through, (void **)packets, n, NULL);
 	for (unsigned int i = 0; i < n; i++)
 		bytes += packets[i]->pkt_len;
 	sent = rte_eth_tx_burst(to->id, (uint16_t)worker->index, packets, (uint16_t)n);
-	for (unsigned int i = sent; i < n; i++) {
+	for (unsigned int i = sent; i < n; i++)
 		refused_bytes += packets[i]->pkt_len;
-		rte_pktmbuf_free(packets[i]);
-	}
 	worker_count(worker, port, COUNTER_tx, sent);
 	worker_count(worker, port, COUNTER_tx_bytes, bytes - refused_bytes);
-	worker_count(worker, port, COUNTER_tx_full, n - sent);
 	return sent;
 }
 
-static unsigned int
-transmit_through(struct worker *worker, uint8_t port, struct rte_mbuf **packets, unsigned int n)
+void
+transmit_discard(struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port)
 {
-	const unsigned int sent = rte_ring_sp_enqueue_burst(
-			worker->transmit_through[port], (void **)packets, n, NULL);
+	rte_pktmbuf_free_bulk(packets, n);
+	worker_count(worker, port, COUNTER_tx_full, n);
+}
 
-	rte_pktmbuf_free_bulk(&packets[sent], n - sent);
-	worker_count(worker, port, COUNTER_tx_full, n - sent);
-	return sent;
+/* What is refused is freed and counted. */
+static void
+transmit_all(struct worker *worker, uint8_t port, struct rte_mbuf **packets, unsigned int n)
+{
+	const uint64_t until_us = worker->now_us + worker->patience_us;
+	unsigned int sent = transmit_try(worker, port, packets, n);
+
+	/* Only a generator has time: until its device takes this, it has nothing better to do. */
+	while (sent < n && clock_us(&worker->engine->clock) < until_us) {
+		rte_pause();
+		sent += transmit_try(worker, port, &packets[sent], n - sent);
+	}
+	if (sent < n)
+		transmit_discard(worker, &packets[sent], n - sent, port);
 }
 
 void
@@ -45,24 +58,19 @@ transmit_flush_port(struct worker *worker, uint8_t port)
 
 	worker_count(worker, port, COUNTER_replies, buffer->replies);
 	worker_count(worker, port, COUNTER_originated, buffer->originated);
-	if (worker->transmit_through[port] == NULL)
-		transmit_to_device(worker, port, buffer->packet, buffer->n);
-	else
-		transmit_through(worker, port, buffer->packet, buffer->n);
+	transmit_all(worker, port, buffer->packet, buffer->n);
 	buffer->n = 0;
 	buffer->replies = 0;
 	buffer->originated = 0;
 }
 
 unsigned int
-transmit_many(struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port)
+transmit_some(struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port)
 {
-	worker_count(worker, port, COUNTER_originated, n);
-	if (worker->transmit_through[port] == NULL)
-		return transmit_to_device(worker, port, packets, n);
-	for (unsigned int i = 0; i < n; i++)
-		packets[i]->port = port;
-	return transmit_through(worker, port, packets, n);
+	const unsigned int sent = transmit_try(worker, port, packets, n);
+
+	worker_count(worker, port, COUNTER_originated, sent);
+	return sent;
 }
 
 /* Packets of workers that have no queue at a port come by ring, one ring per worker and port. */
@@ -75,7 +83,7 @@ transmit_for_others(struct worker *worker)
 				worker->transmit_for[i], (void **)packets, RTE_DIM(packets), NULL);
 
 		if (n > 0)
-			transmit_to_device(worker, (uint8_t)packets[0]->port, packets, n);
+			transmit_all(worker, (uint8_t)packets[0]->port, packets, n);
 	}
 }
 

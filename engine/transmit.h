@@ -8,7 +8,8 @@
  * Out of a port in bursts.
  *
  * Packets gather in the worker's buffer of the port and leave when it is full or the burst is
- * over.  What the device does not take is freed and counted (tx_full), never waited for.  A worker
+ * over.  What the device does not take is freed and counted (tx_full), and only a generator waits
+ * for it (worker.patience_us).  A worker
  * without a transmit queue of its own hands its packets to one that has.
  */
 
@@ -20,11 +21,16 @@
 #include "engine/worker.h"
 
 /**
- * Send many packets that answer none, at once; what the device does not take is freed and counted.
+ * Send packets that answer none, at once, as far as the device takes them; the others stay the
+ * caller's, to be tried again or given to transmit_discard().  Each names its port.
  *
  * @return how many it took.
  */
-unsigned int transmit_many(
+unsigned int transmit_some(
+		struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port);
+
+/** Free packets that the device did not take, and count them (tx_full). */
+void transmit_discard(
 		struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port);
 
 /** Empty a port's buffer. */

@@ -125,6 +125,7 @@ struct worker {
 	struct echo_buffers *echo_grown; /**< Takes the place of echo_buffers; NULL: none. */
 	void *echo_memory;               /**< Holds them. */
 
+	uint32_t patience_us;     /**< How long a device may take nothing; 0 but in a generator. */
 	struct load_worker *load; /**< NULL unless this is the generator. */
 
 	unsigned int turn_packets; /**< Received in this turn. */

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * Many connections that are opened and held, in a byte each.
+ *
+ * Everything a held connection has to say can be computed: its tuple from its place in the walk,
+ * its sequence number from its tuple, and what it acknowledges from the segment that asks.  The
+ * byte keeps what has happened to it, and the low bits of what the peer sent last, by which a
+ * keep-alive probe is told from an acknowledgement (which must not be answered).
+ *
+ * A lost SYN is found by passing over all of them again, as often as --retries says.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sys/mman.h>
+
+#include "engine/load.h"
+#include "engine/transmit.h"
+#include "engine/worker.h"
+
+#define LOAD_IDLE_BURST 32
+/* SYNs on their way when no rate was asked for. */
+#define LOAD_IDLE_WINDOW 2048
+/* How long a pass waits for its last answers, and how long silence may keep the window shut. */
+#define LOAD_IDLE_PATIENCE_US 1000000
+/* Tuples looked at per turn, when most of them need nothing. */
+#define LOAD_IDLE_LOOKS 4096
+
+/* In the upper bits of the byte; the lower six are the peer's. */
+enum load_idle_state {
+	LOAD_IDLE_UNUSED = 0x00,
+	LOAD_IDLE_ASKED = 0x40,
+	LOAD_IDLE_HELD = 0x80,
+	LOAD_IDLE_OVER = 0xc0,
+	LOAD_IDLE_STATE = 0xc0,
+	LOAD_IDLE_PEER = 0x3f,
+};
+
+struct load_idle {
+	uint8_t *conn;   /* One byte for each tuple from base on. */
+	uint64_t span;   /* How many. */
+	uint64_t base;   /* The number of the first. */
+	uint64_t total;  /* Tuples of the walk. */
+	uint64_t wanted; /* Connections this worker is to hold. */
+	uint64_t asked;
+	uint64_t held;
+	uint64_t next;     /* Where this pass is, from base on. */
+	uint64_t flying;   /* SYNs without an answer, as far as the window knows. */
+	uint64_t moved_us; /* When the last SYN went or the last answer came. */
+	unsigned int pass;
+	bool releasing;
+};
+
+int
+load_idle_init(struct worker *worker)
+{
+	struct load_worker *load = worker->load;
+	const struct load_plan *plan = &load->load->plan;
+	const unsigned int workers = worker->engine->worker_count;
+	struct load_idle *idle = calloc(1, sizeof(*idle));
+
+	if (idle == NULL)
+		return -1;
+	load->idle = idle;
+	idle->total = tuple_walk_count(&load->walk);
+	/* All workers pass over the same tuples, and each takes its own. */
+	idle->base = load->secret % idle->total;
+	idle->wanted = load_part(plan->concurrency, worker->index, workers);
+	idle->span = workers == 1 ? plan->concurrency
+				  : plan->concurrency + plan->concurrency / 8 + 65536;
+	idle->span = RTE_MIN(idle->span, idle->total);
+	idle->wanted = RTE_MIN(idle->wanted, idle->span);
+	idle->conn = mmap(NULL, idle->span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			0);
+	if (idle->conn == MAP_FAILED) {
+		idle->conn = NULL;
+		return -1;
+	}
+	madvise(idle->conn, idle->span, MADV_HUGEPAGE);
+	tuple_walk_seek(&load->walk, idle->base);
+	return 0;
+}
+
+void
+load_idle_free(struct load_worker *load)
+{
+	if (load->idle == NULL)
+		return;
+	if (load->idle->conn != NULL)
+		munmap(load->idle->conn, load->idle->span);
+	free(load->idle);
+	load->idle = NULL;
+}
+
+uint32_t
+load_idle_held(const struct load_worker *load)
+{
+	return (uint32_t)__atomic_load_n(&load->idle->held, __ATOMIC_RELAXED);
+}
+
+/* The byte of a tuple; NULL when it is none of ours. */
+static uint8_t *
+load_idle_of(const struct load_worker *load, const struct tuple *tuple)
+{
+	const struct load_idle *idle = load->idle;
+	uint64_t number = tuple_walk_number(&load->walk, tuple);
+
+	if (number == TUPLE_WALK_NONE)
+		return NULL;
+	number = number >= idle->base ? number - idle->base : number + idle->total - idle->base;
+	return number < idle->span ? &idle->conn[number] : NULL;
+}
+
+static void
+load_idle_set(struct load_worker *load, uint8_t *conn, enum load_idle_state state, uint32_t peer)
+{
+	struct load_idle *idle = load->idle;
+	const uint8_t before = *conn & LOAD_IDLE_STATE;
+
+	*conn = (uint8_t)(state | (peer & LOAD_IDLE_PEER));
+	if (before != LOAD_IDLE_HELD && state == LOAD_IDLE_HELD)
+		__atomic_store_n(&idle->held, idle->held + 1, __ATOMIC_RELAXED);
+	else if (before == LOAD_IDLE_HELD && state != LOAD_IDLE_HELD)
+		__atomic_store_n(&idle->held, idle->held - 1, __ATOMIC_RELAXED);
+}
+
+static void
+load_idle_write(struct worker *worker, struct rte_mbuf *packet, const struct tuple *tuple,
+		struct frame_tcp *tcp)
+{
+	struct load_worker *load = worker->load;
+	const struct frame_text *options = (tcp->flags & TCP_SYN) != 0 ? &load->syn_options : NULL;
+	unsigned int length;
+
+	tcp->source = tuple->address;
+	tcp->port = tuple->port;
+	tcp->window = UINT16_MAX;
+	length = frame_template_write(&load->load->target[tuple->target].frames,
+			rte_pktmbuf_mtod(packet, uint8_t *), tcp, options, NULL);
+	packet->data_len = (uint16_t)length;
+	packet->pkt_len = length;
+	packet->port = 0;
+}
+
+/* Our SYN was answered: by what it should be, by something older, or by a refusal. */
+static bool
+load_idle_asked(struct load_worker *load, uint8_t *conn, const struct tuple *tuple,
+		const struct tcp_segment *segment, struct frame_tcp *answer)
+{
+	struct load_idle *idle = load->idle;
+
+	if ((segment->flags & TCP_ACK) == 0)
+		return false;
+	if (segment->ack != load_isn(load, tuple) + 1) {
+		/* RFC 9293 3.10.7.3 first; the next pass tries again. */
+		if ((segment->flags & TCP_RST) != 0)
+			return false;
+		figures_count(load->figures, FIGURE_challenges, 1);
+		*answer = (struct frame_tcp){.seq = segment->ack, .flags = TCP_RST};
+		return true;
+	}
+	idle->flying -= idle->flying > 0;
+	if ((segment->flags & TCP_RST) != 0) {
+		figures_fail(load->figures, FAILURE_refused);
+		load_idle_set(load, conn, LOAD_IDLE_OVER, 0);
+		return false;
+	}
+	if ((segment->flags & TCP_SYN) == 0)
+		return false;
+	figures_count(load->figures, FIGURE_opened, 1);
+	load_idle_set(load, conn, LOAD_IDLE_HELD, segment->seq);
+	*answer = (struct frame_tcp){
+			.seq = segment->ack, .ack = segment->seq + 1, .flags = TCP_ACK};
+	return true;
+}
+
+/* A held connection is spoken to. */
+static bool
+load_idle_spoken(struct load_worker *load, uint8_t *conn, const struct tcp_segment *segment,
+		struct frame_tcp *answer)
+{
+	const uint32_t length = tcp_segment_length(segment);
+
+	if ((segment->flags & (TCP_RST | TCP_FIN)) != 0) {
+		figures_count(load->figures, FIGURE_lost, 1);
+		load_idle_set(load, conn, LOAD_IDLE_OVER, 0);
+	}
+	if ((segment->flags & TCP_RST) != 0)
+		return false;
+	*answer = (struct frame_tcp){.seq = segment->ack,
+			.ack = segment->seq + length,
+			.flags = (uint8_t)(TCP_ACK | (segment->flags & TCP_FIN))};
+	if ((segment->flags & TCP_FIN) != 0)
+		return true;
+	if (length > 0) {
+		/* Text, a SYN,ACK again, or a keep-alive probe that carries a byte. */
+		*conn = (uint8_t)(LOAD_IDLE_HELD | ((answer->ack - 1) & LOAD_IDLE_PEER));
+		return true;
+	}
+	/* RFC 9293 3.8.4: a probe has SEG.SEQ = SND.NXT - 1. */
+	if (((segment->seq ^ *conn) & LOAD_IDLE_PEER) != 0)
+		return false;
+	figures_count(load->figures, FIGURE_keepalives, 1);
+	answer->ack++;
+	return true;
+}
+
+/* @return whether @p answer is to be sent. */
+static bool
+load_idle_judge(struct load_worker *load, const struct tuple *tuple,
+		const struct tcp_segment *segment, struct frame_tcp *answer)
+{
+	uint8_t *conn = load_idle_of(load, tuple);
+
+	if (conn == NULL)
+		return false;
+	switch (*conn & LOAD_IDLE_STATE) {
+	case LOAD_IDLE_ASKED:
+		return load_idle_asked(load, conn, tuple, segment, answer);
+	case LOAD_IDLE_HELD:
+		return load_idle_spoken(load, conn, segment, answer);
+	default:
+		break;
+	}
+	/* What is over is said to be. */
+	*answer = (struct frame_tcp){.seq = segment->ack, .flags = TCP_RST};
+	return (segment->flags & (TCP_RST | TCP_ACK)) == TCP_ACK && (segment->flags & TCP_SYN) != 0;
+}
+
+void
+load_idle_input(struct worker *worker, struct burst *burst)
+{
+	if (burst->n > 0)
+		worker->load->idle->moved_us = worker->now_us;
+	for (unsigned int i = 0; i < burst->n; i++) {
+		struct tuple tuple = {.port = burst->key[i].port,
+				.target = flow_key_target(&burst->key[i])};
+		struct rte_mbuf *packet = burst->packet[i];
+		struct frame_tcp answer;
+
+		memcpy(tuple.address, burst->key[i].address, sizeof(tuple.address));
+		if (!load_idle_judge(worker->load, &tuple, &burst->segment[i], &answer)) {
+			worker_drop(worker, packet, DROP_consumed);
+			continue;
+		}
+		rte_pktmbuf_reset_headroom(packet);
+		packet->ol_flags = 0;
+		load_idle_write(worker, packet, &tuple, &answer);
+		transmit_reply(worker, packet);
+	}
+	burst->n = 0;
+}
+
+/* How many SYNs or resets may go now. */
+static unsigned int
+load_idle_due(struct worker *worker)
+{
+	struct load_worker *load = worker->load;
+	struct load_idle *idle = load->idle;
+	unsigned int n = 0;
+	uint64_t intended_us;
+
+	if (idle->releasing)
+		return LOAD_IDLE_BURST;
+	if (load->load->plan.rate > 0.0) {
+		while (n < LOAD_IDLE_BURST && pace_take(&load->pace, worker->now_us, &intended_us))
+			n++;
+		return n;
+	}
+	if (idle->flying >= LOAD_IDLE_WINDOW &&
+			worker->now_us - idle->moved_us > LOAD_IDLE_PATIENCE_US)
+		idle->flying = 0;
+	return idle->flying < LOAD_IDLE_WINDOW ? LOAD_IDLE_BURST : 0;
+}
+
+/* Whether a connection needs a segment in this pass, and which. */
+static bool
+load_idle_needs(struct load_worker *load, uint8_t *conn, const struct tuple *tuple,
+		struct frame_tcp *tcp)
+{
+	struct load_idle *idle = load->idle;
+	const uint8_t state = *conn & LOAD_IDLE_STATE;
+
+	*tcp = (struct frame_tcp){.seq = load_isn(load, tuple), .flags = TCP_SYN};
+	if (idle->releasing) {
+		tcp->seq++;
+		tcp->flags = TCP_RST;
+		if (state == LOAD_IDLE_HELD)
+			load_idle_set(load, conn, LOAD_IDLE_OVER, 0);
+		return state == LOAD_IDLE_HELD;
+	}
+	if (state == LOAD_IDLE_UNUSED && idle->asked < idle->wanted) {
+		idle->asked++;
+		load_idle_set(load, conn, LOAD_IDLE_ASKED, 0);
+		figures_count(load->figures, FIGURE_started, 1);
+	} else if (state == LOAD_IDLE_ASKED) {
+		figures_count(load->figures, FIGURE_syn_retransmits, 1);
+	} else {
+		return false;
+	}
+	idle->flying++;
+	return true;
+}
+
+/* All that never opened have failed. */
+static void
+load_idle_give_up(struct load_worker *load)
+{
+	struct load_idle *idle = load->idle;
+
+	for (uint64_t i = 0; i < idle->span; i++) {
+		if ((idle->conn[i] & LOAD_IDLE_STATE) != LOAD_IDLE_ASKED)
+			continue;
+		idle->conn[i] = LOAD_IDLE_OVER;
+		figures_fail(load->figures, FAILURE_no_syn_ack);
+	}
+}
+
+static void
+load_idle_begin_pass(struct load_worker *load)
+{
+	load->idle->next = 0;
+	load->idle->flying = 0;
+	tuple_walk_seek(&load->walk, load->idle->base);
+}
+
+/* The pass is over; whether there is another one. */
+static void
+load_idle_end_pass(struct worker *worker)
+{
+	struct load_worker *load = worker->load;
+	struct load_idle *idle = load->idle;
+	const uint64_t opened = load->phases[LOAD_RAMP_UP].count[FIGURE_opened] +
+				load->phases[LOAD_SUSTAIN].count[FIGURE_opened] +
+				load->phases[LOAD_RAMP_DOWN].count[FIGURE_opened];
+
+	if (idle->releasing || idle->pass > load->load->plan.retries ||
+			worker->now_us - idle->moved_us < LOAD_IDLE_PATIENCE_US)
+		return;
+	if (opened == idle->asked || ++idle->pass > load->load->plan.retries) {
+		idle->pass = load->load->plan.retries + 1u;
+		load_idle_give_up(load);
+		return;
+	}
+	load_idle_begin_pass(load);
+}
+
+/* Everything is to end: one more pass, which resets what is held. */
+static void
+load_idle_release(struct load_worker *load)
+{
+	if (load->idle->releasing)
+		return;
+	load->idle->releasing = true;
+	load_idle_begin_pass(load);
+}
+
+unsigned int
+load_idle(struct worker *worker)
+{
+	struct load_worker *load = worker->load;
+	struct load_idle *idle = load->idle;
+	unsigned int sent = 0, looks = LOAD_IDLE_LOOKS, due;
+
+	if (load->began && !load->starting)
+		load_idle_release(load);
+	else if (!load->starting)
+		return 0;
+	if (!load_batch_send(worker))
+		return 0;
+	due = load_idle_due(worker);
+	while (sent < due && looks-- > 0 && idle->next < idle->span) {
+		struct rte_mbuf *packet;
+		struct frame_tcp tcp;
+		struct tuple tuple;
+		uint8_t *conn = &idle->conn[idle->next];
+
+		tuple_walk_next(&load->walk, &tuple);
+		idle->next++;
+		if (!load_owns(worker, &tuple) || !load_idle_needs(load, conn, &tuple, &tcp))
+			continue;
+		packet = rte_pktmbuf_alloc(worker->pool);
+		if (packet == NULL) {
+			figures_count(load->figures, FIGURE_no_buffer, 1);
+			break;
+		}
+		load_idle_write(worker, packet, &tuple, &tcp);
+		load->batch[load->batch_end++] = packet;
+		sent++;
+	}
+	if (sent > 0)
+		idle->moved_us = worker->now_us;
+	load_batch_send(worker);
+	load->finished_us = worker->now_us;
+	load->active = (uint32_t)idle->held;
+	if (idle->next == idle->span)
+		load_idle_end_pass(worker);
+	return sent;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <ctype.h>
+#include <string.h>
+
+#include "load/figures.h"
+
+static struct figures sum, other;
+
+static void
+figures_of_workers_add_up(void **state)
+{
+	(void)state;
+	figures_count(&sum, FIGURE_opened, 3);
+	figures_count(&other, FIGURE_opened, 4);
+	figures_count(&other, FIGURE_lost, 1);
+	figures_fail(&sum, FAILURE_refused);
+	figures_fail(&other, FAILURE_refused);
+	figures_fail(&other, FAILURE_no_syn_ack);
+	histogram_record(&other.connect_us, 20, 2);
+	histogram_record(&other.close_us, 10, 1);
+	figures_add(&sum, &other);
+	assert_int_equal(sum.count[FIGURE_opened], 7);
+	assert_int_equal(sum.count[FIGURE_lost], 1);
+	assert_int_equal(sum.failed[FAILURE_refused], 2);
+	assert_int_equal(figures_failed(&sum), 3);
+	assert_int_equal(histogram_total(&sum.connect_us), 2);
+	assert_int_equal(histogram_total(&sum.first_byte_us), 0);
+	assert_int_equal(histogram_total(&sum.close_us), 1);
+}
+
+/* They are keys of JSON and columns of CSV. */
+static void
+check_name(const char *name)
+{
+	assert_true(name[0] != '\0');
+	for (; *name != '\0'; name++)
+		assert_true(islower(*name) || isdigit(*name) || *name == '_');
+}
+
+static void
+names_are_unique_words(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < FIGURES; i++) {
+		check_name(figures_name((enum figure)i));
+		for (unsigned int j = 0; j < i; j++)
+			assert_string_not_equal(
+					figures_name((enum figure)i), figures_name((enum figure)j));
+	}
+	for (unsigned int i = 0; i < FAILURES; i++) {
+		check_name(figures_failure_name((enum failure)i));
+		assert_true(strlen(figures_failure_help((enum failure)i)) > 0);
+		for (unsigned int j = 0; j < i; j++)
+			assert_string_not_equal(figures_failure_name((enum failure)i),
+					figures_failure_name((enum failure)j));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(figures_of_workers_add_up),
+			cmocka_unit_test(names_are_unique_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
