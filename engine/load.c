@@ -248,7 +248,8 @@ load_settle_end(struct worker *worker, struct burst *burst)
 	if (plan->duration_us != 0)
 		end_us = RTE_MIN(end_us, begin_us + plan->ramp_up_us + plan->duration_us +
 							 plan->ramp_down_us);
-	if (load->active > 0 && (end_us == UINT64_MAX || worker->now_us < end_us + plan->drain_us))
+	if ((load->active > 0 || load->batch_first < load->batch_end) &&
+			(end_us == UINT64_MAX || worker->now_us < end_us + plan->drain_us))
 		return;
 	while (load->active > 0 && slot < conn_table_capacity(worker->table)) {
 		slot = burst_abort(worker, burst, slot);

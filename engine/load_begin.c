@@ -19,7 +19,7 @@
 
 #define LOAD_PAUSE_NS 500000
 /* How long answers may wait for the device before they are given up. */
-#define LOAD_DEVICE_PATIENCE_US 2000
+#define LOAD_DEVICE_PATIENCE_US 50000
 /* Our receive window; a scale of 2 says it exactly. */
 #define LOAD_WINDOW       (65535u << 2)
 #define LOAD_WINDOW_SCALE 2

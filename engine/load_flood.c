@@ -125,6 +125,7 @@ load_flood(struct worker *worker)
 		packet->port = 0;
 	}
 	load->batch_end = n;
+	load->batch_us = worker->now_us;
 	figures_count(load->figures, FIGURE_started, n);
 	load->left -= n;
 	load->starting = load->left > 0;

@@ -23,7 +23,7 @@
 
 #define LOAD_IDLE_BURST 32
 /* SYNs on their way when no rate was asked for. */
-#define LOAD_IDLE_WINDOW 2048
+#define LOAD_IDLE_WINDOW 512
 /* How long a pass waits for its last answers, and how long silence may keep the window shut. */
 #define LOAD_IDLE_PATIENCE_US 1000000
 /* Tuples looked at per turn, when most of them need nothing. */
@@ -393,6 +393,7 @@ load_idle(struct worker *worker)
 	}
 	if (sent > 0)
 		idle->moved_us = worker->now_us;
+	load->batch_us = worker->now_us;
 	load_batch_send(worker);
 	load->finished_us = worker->now_us;
 	load->active = (uint32_t)idle->held;

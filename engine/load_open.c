@@ -257,6 +257,7 @@ load_open(struct worker *worker)
 		else
 			rte_pktmbuf_free(packet);
 	}
+	load->batch_us = worker->now_us;
 	load_batch_send(worker);
 	return starts.n;
 }

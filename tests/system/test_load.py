@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""handfast-load against servers that count for themselves: our engine, nginx, the kernel."""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import lab
+
+HANDFAST_LOAD = os.environ.get(
+    "HANDFAST_LOAD", str(Path(lab.HANDFAST).parents[1] / "handfast-load/handfast-load"))
+
+NGINX = """
+daemon off; worker_processes 1; error_log stderr; pid {folder}/nginx.pid;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; keepalive_requests 100000;
+  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  server {{
+    listen {address4}:80 backlog=1024; listen [{address6}]:80 backlog=1024;
+    location / {{ return 200 "{body}"; }}
+    location /missing {{ return 404; }}
+  }}
+  server {{ listen 127.0.0.1:81; location / {{ stub_status; }} }}
+}}
+"""
+
+
+class Load:
+    """A run of handfast-load, told in JSON lines."""
+
+    def __init__(self, namespace: lab.Namespace, port: str, *words: str, address: str = None):
+        address = address or f"{lab.ENGINE4}/24,{lab.ENGINE6}/64"
+        self.lines = []
+        self.process = namespace.spawn(
+            HANDFAST_LOAD, "--port", port, "--address", address, "--mac", lab.ENGINE_MAC,
+            "--idle", "sleep", "--memory", "none", "--resolve", "20s", "--json", *words,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def is_ready(self, instance: str) -> bool:
+        """Whether its device is up: it answers telemetry."""
+        lab.check(self.process.poll() is None, "the generator ended at once")
+        try:
+            return isinstance(lab.Telemetry(instance).ask("/handfast/info"), dict)
+        except (OSError, ValueError):
+            return False
+
+    def end(self, code: int = 0) -> dict:
+        """Wait for its end; the last line."""
+        out, said = self.process.communicate(timeout=60)
+        lab.check(self.process.returncode == code,
+                  f"exit code {self.process.returncode}, not {code}\n{out}{said}")
+        self.lines = [json.loads(line) for line in out.splitlines()]
+        kinds = [line["type"] for line in self.lines]
+        lab.check(kinds[0] == "start" and kinds[-1] == "end" and
+                  set(kinds[1:-1]) <= {"second"}, kinds)
+        last = self.lines[-1]
+        lab.check(last["failures"] == sum(last["failed"].values()), last)
+        figures = last["figures"]
+        if last["exchange"] in ("open-close", "request", "keepalive", "handshake"):
+            lab.check(figures["started"] == figures["completed"] + last["failures"]
+                      + last["unfinished"], last)
+        return last
+
+
+class Kernel:
+    """The other end: a namespace that gets the generator's TAP, with a server in it."""
+
+    def __init__(self, here: lab.Lab):
+        self.here = here
+        self.inside, self.outside = here.namespace(), here.namespace()
+
+    def load(self, *words: str, target: str = f"{lab.CLIENT4}:80", captured: bool = False) -> Load:
+        """Start a generator whose TAP is handed to the server's namespace."""
+        device = self.here.name()
+        load = Load(self.inside, f"tap:{device}", "--target", target, "--instance", device, *words)
+        lab.wait_for("the generator", lambda: load.is_ready(device), 20)
+        lab.move(self.inside, device, self.outside)
+        # What it waits for comes last: it may be done a moment later, and its device gone.
+        prefixes = [f"{lab.CLIENT4}/24", f"{lab.CLIENT6}/64"]
+        prefixes.sort(key=lambda prefix: prefix.split("/")[0] in target)
+        self.outside.address(device, prefixes[0])
+        if captured:
+            self.here.capture(self.outside, device, 20000)
+        self.outside.address(device, prefixes[1])
+        return load
+
+    def nginx(self) -> None:
+        """Serve HTTP on the kernel's addresses, which need not be there yet."""
+        lab.need("nginx")
+        self.outside.run("sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1",
+                         "net.ipv6.ip_nonlocal_bind=1")
+        configuration = self.here.path("nginx.conf")
+        configuration.write_text(NGINX.format(folder=self.here.folder, address4=lab.CLIENT4,
+                                              address6=lab.CLIENT6, body="x" * 300))
+        self.outside.spawn("nginx", "-c", str(configuration), "-e", "stderr")
+        lab.wait_for("nginx", lambda: "LISTEN" in self.outside.run("ss", "-Hltn").stdout)
+
+    def status(self) -> list:
+        """nginx's accepts, handled and requests, without this question."""
+        said = self.outside.run("curl", "-sS", "http://127.0.0.1:81/").stdout
+        accepts, handled, requests = map(int, re.search(r"(\d+) (\d+) (\d+)", said).groups())
+        return [accepts - 1, handled - 1, requests - 1]
+
+
+def figure(last: dict, name: str) -> int:
+    """A figure of the whole run."""
+    return last["figures"][name]
+
+
+def failed(last: dict) -> dict:
+    """What failed."""
+    return {name: n for name, n in last["failed"].items() if n}
+
+
+def test_memif_engine_counts_the_same():
+    """Every exchange against our engine over memif: both sides count the same connections."""
+    exchanges = {
+        "open-close": [f"{lab.CLIENT4}:9"],
+        "request": [f"{lab.CLIENT4}:81"],
+        "keepalive": [f"{lab.CLIENT4}:80", "--requests", "7"],
+        "handshake": [f"{lab.CLIENT4}:9"],
+        "idle": [f"[{lab.CLIENT6}]:9", "--duration", "1s", "--concurrency", "3000"],
+    }
+    packets = {"open-close": 6, "request": 6, "keepalive": 19, "handshake": 4}
+    with lab.Lab() as here:
+        inside = here.namespace()
+        for number, (exchange, words) in enumerate(exchanges.items()):
+            path = here.path(f"{number}.sock")
+            device = f"memif:id=0,socket={path},socket-abstract=no,role="
+            engine = here.engine(
+                [{"name": "lan", "device": device + "server", "mac": "02:00:00:00:0e:02",
+                  "addresses": [f"{lab.CLIENT4}/16", f"{lab.CLIENT6}/64"]}],
+                [{"name": "web", "listen": f"{lab.CLIENT4}:80", "body_size": "3KiB"},
+                 {"name": "once", "listen": f"{lab.CLIENT4}:81", "close": "after_reply"},
+                 {"name": "sink", "listen": [f"{lab.CLIENT4}:9", f"[{lab.CLIENT6}]:9"],
+                  "reply": "discard"}], inside)
+            last = Load(inside, device + "client", "--exchange", exchange, "--target", *words,
+                        *([] if "--duration" in words else ["--count", "4000"]),
+                        "--sources", "10.9.128.0/24,fd00:9::8000/121",
+                        address=f"{lab.ENGINE4}/16,{lab.ENGINE6}/64").end()
+            lab.check(not failed(last), last)
+            count = engine.settled("lan")
+            if exchange == "idle":
+                lab.check(figure(last, "opened") == count["opened"] == 3000, (last, count))
+                lab.check(count["reset"] == 3000 and figure(last, "lost") == 0, (last, count))
+            else:
+                lab.check(figure(last, "completed") == count["opened"] == 4000, (last, count))
+                lab.check(figure(last, "requests") == count["requests"], (last, count))
+                if figure(last, "syn_retransmits") + figure(last, "retransmits") == 0:
+                    seen = last["packets_per_connection_seen"]
+                    wanted = packets[exchange] + (7 * 4 if exchange == "keepalive" else 0)
+                    lab.check(abs(seen - wanted) < 0.1, f"{exchange}: {seen} packets, {last}")
+            engine.stop()
+
+
+def test_nginx_counts_the_same():
+    """HTTP requests to nginx, at a rate and in a closed loop, over IPv4: accepted one by one."""
+    with lab.Lab() as here:
+        kernel = Kernel(here)
+        kernel.nginx()
+        last = kernel.load("--exchange", "request", "--concurrency", "20", "--count", "1500",
+                           captured=True).end()
+        lab.check(not failed(last) and figure(last, "completed") == 1500, last)
+        lab.check(kernel.status() == [1500] * 3, kernel.status())
+        lab.check(last["latency_us"]["first_byte"]["count"] == 1500 and
+                  last["latency_us"]["first_byte"]["p50"] >= last["latency_us"]["connect"]["p50"],
+                  last)
+        lab.check(figure(last, "bytes_received") > 1500 * 300, last)
+        before = kernel.status()
+        last = kernel.load("--exchange", "keepalive", "--requests", "5", "--rate", "400",
+                           "--spacing", "poisson", "--duration", "1s").end()
+        lab.check(not failed(last) and 300 < figure(last, "completed") < 500, last)
+        after = kernel.status()
+        lab.check(after[0] - before[0] == figure(last, "completed") + 1 and
+                  after[2] - before[2] == figure(last, "requests") + 1, (before, after, last))
+        lab.check(figure(last, "requests") == 5 * figure(last, "completed"), last)
+
+
+def test_ipv6_from_many_sources():
+    """IPv6 connections from a prefix: the kernel resolves each source and sees it."""
+    with lab.Lab() as here:
+        kernel = Kernel(here)
+        kernel.nginx()
+        last = kernel.load("--exchange", "request", "--count", "200", "--concurrency", "10",
+                           "--sources", "fd00:9::100/122", "--timestamps", captured=True,
+                           target=f"[{lab.CLIENT6}]:80").end()
+        lab.check(not failed(last) and figure(last, "completed") == 200, last)
+        lab.check(kernel.status() == [200] * 3, kernel.status())
+        sources = set(here.captures[0].tshark("tcp.flags == 0x02", "ipv6.src"))
+        lab.check(len(sources) == 63, f"{len(sources)} sources")
+
+
+def test_failures_are_classified():
+    """A closed port refuses, a black hole is silent, a wrong page is wrong; exit code 7."""
+    with lab.Lab() as here:
+        kernel = Kernel(here)
+        kernel.nginx()
+        last = kernel.load("--count", "50", "--max-failures", "10%",
+                           target=f"{lab.CLIENT4}:81").end(7)
+        lab.check(failed(last) == {"refused": 50}, last)
+        lab.check(last["thresholds"] == [{"name": "max_failures_share", "wanted": 0.1, "got": 1,
+                                          "met": False}] and not last["met"], last)
+        last = kernel.load("--count", "20", "--retries", "0", "--gateway", lab.CLIENT4,
+                           "--max-failures", "20", target="192.0.2.1:80").end()
+        lab.check(failed(last) == {"no_syn_ack": 20} and figure(last, "opened") == 0, last)
+        last = kernel.load("--exchange", "request", "--path", "/missing", "--count", "30",
+                           "--min-rate", "1", "--max-p99", "30s").end(7)
+        lab.check(failed(last) == {"wrong_reply": 30}, last)
+        lab.check([threshold["met"] for threshold in last["thresholds"]] == [False, True], last)
+
+
+def test_a_tuple_with_an_old_connection_is_reset_and_retried():
+    """A peer that still has the tuple's last connection answers by a challenge ACK (RFC 5961)."""
+    with lab.Lab() as here:
+        kernel = Kernel(here)
+        kernel.nginx()
+        words = ["--source-ports", "4000-4009", "--concurrency", "10"]
+        first = kernel.load("--exchange", "idle", *words, "--duration", "60s")
+        lab.wait_for("ten connections", lambda: kernel.outside.run(
+            "ss", "-Htn", "state", "established").stdout.count(lab.ENGINE4) == 10)
+        first.process.kill()
+        first.process.wait()
+        last = kernel.load("--exchange", "request", *words, "--count", "10").end()
+        lab.check(not failed(last) and figure(last, "completed") == 10, last)
+        lab.check(figure(last, "challenges") >= 10, last)
+
+
+def test_usage_is_explained():
+    """What cannot be run is said to be so, by exit code and sentence."""
+    for words, code, sentence in (
+            (["--target", "10.0.0.2:80"], 2, "needs a --port"),
+            (["--port", "null:", "--address", "10.0.0.1/24"], 2, "needs a --target"),
+            (["--port", "null:", "--address", "10.0.0.1/24", "--target", "10.0.0.2:80",
+              "--exchange", "http"], 2, 'cannot use "http"'),
+            (["--port", "nul:", "--address", "10.0.0.1/24", "--target", "10.0.0.2:80"], 2,
+             "error"),
+            (["--port", "null:", "--address", "10.0.0.1/24", "--target", "10.7.0.2:80",
+              "--memory", "none"], 2, "--gateway")):
+        done = lab.run([HANDFAST_LOAD, *words], ok=False)
+        lab.check(done.returncode == code and sentence in done.stderr,
+                  f"{words}: {done.returncode}, {done.stderr}")
+    said = lab.run([HANDFAST_LOAD, "--help"]).stdout
+    lab.check("exit codes" in said and "handshake" in said, said)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        lab.main(globals())
