@@ -196,6 +196,12 @@ entrance_find(struct worker *worker, uint32_t place, struct entrance *entrance)
 	entrance->syn_ack.window = (uint16_t)RTE_MIN(BURST_ENV_FIRST_WINDOW, UINT16_MAX);
 	entrance->syn_ack.options.mss = burst_env_path_mss(port, listener->family == 4);
 	entrance->syn_ack.options.window_scale = tcp->rcv_wnd_scale;
+	if (service->pool == NULL)
+		return;
+	/* What is promised in the name of backends; burst_env() says the same. */
+	entrance->syn_ack.window = service->first_window;
+	entrance->syn_ack.options.mss =
+			RTE_MIN(entrance->syn_ack.options.mss, service->path_mss);
 }
 
 static void

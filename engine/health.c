@@ -121,6 +121,8 @@ health_choose_port(struct engine *engine, const struct backends_entry *entry)
 						 health_random_below(health, HEALTH_PORT_COUNT));
 
 		if (health->of_port[port] == HEALTH_NOBODY &&
+				!local_ports_is_used(
+						engine, entry->local, rte_cpu_to_be_16(port)) &&
 				service_map_lookup(map, entry->local, rte_cpu_to_be_16(port)) ==
 						SERVICE_MAP_NONE)
 			return port;

@@ -3,6 +3,7 @@
 #include <rte_malloc.h>
 
 #include "engine/engine.h"
+#include "engine/health.h"
 #include "engine/local_ports.h"
 #include "engine/log.h"
 #include "engine/proxy.h"
@@ -122,6 +123,9 @@ local_ports_comes_here(const struct worker *worker, const struct local_ports_way
 	const uint8_t *address = engine->local_addresses.entry[way->local].address;
 	struct port_flow flow = {.remote_port = way->remote_port, .local_port = local_port};
 
+	/* A check's answers find it by our port alone. */
+	if (health_of_port(engine->health, local_port) != HEALTH_NOBODY)
+		return false;
 	/* Where somebody listens a reply would be taken for a client's. */
 	if (service_map_lookup(worker->services->map[way->port_index], address, local_port) <
 			SERVICE_MAP_FOREIGN)
@@ -191,6 +195,18 @@ local_ports_slot_of(const struct worker *worker, unsigned int local, rte_be16_t 
 	const uint32_t index = (uint32_t)rte_be_to_cpu_16(port) - ports->first;
 
 	return index < ports->count ? ports->slot[index] : CONN_TABLE_NO_SLOT;
+}
+
+bool
+local_ports_is_used(const struct engine *engine, const uint8_t address[16], rte_be16_t port)
+{
+	const unsigned int local = local_ports_find(&engine->local_addresses, address);
+
+	for (unsigned int w = 0; local != LOCAL_PORTS_NONE && w < engine->worker_count; w++) {
+		if (local_ports_slot_of(engine->worker[w], local, port) != CONN_TABLE_NO_SLOT)
+			return true;
+	}
+	return false;
 }
 
 uint32_t

@@ -102,6 +102,9 @@ uint32_t local_ports_last(const struct worker *worker, unsigned int local, rte_b
 uint32_t local_ports_slot(
 		const struct worker *worker, const uint8_t *data, const struct frame *frame);
 
+/** Whether some worker's connection has a port; for control, which may be told too late. */
+bool local_ports_is_used(const struct engine *engine, const uint8_t address[16], rte_be16_t port);
+
 /** The connection at a port of one of our addresses, or CONN_TABLE_NO_SLOT. */
 uint32_t local_ports_slot_at(
 		const struct worker *worker, const uint8_t address[16], rte_be16_t port);

@@ -14,6 +14,7 @@
 #include "engine/proxy_send.h"
 #include "engine/worker.h"
 #include "tcp/tcp_seq.h"
+#include "wire/proxy_protocol.h"
 
 /* Until a SYN is sent again; twice as long each time, and given up after PROXY_TRIES. */
 #define PROXY_RETRY_MS    200
@@ -34,6 +35,12 @@ _Static_assert(PROXY_SERVERS_MAX <= CHOICE_AVOID_MAX + 1, "those tried can be av
 #define JOINING_HELD_TO(splice)  ((splice)->limit[SPLICE_CLIENT])
 #define JOINING_TRIED(splice)    ((splice)->ack)       /* Servers' numbers. */
 #define JOINING_TOLD(splice)     ((splice)->our_scale) /* That the window is closed. */
+
+/* Of a spliced connection the machine's words are free. */
+#define SPLICED_TSVAL(conn) ((conn)->tcp.snd_una) /* Of the backend's SYN-ACK. */
+
+/* How often a header of ours is sent to a backend that has acknowledged our SYN's SYN-ACK. */
+#define PROXY_HEADER_TRIES 8
 
 bool
 proxy_is_wanted(const struct settings *settings)
@@ -210,6 +217,65 @@ proxy_send_syn(struct worker *worker, struct conn *conn, const struct splice *sp
 	proxy_send(worker, conn, SPLICE_SERVER, NULL, &tcp);
 }
 
+static void
+proxy_header_ends(const struct worker *worker, const struct conn *conn,
+		struct proxy_protocol_ends *ends)
+{
+	const struct listener *listener = &worker->services->listener[conn->key.endpoint];
+
+	memcpy(ends->source, conn->key.address, sizeof(ends->source));
+	memcpy(ends->destination, listener->address, sizeof(ends->destination));
+	ends->source_port = conn->key.port;
+	ends->destination_port = listener->port;
+}
+
+static enum proxy_protocol_version
+proxy_header_version(const struct worker *worker, const struct conn *conn)
+{
+	return (enum proxy_protocol_version)proxy_service(worker, conn)
+			->pool->settings->proxy_protocol;
+}
+
+static uint8_t
+proxy_header_length(const struct worker *worker, const struct conn *conn)
+{
+	struct proxy_protocol_ends ends;
+
+	proxy_header_ends(worker, conn, &ends);
+	return (uint8_t)proxy_protocol_length(proxy_header_version(worker, conn), &ends);
+}
+
+/*
+ * Who the client is, in front of its first word.  These bytes are ours to repeat; they are made
+ * anew each time.
+ */
+static void
+proxy_send_header(struct worker *worker, struct conn *conn)
+{
+	struct splice *splice = proxy_splice_of(worker, conn);
+	struct build_tcp tcp = {
+			.seq = splice->ack[SPLICE_SERVER] + splice->add[SPLICE_CLIENT] -
+			       splice->header,
+			.ack = splice->ack[SPLICE_CLIENT] - splice->add[SPLICE_SERVER],
+			.flags = TCP_ACK | TCP_PSH,
+			.window = splice_window(splice, SPLICE_CLIENT, conn->tcp.snd_wnd),
+	};
+	struct proxy_protocol_ends ends;
+	uint8_t bytes[PROXY_PROTOCOL_MAX];
+	struct proxy_send_text text = {.bytes = bytes};
+
+	proxy_header_ends(worker, conn, &ends);
+	text.length = (unsigned int)proxy_protocol_write(
+			bytes, proxy_header_version(worker, conn), &ends);
+	if ((splice->flags & SPLICE_SERVER_TIMESTAMPS) != 0) {
+		tcp.options.options = TCP_OPTION_TIMESTAMPS;
+		tcp.options.tsval = conn->tcp.ts_recent;
+		tcp.options.tsecr = SPLICED_TSVAL(conn);
+	}
+	proxy_send_text(worker, conn, SPLICE_SERVER, &tcp, &text);
+	splice->tries++;
+}
+
 /* What the server is not to wait for any longer. */
 static void
 proxy_reset_server(struct worker *worker, struct conn *conn, uint32_t seq)
@@ -357,7 +423,7 @@ proxy_send_first_syn(struct worker *worker, struct conn *conn, struct splice *sp
 	proxy_send_ends(worker, conn, splice, SPLICE_SERVER, &client_ends);
 	splice->sum_add = splice_sum(&client_ends, &server_ends);
 	proxy_client_of(worker, conn, &client);
-	splice_begin(splice, &client, proxy_isn(worker, splice), 0);
+	splice_begin(splice, &client, proxy_isn(worker, splice), proxy_header_length(worker, conn));
 	JOINING_SINCE_US(splice) = (uint32_t)worker->now_us;
 	splice->tries = 1;
 	proxy_send_syn(worker, conn, splice);
@@ -542,9 +608,13 @@ proxy_reset_both(struct worker *worker, struct conn *conn, const struct splice *
 static void
 proxy_spliced_timeout(struct worker *worker, struct conn *conn)
 {
-	const struct splice *splice = proxy_splice_of(worker, conn);
+	struct splice *splice = proxy_splice_of(worker, conn);
 
-	if ((splice->closing & SPLICE_ANY_RESET) != 0) {
+	if (splice->header > 0 && splice->closing == 0 && splice->tries < PROXY_HEADER_TRIES) {
+		proxy_send_header(worker, conn);
+		timer_wheel_schedule(worker->wheel, conn,
+				worker->now_ms + (PROXY_RETRY_MS << splice->tries));
+	} else if ((splice->closing & SPLICE_ANY_RESET) != 0) {
 		proxy_end(worker, conn, COUNTER_reset);
 	} else if ((splice->closing & SPLICE_BOTH_FINS_ACKED) == SPLICE_BOTH_FINS_ACKED) {
 		proxy_end(worker, conn, COUNTER_closed);
@@ -670,16 +740,22 @@ proxy_join(struct worker *worker, struct conn *conn, struct rte_mbuf *packet,
 	proxy_client_of(worker, conn, &client);
 	splice_join(splice, &client, segment, proxy_stamp(worker, conn));
 	conn->tcp.state = TCP_SPLICED;
+	SPLICED_TSVAL(conn) = segment->tsval;
+	splice->tries = 0;
 	backends_opened(worker->backends, splice->server, (uint32_t)worker->now_us - since_us);
 	proxy_learn(worker, splice->server, segment);
 	worker_count(worker, splice->port[SPLICE_CLIENT], COUNTER_spliced, 1);
 	timer_wheel_schedule(worker->wheel, conn,
 			worker->now_ms + proxy_timeout_ms(worker, proxy_service(worker, conn),
 							 splice));
-	if (held == 0)
-		proxy_acknowledge(worker, conn, packet, segment);
-	else
+	if (splice->header > 0) {
 		worker_drop(worker, packet, DROP_consumed);
+		proxy_send_header(worker, conn);
+	} else if (held == 0) {
+		proxy_acknowledge(worker, conn, packet, segment);
+	} else {
+		worker_drop(worker, packet, DROP_consumed);
+	}
 	if (told_zero || held == 0 || held * 2 > proxy_service(worker, conn)->first_window)
 		proxy_open_window(worker, conn, segment->window);
 	proxy_held_forward(worker, conn, splice, segment->tsval);
@@ -769,7 +845,8 @@ proxy_timeout_ms(const struct worker *worker, const struct service *service,
 	const uint32_t used = conn_table_count(worker->table);
 
 	if (likely(splice->closing == 0))
-		return service->tcp.idle_timeout_ms;
+		return likely(splice->header == 0) ? service->tcp.idle_timeout_ms
+						   : (uint32_t)PROXY_RETRY_MS << splice->tries;
 	if ((splice->closing & SPLICE_ANY_RESET) != 0)
 		return used * 2 > conn_table_capacity(worker->table) ? 0 : PROXY_RESET_MS;
 	/* A FIN may come again; where room is short, a RST will have to do for it. */

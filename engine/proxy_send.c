@@ -63,14 +63,39 @@ proxy_send_offload(
 					: RTE_MBUF_F_TX_IPV6;
 }
 
+/* Headers, and the text behind them, into the packet; and off it goes. */
+static void
+proxy_send_built(struct worker *worker, struct rte_mbuf *packet, const struct port *port,
+		const struct build_path *path, const struct build_tcp *tcp,
+		const struct proxy_send_text *text)
+{
+	const enum build_checksum checksum =
+			port->transmit_offload ? BUILD_CHECKSUM_OFFLOAD : BUILD_CHECKSUM_SOFTWARE;
+	struct build_lengths lengths;
+	uint8_t *data;
+
+	rte_pktmbuf_reset_headroom(packet);
+	packet->ol_flags = 0;
+	data = rte_pktmbuf_mtod(packet, uint8_t *);
+	if (text->length > 0)
+		memcpy(data + build_tcp_headers_length(path, &tcp->options), text->bytes,
+				text->length);
+	packet->data_len = (uint16_t)build_tcp(data, path, tcp, text->length, checksum, &lengths);
+	packet->pkt_len = packet->data_len;
+	if (port->transmit_offload)
+		proxy_send_offload(packet, &lengths, path->family);
+	if ((tcp->flags & TCP_RST) != 0)
+		worker_count(worker, port->index, COUNTER_resets_sent, 1);
+}
+
 void
 proxy_send(struct worker *worker, const struct conn *conn, enum splice_side to,
 		struct rte_mbuf *packet, const struct build_tcp *tcp)
 {
+	static const struct proxy_send_text nothing;
 	const struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
 	const struct port *port = &worker->engine->port[splice->port[to]];
 	const bool answers = packet != NULL && packet->port == port->index;
-	struct build_lengths lengths;
 	struct build_path path;
 
 	if (packet != NULL && !answers)
@@ -87,18 +112,27 @@ proxy_send(struct worker *worker, const struct conn *conn, enum splice_side to,
 		worker_count(worker, port->index, COUNTER_unsent, 1);
 		return;
 	}
-	rte_pktmbuf_reset_headroom(packet);
-	packet->ol_flags = 0;
-	packet->data_len = (uint16_t)build_tcp(rte_pktmbuf_mtod(packet, uint8_t *), &path, tcp, 0,
-			port->transmit_offload ? BUILD_CHECKSUM_OFFLOAD : BUILD_CHECKSUM_SOFTWARE,
-			&lengths);
-	packet->pkt_len = packet->data_len;
-	if (port->transmit_offload)
-		proxy_send_offload(packet, &lengths, path.family);
-	if ((tcp->flags & TCP_RST) != 0)
-		worker_count(worker, port->index, COUNTER_resets_sent, 1);
+	proxy_send_built(worker, packet, port, &path, tcp, &nothing);
 	if (answers)
 		transmit_reply(worker, packet);
 	else
 		transmit_originated(worker, packet, port->index);
+}
+
+void
+proxy_send_text(struct worker *worker, const struct conn *conn, enum splice_side to,
+		const struct build_tcp *tcp, const struct proxy_send_text *text)
+{
+	const struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+	const struct port *port = &worker->engine->port[splice->port[to]];
+	struct rte_mbuf *packet = rte_pktmbuf_alloc(worker->pool);
+	struct build_path path;
+
+	if (packet == NULL || !proxy_send_path(worker, conn, to, &path)) {
+		rte_pktmbuf_free(packet);
+		worker_count(worker, port->index, COUNTER_unsent, 1);
+		return;
+	}
+	proxy_send_built(worker, packet, port, &path, tcp, text);
+	transmit_originated(worker, packet, port->index);
 }

@@ -24,6 +24,16 @@ struct worker;
 void proxy_send(struct worker *worker, const struct conn *conn, enum splice_side to,
 		struct rte_mbuf *packet, const struct build_tcp *tcp);
 
+/** Text of our own. */
+struct proxy_send_text {
+	const uint8_t *bytes;
+	unsigned int length;
+};
+
+/** Send a segment with text of our own, in a packet of its own. */
+void proxy_send_text(struct worker *worker, const struct conn *conn, enum splice_side to,
+		const struct build_tcp *tcp, const struct proxy_send_text *text);
+
 /** What a backend's segments, or a client's, are translated to. */
 void proxy_send_ends(const struct worker *worker, const struct conn *conn,
 		const struct splice *splice, enum splice_side from, struct splice_ends *ends);

@@ -378,9 +378,6 @@ services_has_mode(const struct build *build, const struct settings_service *want
 	else if (wanted->mode == SETTINGS_MODE_PROXY &&
 			settings->pool[pool].source == SETTINGS_SOURCE_CLIENT)
 		missing = "source: client";
-	else if (wanted->mode == SETTINGS_MODE_PROXY &&
-			settings->pool[pool].proxy_protocol != SETTINGS_PROXY_PROTOCOL_NONE)
-		missing = "proxy_protocol";
 	if (missing != NULL)
 		services_complain(build, "service %s: %s is not in this version yet", wanted->name,
 				missing);

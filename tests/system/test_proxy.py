@@ -314,5 +314,20 @@ def test_ipv6_backends_and_workers():
         lab.check(now["drop_foreign_reply"] == 0 and now["steered_out"] > 0, f"{now}")
 
 
+def test_backends_learn_who_the_client_is():
+    """nginx reads PROXY protocol headers of both versions and answers the client's address."""
+    lab.need("curl")
+    tls = ("listen 81 proxy_protocol; listen [::]:81 proxy_protocol; "
+           "location /who { return 200 $proxy_protocol_addr; }")
+    for version in ("v1", "v2"):
+        with lab.Lab() as here:
+            site = Site(here, ports=81, pool={"proxy_protocol": version})
+            with nginx(site, tls):
+                for host, want in ((FRONT4, CLIENT4), (f"[{FRONT6}]", CLIENT6)):
+                    done = site.client.run("curl", "-sS", "--max-time", "10",
+                                           f"http://{host}/who")
+                    lab.check(done.stdout == want, f"{version}: {done.stdout}")
+
+
 if __name__ == "__main__":
     lab.main(globals())
