@@ -96,8 +96,9 @@ checks_look(struct worker *worker)
 		const uint16_t backend = checks->running[i];
 		struct check *check = &worker->engine->health->check[backend];
 
-		if (!check->decided && worker->now_us - check->began_us >=
-						       (uint64_t)check->timeout_ms * 1000)
+		/* Begun in this turn, it began after the turn did. */
+		if (!check->decided && (int64_t)(worker->now_us - check->began_us) >=
+						       (int64_t)check->timeout_ms * 1000)
 			checks_decide(worker, check, CHECK_TIMED_OUT);
 		if (check->decided)
 			checks_finish(worker, check);
