@@ -281,99 +281,6 @@ burst_step_reopened(struct worker *worker, struct burst *burst, unsigned int i)
 		burst_step_forget(worker, burst, i, DROP_service_full);
 }
 
-/*
- * The oldest half-open connection of the service gives way, without a word: nobody may be there.
- * It is known as CLOSED at once, and settled like any other that ends in this burst.
- *
- * @return whether there was one.
- */
-static bool
-burst_step_evict_half_open(
-		struct worker *worker, const struct service *service, struct service_share *share)
-{
-	struct conn *conn = half_open_oldest(worker, share);
-
-	if (conn == NULL)
-		return false;
-	half_open_remove(worker, share, conn);
-	burst_cookie_half_open(worker, service, share, false);
-	services_release(service, share);
-	worker_count(worker, conn_table_tail(worker->table, conn)->port, COUNTER_half_open_evicted,
-			1);
-	conn->tcp.state = TCP_CLOSED;
-	/* It may have come out of TIME_WAIT in this burst, and be noted already. */
-	worker->revived = true;
-	burst_step_note(worker, &(struct worker_ending){
-						.conn = conn,
-						.hash = conn_table_hash(worker->table, &conn->key),
-						.unopened = true,
-				});
-	return true;
-}
-
-/*
- * Whether the table has no place to spare.  Half-open ones leave some of it free; as a place is
- * free only when the burst is over, it is a burst's worth, if the table is not too small for that.
- */
-static bool
-burst_step_is_crowded(const struct worker *worker)
-{
-	const uint32_t capacity = conn_table_capacity(worker->table);
-	const uint32_t spare = RTE_MIN((uint32_t)BURST_MAX, capacity / 16);
-
-	return conn_table_count(worker->table) + spare >= capacity;
-}
-
-/*
- * Room for one more.  A client that is proven takes no place in the backlog.  When it is the table
- * that is full, the service that has most half-open connections pays, whosever turn it is: a flood
- * of one keeps nobody out of another.
- */
-static void
-burst_step_limit_half_open(struct worker *worker, const struct flow_key *key, bool proven)
-{
-	const unsigned int number = services_number(worker->services, key);
-	const struct service *service = &worker->services->service[number];
-
-	if (!proven && worker->share[number].half_open >= service->settings->max_syn_backlog) {
-		burst_step_evict_half_open(worker, service, &worker->share[number]);
-	} else if (unlikely(burst_step_is_crowded(worker))) {
-		const unsigned int most = worker->half_open_most;
-
-		if (worker->share[most].half_open_oldest == 0 ||
-				!burst_step_evict_half_open(worker,
-						&worker->services->service[most],
-						&worker->share[most]))
-			burst_step_evict_half_open(worker, service, &worker->share[number]);
-	}
-}
-
-/* A connection came back to SYN_RCVD, out of TIME_WAIT, or out of SYN_SENT (figure 7). */
-static void
-burst_step_entered_half_open(struct worker *worker, struct conn *conn)
-{
-	const struct service *service = burst_step_service(worker, &conn->key);
-	struct service_share *share = burst_step_share(worker, &conn->key);
-
-	if (flow_key_is_passive(&conn->key)) {
-		burst_step_limit_half_open(worker, &conn->key, false);
-		half_open_push(worker, share, conn);
-	}
-	burst_cookie_half_open(worker, service, share, true);
-}
-
-static void
-burst_step_left_half_open(struct worker *worker, struct conn *conn, bool early)
-{
-	struct service_share *share = burst_step_share(worker, &conn->key);
-
-	if (early)
-		share->fast_open_pending--;
-	else if (flow_key_is_passive(&conn->key))
-		half_open_remove(worker, share, conn);
-	burst_cookie_half_open(worker, burst_step_service(worker, &conn->key), share, false);
-}
-
 #define BURST_STEP_ENDED (TCP_OUTCOME_CLOSED | TCP_OUTCOME_RESET | TCP_OUTCOME_TIMED_OUT)
 
 /* The client has proven itself: somebody else's now, with all that the segment brought. */
@@ -410,7 +317,7 @@ burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 				&worker->opening, conn, worker->now_us, burst->action[i].delay_ms);
 
 	if (before == TCP_SYN_RCVD && conn->tcp.state != TCP_SYN_RCVD)
-		burst_step_left_half_open(worker, conn, early);
+		half_open_left(worker, conn, early);
 	if ((burst->action[i].outcome & TCP_OUTCOME_OPENED) != 0 &&
 			burst_step_service(worker, &conn->key)->pool != NULL) {
 		burst_step_opened_for_backend(worker, burst, i, rcv_nxt);
@@ -428,7 +335,7 @@ burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 	else if (burst->action[i].outcome != 0)
 		burst_step_outcome(worker, burst, i, conn->tcp.snd_una - una);
 	if (before != TCP_SYN_RCVD && conn->tcp.state == TCP_SYN_RCVD)
-		burst_step_entered_half_open(worker, conn);
+		half_open_entered(worker, conn);
 }
 
 bool
@@ -467,10 +374,9 @@ burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
 		burst_step_drop(worker, burst, i, DROP_shutdown);
 		return;
 	}
-	burst_step_limit_half_open(worker, &burst->key[i], burst->event[i] != TCP_EVENT_SYN);
-	if (!services_admit(service, share) &&
-			!(burst_step_evict_half_open(worker, service, share) &&
-					services_admit(service, share))) {
+	half_open_limit(worker, &burst->key[i], burst->event[i] != TCP_EVENT_SYN);
+	if (!services_admit(service, share) && !(half_open_evict(worker, service, share) &&
+							       services_admit(service, share))) {
 		burst_step_drop(worker, burst, i, DROP_service_full);
 		return;
 	}

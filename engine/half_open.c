@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "engine/burst.h"
+#include "engine/burst_cookie.h"
 #include "engine/half_open.h"
 #include "engine/services.h"
 #include "engine/worker.h"
@@ -29,7 +31,8 @@ half_open_push(struct worker *worker, struct service_share *share, struct conn *
 		worker->half_open_most = (unsigned int)(share - worker->share);
 }
 
-void
+/* Take a connection out, if it is in; the links are zero again. */
+static void
 half_open_remove(struct worker *worker, struct service_share *share, struct conn *conn)
 {
 	const uint32_t link = conn_table_slot(worker->table, conn) + 1;
@@ -48,10 +51,89 @@ half_open_remove(struct worker *worker, struct service_share *share, struct conn
 	*links = (struct conn_links){0};
 }
 
-struct conn *
+static struct conn *
 half_open_oldest(const struct worker *worker, const struct service_share *share)
 {
 	if (share->half_open_oldest == 0)
 		return NULL;
 	return conn_table_conns(worker->table) + (share->half_open_oldest - 1);
+}
+
+bool
+half_open_evict(struct worker *worker, const struct service *service, struct service_share *share)
+{
+	struct conn *conn = half_open_oldest(worker, share);
+
+	if (conn == NULL)
+		return false;
+	half_open_remove(worker, share, conn);
+	burst_cookie_half_open(worker, service, share, false);
+	services_release(service, share);
+	worker_count(worker, conn_table_tail(worker->table, conn)->port, COUNTER_half_open_evicted,
+			1);
+	conn->tcp.state = TCP_CLOSED;
+	/* It may have come out of TIME_WAIT in this burst, and be noted already. */
+	worker->revived = true;
+	burst_step_note(worker, &(struct worker_ending){
+						.conn = conn,
+						.hash = conn_table_hash(worker->table, &conn->key),
+						.unopened = true,
+				});
+	return true;
+}
+
+/*
+ * Whether the table has no place to spare.  Half-open ones leave some of it free; as a place is
+ * free only when the burst is over, it is a burst's worth, if the table is not too small for that.
+ */
+static bool
+half_open_is_crowded(const struct worker *worker)
+{
+	const uint32_t capacity = conn_table_capacity(worker->table);
+	const uint32_t spare = RTE_MIN((uint32_t)BURST_MAX, capacity / 16);
+
+	return conn_table_count(worker->table) + spare >= capacity;
+}
+
+void
+half_open_limit(struct worker *worker, const struct flow_key *key, bool proven)
+{
+	const unsigned int number = services_number(worker->services, key);
+	const struct service *service = &worker->services->service[number];
+
+	if (!proven && worker->share[number].half_open >= service->settings->max_syn_backlog) {
+		half_open_evict(worker, service, &worker->share[number]);
+	} else if (unlikely(half_open_is_crowded(worker))) {
+		const unsigned int most = worker->half_open_most;
+
+		if (worker->share[most].half_open_oldest == 0 ||
+				!half_open_evict(worker, &worker->services->service[most],
+						&worker->share[most]))
+			half_open_evict(worker, service, &worker->share[number]);
+	}
+}
+
+void
+half_open_entered(struct worker *worker, struct conn *conn)
+{
+	const struct service *service = services_of(worker->services, &conn->key);
+	struct service_share *share = &worker->share[services_number(worker->services, &conn->key)];
+
+	if (flow_key_is_passive(&conn->key)) {
+		half_open_limit(worker, &conn->key, false);
+		half_open_push(worker, share, conn);
+	}
+	burst_cookie_half_open(worker, service, share, true);
+}
+
+void
+half_open_left(struct worker *worker, struct conn *conn, bool early)
+{
+	struct service_share *share = &worker->share[services_number(worker->services, &conn->key)];
+
+	if (early)
+		share->fast_open_pending--;
+	else if (flow_key_is_passive(&conn->key))
+		half_open_remove(worker, share, conn);
+	burst_cookie_half_open(worker, services_of(worker->services, &conn->key), share, false);
 }

@@ -17,17 +17,44 @@
  * open.  Those that TCP Fast Open serves before that are not in it; they have a limit of their own.
  */
 
+#include <stdbool.h>
+
 struct conn;
+struct flow_key;
+struct service;
 struct service_share;
 struct worker;
 
 /** A connection in SYN_RCVD, with its tail zero where the links are: the newest. */
 void half_open_push(struct worker *worker, struct service_share *share, struct conn *conn);
 
-/** Take a connection out, if it is in; the links are zero again. */
-void half_open_remove(struct worker *worker, struct service_share *share, struct conn *conn);
+/**
+ * The oldest half-open connection of the service gives way, without a word: nobody may be there.
+ * It is known as CLOSED at once, and settled like any other that ends in this burst.
+ *
+ * @return whether there was one.
+ */
+bool half_open_evict(
+		struct worker *worker, const struct service *service, struct service_share *share);
 
-/** The oldest; NULL when there is none. */
-struct conn *half_open_oldest(const struct worker *worker, const struct service_share *share);
+/**
+ * Room for one more.  When it is the table that is full, the service that has most half-open
+ * connections pays, whosever turn it is: a flood of one keeps nobody out of another.
+ *
+ * @param proven
+ *   The client is there: it takes no place in the backlog.
+ */
+void half_open_limit(struct worker *worker, const struct flow_key *key, bool proven);
+
+/** A connection came back to SYN_RCVD, out of TIME_WAIT, or out of SYN_SENT (RFC 9293 figure 7). */
+void half_open_entered(struct worker *worker, struct conn *conn);
+
+/**
+ * A connection left SYN_RCVD.
+ *
+ * @param early
+ *   Its service had it since its SYN.
+ */
+void half_open_left(struct worker *worker, struct conn *conn, bool early);
 
 #endif /* HALF_OPEN_H */
