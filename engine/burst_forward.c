@@ -32,8 +32,7 @@ burst_forward_complete(struct rte_mbuf *packet, const struct frame *frame)
 	memcpy(tcp + 16, &checksum, sizeof(checksum));
 }
 
-/* A new Ethernet header in front of the IP header; the packet begins with it and ends with it. */
-static void
+void
 burst_forward_link(struct rte_mbuf *packet, uint8_t *ip, const struct port *port,
 		const uint8_t remote_mac[6])
 {

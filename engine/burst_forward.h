@@ -13,6 +13,7 @@
 #include "engine/burst.h"
 #include "splice/splice.h"
 
+struct port;
 struct worker;
 
 /** Translate and send what belongs to spliced connections; give answers of backends to the proxy.
@@ -29,6 +30,13 @@ struct burst_forward_packet {
 /** Translate and send one segment of a spliced connection. */
 void burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side from,
 		const struct burst_forward_packet *in);
+
+/**
+ * A new Ethernet header in front of an IP header inside the packet, which begins with it then, and
+ * ends with the IP packet.
+ */
+void burst_forward_link(struct rte_mbuf *packet, uint8_t *ip, const struct port *port,
+		const uint8_t remote_mac[6]);
 
 /** Make the checksum complete that a local kernel has left to a NIC. */
 void burst_forward_complete(struct rte_mbuf *packet, const struct frame *frame);

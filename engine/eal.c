@@ -13,6 +13,7 @@
 #include <rte_mbuf.h>
 
 #include "engine/device.h"
+#include "engine/direct.h"
 #include "engine/eal.h"
 #include "engine/log.h"
 #include "engine/port.h"
@@ -132,7 +133,8 @@ eal_memory_needed(const struct settings *settings, const struct eal_cores *cores
 	const uint64_t buffers = (uint64_t)eal_buffer_count(settings, cores) *
 				 (eal_buffer_bytes(settings) + sizeof(struct rte_mbuf) + 128);
 
-	return cores->worker_count * (worker_footprint(settings) + proxy_footprint(settings)) +
+	return cores->worker_count * (worker_footprint(settings) + proxy_footprint(settings) +
+						     direct_footprint(settings)) +
 	       buffers + EAL_RESERVE_BYTES;
 }
 

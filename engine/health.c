@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 #include "engine/health.h"
+#include "engine/local_ports.h"
 #include "engine/log.h"
 #include "engine/pools.h"
 #include "engine/steering.h"
@@ -109,9 +110,9 @@ health_changed(struct engine *engine, unsigned int number, const struct backend_
 			backend_reason_name((enum backend_reason)change->reason), last);
 }
 
-/* A local port from which nothing is checked, and at which nobody listens; 0 when none is found. */
+/* Take a local port that nothing else uses, and where nobody listens; 0 when none is found. */
 static uint16_t
-health_choose_port(struct engine *engine, const struct backends_entry *entry)
+health_take_port(struct engine *engine, const struct backends_entry *entry, uint16_t owner)
 {
 	struct health *health = engine->health;
 	const struct service_map *map = engine_services(engine)->map[entry->port_index];
@@ -120,12 +121,15 @@ health_choose_port(struct engine *engine, const struct backends_entry *entry)
 		const uint16_t port = (uint16_t)(HEALTH_PORT_FIRST +
 						 health_random_below(health, HEALTH_PORT_COUNT));
 
-		if (health->of_port[port] == HEALTH_NOBODY &&
-				!local_ports_is_used(
-						engine, entry->local, rte_cpu_to_be_16(port)) &&
-				service_map_lookup(map, entry->local, rte_cpu_to_be_16(port)) ==
+		if (health->of_port[port] != HEALTH_NOBODY ||
+				service_map_lookup(map, entry->local, rte_cpu_to_be_16(port)) !=
 						SERVICE_MAP_NONE)
+			continue;
+		__atomic_store_n(&health->of_port[port], owner, __ATOMIC_SEQ_CST);
+		/* Who looks for a port for a proxied connection sees it from here on. */
+		if (!local_ports_is_used(engine, entry->local, rte_cpu_to_be_16(port)))
 			return port;
+		__atomic_store_n(&health->of_port[port], HEALTH_NOBODY, __ATOMIC_SEQ_CST);
 	}
 	return 0;
 }
@@ -137,7 +141,7 @@ health_ask(struct engine *engine, const struct pool *pool, unsigned int number,
 {
 	const struct backends_entry *entry = &engine->backends->entry[number];
 	struct check *check = &engine->health->check[number];
-	const uint16_t port = health_choose_port(engine, entry);
+	const uint16_t port = health_take_port(engine, entry, (uint16_t)(number + 1));
 	struct port_flow flow = {
 			.remote_port = entry->port,
 			.local_port = rte_cpu_to_be_16(port),
@@ -156,7 +160,6 @@ health_ask(struct engine *engine, const struct pool *pool, unsigned int number,
 	check->http = pool->settings->check == SETTINGS_CHECK_HTTP;
 	check->done = 0;
 	engine->health->asked[number] = true;
-	__atomic_store_n(&engine->health->of_port[port], (uint16_t)(number + 1), __ATOMIC_RELEASE);
 	checks_ask(engine->worker[steering_flow_owner(
 				   engine, &engine->port[entry->port_index], &flow)],
 			number);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/direct.h"
 #include "engine/engine.h"
 #include "engine/log.h"
 #include "engine/proxy.h"
@@ -199,6 +200,12 @@ reload_fits(const struct engine *engine, const struct settings *wanted, FILE *re
 		good = false;
 	}
 
+	if (direct_footprint(wanted) != 0 && direct_footprint(engine->settings) == 0) {
+		fputs("the first service with mode: direct needs a restart: it takes memory that "
+		      "is laid out at the start\n",
+				report);
+		good = false;
+	}
 	for (unsigned int i = 0; i < wanted->service_count; i++) {
 		good &= reload_reaches(wanted, &wanted->service[i], report);
 	}

@@ -80,7 +80,7 @@ struct service {
 	bool drained;               /**< By hand: its connections stay, no new ones come. */
 	struct service_limit *limit;
 	struct service_replies *replies;
-	const struct pool *pool; /**< With mode: proxy: whose backends answer; else NULL. */
+	const struct pool *pool; /**< Whose backends answer; NULL with mode: respond. */
 	struct pools *pools;     /**< Where that is. */
 	uint16_t path_mss;       /**< No more than this is said to clients; 0: the port's. */
 	uint16_t first_window;   /**< With mode: proxy: what is held until a backend answers. */
@@ -133,6 +133,7 @@ struct services {
 	bool synacks_limited;          /**< A service has a synack_rate. */
 	struct service_map *map[SETTINGS_PORTS_MAX]; /**< By port: our addresses, who listens. */
 	struct pools *pools;                         /**< Whom services in front of others use. */
+	bool has_direct;                             /**< A service is mode: direct. */
 };
 
 /** The service behind connections that we open: says nothing and closes at once.  The colon keeps

@@ -373,9 +373,7 @@ services_has_mode(const struct build *build, const struct settings_service *want
 	const unsigned int pool = settings_find_pool(settings, wanted->pool);
 	const char *missing = NULL;
 
-	if (wanted->mode == SETTINGS_MODE_DIRECT)
-		missing = "mode: direct";
-	else if (wanted->mode == SETTINGS_MODE_PROXY &&
+	if (wanted->mode == SETTINGS_MODE_PROXY &&
 			settings->pool[pool].source == SETTINGS_SOURCE_CLIENT)
 		missing = "source: client";
 	if (missing != NULL)

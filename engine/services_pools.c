@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "engine/engine.h"
+#include "engine/log.h"
 #include "engine/pools.h"
 #include "engine/proxy.h"
 #include "engine/services.h"
+#include "engine/services_map.h"
 #include "engine/services_pools.h"
 
 /* What Linux takes for 4 MiB: windows of most backends pass as they are. */
@@ -56,6 +58,26 @@ services_add_local_addresses(struct engine *engine, const struct pool *pool)
 	return 0;
 }
 
+/* Frames are passed on as they are: whoever answers them is on the other end of our wire. */
+static int
+services_verify_neighbours(const struct engine *engine, const struct service *service)
+{
+	for (uint32_t i = 0; i < choice_count(service->pool->choice); i++) {
+		const struct backends_entry *backend =
+				&engine->backends->entry[choice_number(service->pool->choice, i)];
+		const struct port *port = &engine->port[backend->port_index];
+		char text[46];
+
+		if (services_in_subnets(backend->address, port->settings))
+			continue;
+		log_error(service->settings->name,
+				"mode: direct needs neighbours, but backend %s is behind a gateway",
+				settings_format_address(backend->address, text));
+		return -1;
+	}
+	return 0;
+}
+
 int
 services_attach_pools(struct engine *engine, struct services *services)
 {
@@ -69,12 +91,18 @@ services_attach_pools(struct engine *engine, struct services *services)
 	for (unsigned int i = 0; i < services->service_count; i++) {
 		struct service *service = &services->service[i];
 
-		if (service->settings->mode != SETTINGS_MODE_PROXY || service->retired)
+		if (service->settings->mode == SETTINGS_MODE_RESPOND || service->retired)
 			continue;
 		pools_let_go(service->pools);
 		service->pools = pools;
 		pools_keep(pools);
 		service->pool = pools_find(pools, service->settings->pool);
+		if (service->settings->mode == SETTINGS_MODE_DIRECT) {
+			services->has_direct = true;
+			if (services_verify_neighbours(engine, service) != 0)
+				return -1;
+			continue;
+		}
 		services_intersect(engine, service);
 		if (services_add_local_addresses(engine, service->pool) != 0)
 			return -1;

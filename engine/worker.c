@@ -9,6 +9,7 @@
 #include <rte_pause.h>
 
 #include "engine/burst_cookie.h"
+#include "engine/direct.h"
 #include "engine/burst_forward.h"
 #include "engine/burst_limit.h"
 #include "engine/log.h"
@@ -41,6 +42,7 @@ worker_burst(struct worker *worker, struct burst *burst)
 	burst_parse(worker, burst);   /* bytes to segments; malformed ones drop                   */
 	burst_classify(worker, burst); /* ours or not; flags to events */
 	burst_limit(worker, burst);    /* who is refused, or asks too often, drops */
+	burst_direct(worker, burst);   /* backends that answer clients themselves: passed on */
 	burst_lookup(worker, burst);  /* keys to connections, all cache misses at once            */
 	burst_forward(worker, burst); /* spliced connections: translated and out again */
 	burst_cookie(worker, burst); /* misses that need no memory: SYN cookies, out and back     */
@@ -155,6 +157,7 @@ worker_turn(struct worker *worker)
 	time_wait_expire(worker->spent, worker->now_ms, BURST_MAX);
 	busy |= mailbox_serve(worker);
 	busy |= checks_serve(worker);
+	direct_expire(worker);
 	if (worker->index == 0 && worker->now_us - worker->resolved_us > WORKER_RESOLVE_EVERY_US) {
 		worker->resolved_us = worker->now_us;
 		resolver_poll(worker);
@@ -410,7 +413,7 @@ worker_create(struct engine *engine, unsigned int index, unsigned int lcore)
 	mailbox_init(&worker->census, engine);
 	worker_read_clock(worker);
 	if (worker_create_tables(worker) != 0 || worker_create_arrays(worker) != 0 ||
-			proxy_create(worker) != 0) {
+			proxy_create(worker) != 0 || direct_create(worker) != 0) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -422,6 +425,7 @@ void
 worker_free(struct worker *worker)
 {
 	proxy_free(worker);
+	direct_free(worker);
 	rte_free(worker->queue);
 	rte_free(worker->handover);
 	rte_free(worker->steer_in);

@@ -66,6 +66,8 @@ struct worker_ending {
 
 struct proxy;
 
+struct direct;
+
 struct worker {
 	struct engine *engine;
 	unsigned int index;
@@ -120,6 +122,7 @@ struct worker {
 	struct proxy *proxy;  /**< NULL when no service is proxied. */
 	struct checks checks; /**< Of backends, in progress. */
 	struct backends_counts *backends;
+	struct direct *direct;              /**< NULL when no service is direct. */
 	uint32_t target_conns[TARGETS_MAX]; /**< Connections of each target in the table. */
 	uint32_t *listener_conns; /**< By listener, as the last census found; control's memory. */
 	struct echo_buffers *echo_grown; /**< Takes the place of echo_buffers; NULL: none. */
