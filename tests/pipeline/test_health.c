@@ -190,7 +190,8 @@ a_handshake_is_enough_and_ends_by_reset(void **state)
 	world_pass(&world, 1050);
 	for (unsigned int i = 0; i < BACKENDS; i++) {
 		assert_int_equal(state_of(&world, i), BACKEND_UP);
-		assert_int_equal(world.syns[i], record_of(&world, i)->checks);
+		/* The last one may have ended since control looked. */
+		assert_in_range(world.syns[i] - record_of(&world, i)->checks, 0, 1);
 		assert_int_equal(world.resets[i], world.syns[i]);
 		assert_int_equal(record_of(&world, i)->failures, 0);
 		assert_int_equal(record_of(&world, i)->ups, 1);
