@@ -12,6 +12,7 @@
 #include "engine/local.h"
 #include "engine/proxy.h"
 #include "engine/steering.h"
+#include "engine/tap.h"
 #include "engine/targets.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
@@ -47,6 +48,7 @@ burst_receive_queue(struct worker *worker, struct burst *burst, const struct wor
 	worker->turn_packets += n;
 	worker_count(worker, port->index, COUNTER_rx, n);
 	worker_count(worker, port->index, COUNTER_rx_bytes, bytes);
+	tap_look(worker, port->index, packets, n, TAP_IN);
 	if (port->software_steering)
 		n = steering_keep_own(worker, packets, n);
 	burst->n += n;

@@ -15,6 +15,7 @@
 #include "engine/health.h"
 #include "engine/log.h"
 #include "engine/reload.h"
+#include "engine/tap.h"
 #include "engine/telemetry.h"
 
 /* How often draining looks whether it is over. */
@@ -226,6 +227,7 @@ control_loop(struct engine *engine)
 		cookies_refresh(&engine->cookies);
 		cookies_report(engine);
 		reload_poll(engine);
+		tap_watch(engine);
 		if (!draining)
 			draining_us = clock_us(&engine->clock);
 		if (health_is_needed(engine))

@@ -21,6 +21,7 @@
 #include "engine/services_map.h"
 #include "engine/services_pools.h"
 #include "engine/steering.h"
+#include "engine/tap.h"
 #include "engine/telemetry.h"
 #include "engine/worker.h"
 
@@ -183,6 +184,7 @@ launch_start(const struct settings *settings, struct engine **engine)
 void
 launch_quiesce(struct engine *engine)
 {
+	tap_stop(engine);
 	__atomic_store_n(&engine->phase, ENGINE_STOPPING, __ATOMIC_RELEASE);
 	rte_eal_mp_wait_lcore();
 }

@@ -14,6 +14,7 @@
 #include "engine/telemetry_key.h"
 #include "engine/telemetry_probe.h"
 #include "engine/telemetry_reload.h"
+#include "engine/telemetry_tap.h"
 #include "engine/worker.h"
 #include "version.h"
 
@@ -420,6 +421,10 @@ static const struct {
 				telemetry_reload_report},
 		{"/handfast/drain", "Take no new connections. Parameters: on|off,service",
 				telemetry_drain},
+		{"/handfast/capture_start",
+				"Copy packets. Parameters: port or *,in|out|both,snap length",
+				telemetry_tap_start},
+		{"/handfast/capture_stop", "End a capture. No parameters", telemetry_tap_stop},
 		{"/handfast/gateways", "Next hops and their addresses. No parameters",
 				telemetry_gateways},
 };

@@ -4,6 +4,7 @@
 #include <rte_pause.h>
 #include <rte_ring.h>
 
+#include "engine/tap.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
 
@@ -20,6 +21,7 @@ transmit_try(struct worker *worker, uint8_t port, struct rte_mbuf **packets, uns
 		return rte_ring_sp_enqueue_burst(through, (void **)packets, n, NULL);
 	for (unsigned int i = 0; i < n; i++)
 		bytes += packets[i]->pkt_len;
+	tap_look(worker, port, packets, n, TAP_OUT);
 	sent = rte_eth_tx_burst(to->id, (uint16_t)worker->index, packets, (uint16_t)n);
 	for (unsigned int i = sent; i < n; i++)
 		refused_bytes += packets[i]->pkt_len;

@@ -131,6 +131,8 @@ struct worker {
 	uint32_t patience_us;     /**< How long a device may take nothing; 0 but in a generator. */
 	struct load_worker *load; /**< NULL unless this is the generator. */
 
+	struct tap_memory *tap; /**< Where packets are copied to; NULL: nowhere.  Atomic. */
+
 	unsigned int turn_packets; /**< Received in this turn. */
 	uint64_t turns;
 	uint64_t busy_us; /**< Time in turns that had packets or timeouts. */

@@ -49,6 +49,8 @@ static const struct verb verbs[] = {
 				explain_help, explain_verb},
 		{"replay", "play a capture file through the engine, without a network", replay_help,
 				replay_verb},
+		{"capture", "packets of a running engine into a file, in every memory mode",
+				capture_help, capture_verb},
 		{"version", "versions of handfast, DPDK and the compiler", version_help,
 				version_verb},
 };

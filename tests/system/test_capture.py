@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`handfast capture`: packets of a running engine into files that tshark reads."""
+
+import re
+import signal
+import subprocess
+
+import lab
+
+
+class Capture:
+    """A running `handfast capture`."""
+
+    def __init__(self, site: lab.Site, path, *options: str):
+        self.path = path
+        self.process = site.lab.spawn(
+            [lab.HANDFAST, "capture", str(path), "--instance", site.engine.instance, *options],
+            stderr=subprocess.PIPE, text=True)
+        line = self.process.stderr.readline()
+        lab.check("capturing into" in line, f"handfast capture: {line}")
+
+    def end(self, number: int = signal.SIGINT) -> dict:
+        """What it counted, after a signal or by itself (0)."""
+        if number:
+            lab.time.sleep(0.2)
+            self.process.send_signal(number)
+        said = self.process.communicate(timeout=20)[1]
+        lab.check(self.process.returncode == 0, said)
+        counted = re.search(r"(\d+) packets written, (\d+) not wanted .*, (\d+) dropped", said)
+        lab.check(counted, said)
+        return dict(zip(("written", "unwanted", "dropped"), map(int, counted.groups())))
+
+
+def fields(path, *names: str) -> list:
+    """tshark's fields of every packet."""
+    columns = [word for name in names for word in ("-e", name)]
+    done = lab.run(["tshark", "-n", "-r", path, "-T", "fields", *columns])
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def fetch(site: lab.Site, count: int = 1) -> None:
+    """Pages, over a connection each."""
+    for _ in range(count):
+        site.client.run("curl", "-sS", "--max-time", "10", "-o", "/dev/null",
+                        f"http://{lab.ENGINE4}/")
+
+
+def test_every_packet_is_there_with_its_direction():
+    """In and out as tcpdump on the other end has them, in pcapng with port and direction."""
+    lab.need("curl", "tshark")
+    with lab.Lab() as here:
+        site = lab.Site(here)
+        fetch(site)  # The link is up and neighbours are known.
+        lab.time.sleep(0.3)
+        before = site.settled()
+        taken = Capture(site, here.path("all.pcapng"))
+        fetch(site, 5)
+        counted = taken.end()
+        now = site.settled()
+        moved = now["rx"] - before["rx"] + now["tx"] - before["tx"]
+        lab.check(counted["written"] == moved and counted["dropped"] == 0,
+                  f"{counted}, the engine counted {moved}")
+        rows = fields(taken.path, "frame.interface_name", "frame.packet_flags_direction",
+                      "eth.src", "tcp.flags.syn", "tcp.flags.ack")
+        lab.check(len(rows) == moved and {row[0] for row in rows} == {"lan"}, rows)
+        for row in rows:
+            ours = row[2] == lab.ENGINE_MAC
+            lab.check(int(row[1], 0) == (2 if ours else 1), f"direction of {row}")
+        told = lab.json.loads(lab.run([lab.HANDFAST, "explain", taken.path, "--json"]).stdout)
+        lab.check([one["end"] for one in told["connections"]] == ["closed"] * 5, told)
+
+
+def test_filter_direction_and_count_choose():
+    """A BPF filter, one direction, one port and a number of packets; classic pcap by name."""
+    lab.need("curl", "tshark")
+    with lab.Lab() as here:
+        site = lab.Site(here)
+        taken = Capture(site, here.path("syn.pcap"), "--filter", "tcp[tcpflags] & tcp-syn != 0",
+                        "--direction", "in", "--port", "lan", "--count", "3", "--snap", "64")
+        fetch(site, 5)
+        counted = taken.end(0)
+        lab.check(counted["written"] == 3 and counted["unwanted"] > 0, counted)
+        rows = fields(taken.path, "tcp.flags.syn", "tcp.flags.ack", "frame.cap_len")
+        lab.check(rows == [["1", "0", "64"]] * 3, rows)
+
+
+def test_files_are_a_ring():
+    """Two files of a megabyte hold the end of what four megabytes were."""
+    lab.need("curl", "tshark")
+    with lab.Lab() as here:
+        site = lab.Site(here, lab.services(web={"body_size": "1MiB"}), packets=0)
+        taken = Capture(site, here.path("ring"), "--file-size", "1", "--files", "2")
+        fetch(site, 4)
+        taken.end()
+        for number in (1, 2):
+            file = here.path(f"ring.{number}")
+            lab.check(file.stat().st_size <= 1000000 and fields(file, "frame.number"), file)
+        lab.check(not here.path("ring.3").exists(), "a third file")
+        # One file only: the size is the end.
+        taken = Capture(site, here.path("one.pcapng"), "--file-size", "1", "--duration", "20")
+        fetch(site, 2)
+        taken.end(0)
+        lab.check(900000 < taken.path.stat().st_size <= 1000000 + 100, taken.path.stat())
+
+
+def test_there_is_one_capture_and_it_ends_with_its_reader():
+    """A second one is refused; one that was killed makes room; the engine's end is the end."""
+    with lab.Lab() as here:
+        site = lab.Site(here, packets=0)
+        instance = site.engine.instance
+        first = Capture(site, here.path("first.pcapng"))
+
+        def again(*options: str) -> subprocess.CompletedProcess:
+            return lab.run([lab.HANDFAST, "capture", str(here.path("second.pcapng")), "--instance",
+                            instance, "--duration", "0.1", *options], ok=False)
+
+        refused = again()
+        lab.check(refused.returncode == 1 and "another capture is running" in refused.stderr,
+                  refused.stderr)
+        first.process.kill()
+        first.process.wait()
+        lab.wait_for("room for the next", lambda: again().returncode == 0, 10, 0.5)
+        for options, code in ((("--port", "wan"), 1), (("--filter", "nonsense ("), 2),
+                              (("--direction", "up"), 2), (("--snap", "10"), 2)):
+            done = again(*options)
+            lab.check(done.returncode == code and done.stderr, f"{options}: {done}")
+        lab.check(lab.run([lab.HANDFAST, "capture", "/nowhere/x", "--instance", instance],
+                          ok=False).returncode == 1, "a file in no directory")
+        last = Capture(site, here.path("last.pcapng"))
+        site.engine.stop()
+        last.end(0)
+
+
+if __name__ == "__main__":
+    lab.main(globals())
