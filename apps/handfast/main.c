@@ -51,6 +51,8 @@ static const struct verb verbs[] = {
 				replay_verb},
 		{"capture", "packets of a running engine into a file, in every memory mode",
 				capture_help, capture_verb},
+		{"bench", "measure this machine and this build, no NIC needed", bench_help,
+				bench_verb},
 		{"version", "versions of handfast, DPDK and the compiler", version_help,
 				version_verb},
 };

@@ -12,6 +12,7 @@
  * answered by main.c from the help text: a usage line, the options, examples.
  */
 
+int bench_verb(int argc, char **argv);
 int capture_verb(int argc, char **argv);
 int check_verb(int argc, char **argv);
 int conns_verb(int argc, char **argv);
@@ -29,6 +30,7 @@ int top_verb(int argc, char **argv);
 int undrain_verb(int argc, char **argv);
 int version_verb(int argc, char **argv);
 
+extern const char bench_help[];
 extern const char capture_help[];
 extern const char check_help[];
 extern const char conns_help[];

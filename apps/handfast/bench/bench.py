@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""handfast bench: measures itself on one machine, without a NIC.
+
+`handfast bench` starts this and says in HANDFAST where the program is.  Engine and generator are
+two processes on two cores with shared memory between them.  Standard library only.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import sys
+from pathlib import Path
+
+import flood
+import report
+import search
+from cases import CASES, limit_once, progress, rounds, run_once
+from machine import Trouble, choose_cores, environment, in_front
+from processes import Bench
+
+EXIT_RUNTIME = 1
+NAMES = ("syn", "forged-ack", "open-close", "request", "proxy", "forward", "table", "flood",
+         "search", "all")
+EVERYTHING = ("syn", "forged-ack", "open-close", "request", "proxy", "forward", "table", "flood",
+              "search")
+SYN_CASES = {"syn": ("syn4", "syn4-plain", "syn6", "syn6-plain"),
+             "forged-ack": ("forged-ack4", "forged-ack6")}
+TABLE_SIZES = (10_000, 100_000, 1_000_000)
+
+
+def quartiles(values: list) -> dict:
+    """Median and quartiles of the repetitions."""
+    if len(values) == 1:
+        return {"median": values[0], "q1": values[0], "q3": values[0]}
+    q1, median, q3 = statistics.quantiles(values, n=4, method="inclusive")
+    return {"median": median, "q1": q1, "q3": q3}
+
+
+def middle_run(runs: list) -> dict:
+    """The run whose rate is the median: its latencies are shown."""
+    return sorted(runs, key=lambda run: run["rate"])[len(runs) // 2]
+
+
+def condense(name: str, measured: dict) -> dict:
+    """Of all repetitions: what is reported of each contestant."""
+    contestants = {}
+    for contestant, runs in measured["runs"].items():
+        chosen = middle_run(runs)
+        contestants[contestant] = {
+            "rate": quartiles([run["rate"] for run in runs]), "rates": [run["rate"] for run in runs],
+            **{key: chosen[key] for key in (
+                "packets_per_connection", "packets_per_connection_seen", "latency_us", "failures",
+                "retransmits", "engine_share", "generator_busy", "engine_rss_mib",
+                "cycles_per_connection", "cycles_per_packet", "series", "mode") if key in chosen},
+            "failures_of_all": sum(run.get("failures", 0) for run in runs)}
+    machine = measured["machine"]
+    return {"name": name, "contestants": contestants,
+            "core_to_core_ns": quartiles([one["core_to_core_ns"] for one in machine]),
+            "load_average": max(one["load_average"] for one in machine)}
+
+
+def measure_case(bench: Bench, name: str, asked) -> dict:
+    """A case over memif; beside it another handfast, and testpmd as the limit."""
+    words = ["--concurrency", str(asked.concurrency)]
+    contestants = [("handfast", lambda: run_once(bench, name, asked.seconds, words))]
+    if asked.against:
+        contestants.append(("against", lambda: run_once(bench, name, asked.seconds, words,
+                                                        asked.against)))
+    for mode in asked.limit:
+        contestants.append((f"testpmd {mode}",
+                            lambda mode=mode: limit_once(bench, mode, asked.seconds)))
+    result = condense(name, rounds(bench, name, asked, contestants))
+    ours = result["contestants"]["handfast"]
+    for mode in asked.limit:
+        limit = result["contestants"][f"testpmd {mode}"]["rate"]["median"]
+        # testpmd is counted by packets; what it passes comes in and goes out.
+        packets = ours["rate"]["median"] * ours["packets_per_connection_seen"] / 2
+        result.setdefault("ratio_to_limit", {})[mode] = round(packets / limit, 3) if limit else 0
+    return result
+
+
+def syn_ratio():
+    """tests/bench/syn_ratio.py, where the source tree is at hand."""
+    path = Path(__file__).resolve().parents[3] / "tests" / "bench" / "syn_ratio.py"
+    if not path.exists():
+        raise Trouble("syn and forged-ack need tests/bench/syn_ratio.py of the source tree")
+    spec = importlib.util.spec_from_file_location("syn_ratio", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def measure_syn(_bench: Bench, name: str, asked) -> dict:
+    """SYNs or forged ACKs from net_pcap infinite_rx, with testpmd's 5tswap in turns."""
+    module, rows = syn_ratio(), []
+    for case in SYN_CASES[name]:
+        try:
+            rows.append(module.measure_case(case, os.environ["HANDFAST"], asked.core_pair,
+                                            asked.repetitions, asked.seconds))
+        except (RuntimeError, OSError) as problem:
+            raise Trouble(f"{case}: {problem}") from None
+        progress(f"{case}: {rows[-1]['pps']:,}/s, {rows[-1]['ratio']:.3f} of 5tswap")
+    return {"name": name, "rows": rows}
+
+
+def measure_table(_bench: Bench, _name: str, asked) -> dict:
+    """Opening and closing with more and more connections in the table at once."""
+    rows = []
+    for size in asked.sizes:
+        # Half as much again, because a full table refuses.
+        room = 1 << (size * 3 // 2 - 1).bit_length()
+        with Bench(asked.core_pair, asked.memory, room) as bench:
+            words = ["--concurrency", str(size), "--connections", str(room), "--ramp-up",
+                     f"{1000 + size // 400}ms"]
+            runs = [run_once(bench, "open-close", asked.seconds, words)
+                    for _ in range(asked.repetitions)]
+        chosen = middle_run(runs)
+        rows.append({"connections": size, "rate": quartiles([run["rate"] for run in runs]),
+                     "cycles_per_connection": chosen["cycles_per_connection"],
+                     "failures": sum(run["failures"] for run in runs),
+                     "engine_rss_mib": chosen["engine_rss_mib"]})
+        progress(f"table {size:,} connections: {rows[-1]['rate']['median']:,.0f}/s, "
+                 f"{rows[-1]['cycles_per_connection']} cycles each")
+    return {"name": "table", "rows": rows}
+
+
+MEASURES = {"syn": measure_syn, "forged-ack": measure_syn, "table": measure_table,
+            "flood": lambda bench, _name, asked: flood.measure(bench, asked),
+            "search": lambda bench, _name, asked: search.measure(bench, asked)}
+
+
+def parse(arguments: list):
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="handfast bench", add_help=False)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--repetitions", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--concurrency", type=int, default=512)
+    parser.add_argument("--cores", default="")
+    parser.add_argument("--memory", default="auto", choices=("auto", "huge", "none"))
+    parser.add_argument("--against", default="")
+    parser.add_argument("--limit", nargs="?", const="5tswap", default="")
+    parser.add_argument("--exchange", default="open-close", choices=sorted(CASES))
+    parser.add_argument("--precision", type=float, default=0.05)
+    parser.add_argument("--flood-clients", type=int, default=64)
+    parser.add_argument("--sizes", default=",".join(map(str, TABLE_SIZES)))
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--report", default="")
+    asked = parser.parse_args(arguments)
+    unknown = set(asked.names) - set(NAMES)
+    if unknown or not asked.names:
+        parser.error("name what to measure: " + " ".join(NAMES))
+    if asked.repetitions < 1 or asked.seconds < 0.2 or asked.concurrency < 1:
+        parser.error("--repetitions, --seconds (0.2) and --concurrency have to be more")
+    asked.limit = [mode for mode in asked.limit.split(",") if mode]
+    if set(asked.limit) - {"5tswap", "macswap", "io"}:
+        parser.error("--limit takes 5tswap, macswap, io, separated by commas")
+    try:
+        asked.sizes = [int(size) for size in asked.sizes.split(",")]
+    except ValueError:
+        parser.error("--sizes takes numbers, separated by commas")
+    if "all" in asked.names:
+        asked.names = list(EVERYTHING)
+    return asked
+
+
+def measure_all(asked) -> list:
+    """Every name; one that cannot be measured here says why and the others go on."""
+    results = []
+    for name in asked.names:
+        measure = MEASURES.get(name, measure_case)
+        with Bench(asked.core_pair, asked.memory) as bench:
+            try:
+                results.append(measure(bench, name, asked))
+            except Trouble as trouble:
+                progress(f"{name}: cannot be measured here: {trouble}")
+                results.append({"name": name, "skipped": str(trouble)})
+    return results
+
+
+def main() -> int:
+    """The command line."""
+    asked = parse(sys.argv[1:])
+    try:
+        asked.core_pair = choose_cores(asked.cores)
+        document = {"schema": 1, "environment": environment(asked.core_pair),
+                    "settings": {"repetitions": asked.repetitions, "seconds": asked.seconds,
+                                 "concurrency": asked.concurrency, "memory": asked.memory,
+                                 "priority": bool(in_front())}}
+        if asked.core_pair[0] == asked.core_pair[1]:
+            progress("one core only: engine and generator share it, so rates say little")
+        document["results"] = measure_all(asked)
+        if asked.report:
+            Path(asked.report).write_text(report.page(document), encoding="utf-8")
+            progress(f"report: {asked.report}")
+    except Trouble as trouble:
+        print(f"handfast bench: {trouble}", file=sys.stderr)
+        return trouble.code
+    except OSError as problem:
+        print(f"handfast bench: {problem}", file=sys.stderr)
+        return EXIT_RUNTIME
+    except KeyboardInterrupt:
+        return EXIT_RUNTIME
+    print(json.dumps(document) if asked.json else report.text(document))
+    return EXIT_RUNTIME if all("skipped" in one for one in document["results"]) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

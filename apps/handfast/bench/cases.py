@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What can be measured between an engine and handfast-load over memif, and one run of it."""
+
+import sys
+import time
+
+from machine import Trouble, core_to_core, load_average
+from processes import (BACK_MAC, Bench, CLIENT, ENGINE_MAC, SERVER, SERVER_MAC, SOURCES, Testpmd,
+                       WILD, WILD_SOURCES)
+
+HEAD = """\
+engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: {idle},
+         connections: {connections}, drain_timeout: 0ms}}
+tcp: {{max_tw_buckets: {time_wait}}}
+ports:
+  - name: lan
+    device: "memif:socket={folder}/a.sock,role=server,id=0,socket-abstract=no"
+    mac: "%s"
+    addresses: [10.9.0.2/16]
+""" % ENGINE_MAC
+
+RESPOND = HEAD + """\
+services:
+  - {{name: sink, listen: "10.9.0.2:9", reply: discard}}
+  - {{name: web, listen: "10.9.0.2:80", reply: http, body_size: 64, close: after_reply}}
+"""
+
+# The second port takes the flood, so that the clients' own link is not what is full.
+FLOODED = HEAD + """\
+  - name: wild
+    device: "memif:socket={folder}/b.sock,role=server,id=0,socket-abstract=no"
+    mac: "02:00:00:00:07:02"
+    addresses: [%s/16]
+services:
+  - {{name: sink, listen: ["10.9.0.2:9", "%s:9"], reply: discard}}
+""" % (WILD, WILD)
+
+PROXY = HEAD + """\
+  - name: back
+    device: "memif:socket={folder}/b.sock,role=server,id=0,socket-abstract=no"
+    mac: "%s"
+    addresses: [10.8.0.2/16]
+pools:
+  - {{name: web, backends: ["10.8.0.3:80"], source: local}}
+services:
+  - {{name: web, listen: "10.9.0.2:80", mode: proxy, pool: web}}
+""" % BACK_MAC
+
+FORWARD = PROXY.replace("mode: proxy", "mode: direct")
+
+BACKEND = """\
+engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: pause,
+         connections: {connections}, drain_timeout: 0ms}}
+tcp: {{max_tw_buckets: {time_wait}}}
+ports:
+  - name: back
+    device: "memif:socket={folder}/b.sock,role=client,id=0,socket-abstract=no"
+    mac: "%s"
+    addresses: [10.8.0.3/16]
+    gateways: [10.8.0.2]
+services:
+  - {{name: web, listen: "10.8.0.3:80", reply: http, body_size: 64, close: after_reply}}
+""" % SERVER_MAC
+
+# name: configuration, port, words of handfast-load, whether a backend is needed.
+CASES = {
+    "open-close": (RESPOND, 9, ["--exchange", "open-close"], False),
+    "handshake": (RESPOND, 9, ["--exchange", "handshake"], False),
+    "request": (RESPOND, 80, ["--exchange", "request"], False),
+    "proxy": (PROXY, 80, ["--exchange", "request"], True),
+}
+
+
+def progress(text: str) -> None:
+    """A line for people, beside the results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def target(port: int) -> list:
+    """handfast-load's words for the engine."""
+    return ["--address", f"{CLIENT}/16", "--sources", SOURCES, "--target", f"{SERVER}:{port}",
+            "--order", "random", "--timeout", "2s"]
+
+
+def wild_target(port: int) -> list:
+    """The same for the second port."""
+    return ["--address", "10.7.0.1/16", "--sources", WILD_SOURCES, "--target", f"{WILD}:{port}",
+            "--order", "random"]
+
+
+def summarise(end: dict, engine: dict, tsc_hz: int) -> dict:
+    """One run in the words of the results."""
+    opened = engine["counters"].get("opened", 0)
+    packets = engine["counters"].get("rx", 0) + engine["counters"].get("tx", 0)
+    # Busy time is by the clock; what others took of the core meanwhile is not ours.
+    busy = engine["busy_us"] * min(1.0, engine["share"])
+    return {
+        "rate": end["rate"], "done": end["done"], "failures": end["failures"],
+        "unfinished": end["unfinished"], "goodput": end["goodput"],
+        "packets_per_connection": end["packets_per_connection"],
+        "packets_per_connection_seen": end["packets_per_connection_seen"],
+        "latency_us": end["latency_us"], "generator_busy": end["busy"],
+        "retransmits": end["figures"]["syn_retransmits"] + end["figures"]["retransmits"],
+        "engine_share": round(engine["share"], 3), "engine_busy_us": round(busy),
+        "engine_rss_mib": engine["rss_kib"] // 1024,
+        "cycles_per_connection": round(busy * tsc_hz / 1e6 / opened) if opened else 0,
+        "cycles_per_packet": round(busy * tsc_hz / 1e6 / packets) if packets else 0,
+        "series": [{"t": line["t"], "rate": line["rate"], "phase": line["phase"]}
+                   for line in end["series"]],
+    }
+
+
+def forward_once(bench: Bench, seconds: float, path: str = "") -> dict:
+    """Frames passed on to a backend; the generator sends SYNs and waits for nobody."""
+    engine = bench.engine(FORWARD, path=path)
+    bench.engine(BACKEND, core=bench.cores[1])
+    time.sleep(1.0)
+    load = bench.load(*target(80), "--exchange", "syn", "--concurrency", "4096", "--duration",
+                      f"{int(seconds * 1000) + 1000}ms")
+    time.sleep(0.8)
+    before = engine.snapshot()
+    time.sleep(seconds)
+    after = engine.snapshot()
+    spent = engine.spent(before, after)
+    load.end()
+    bench.end_all()
+    forwards = spent["counters"].get("forwards", 0)
+    if not forwards:
+        raise Trouble("nothing is passed on")
+    return {"rate": forwards * 1e9 / (after["clock"] - before["clock"]), "failures": 0,
+            "packets_per_connection": 1, "packets_per_connection_seen": 2,
+            "engine_share": round(spent["share"], 3), "engine_rss_mib": spent["rss_kib"] // 1024}
+
+
+def run_once(bench: Bench, case: str, seconds: float, words: list, path: str = "") -> dict:
+    """Engine and generator from start to end."""
+    if case == "forward":
+        return forward_once(bench, seconds, path)
+    text, port, exchange, backend = CASES[case]
+    engine = bench.engine(text, path=path)
+    if backend:
+        bench.engine(BACKEND, core=bench.cores[1])
+        time.sleep(1.0)  # Backends are resolved once a second.
+    before = engine.snapshot()
+    load = bench.load(*target(port), *exchange, "--duration", f"{int(seconds * 1000)}ms", *words)
+    end = load.result(seconds + 30)
+    spent = engine.spent(before, engine.snapshot())
+    result = summarise(end, spent, engine.tsc_hz)
+    bench.end_all()
+    return result
+
+
+def limit_once(bench: Bench, mode: str, seconds: float) -> dict:
+    """Packets per second that testpmd passes on the same memif and core, from the same generator."""
+    testpmd = bench.keep(Testpmd(bench, "a.sock", mode))
+    # What testpmd sends back is nobody's answer, so the generator sends stateless SYNs.
+    load = bench.load(*target(9), "--target-mac", ENGINE_MAC, "--exchange", "syn", "--concurrency",
+                      "4096", "--duration", f"{int(seconds * 1000) + 1500}ms")
+    time.sleep(1.2)
+    before, first = testpmd.snapshot(), testpmd.received()
+    time.sleep(seconds)
+    after, last = testpmd.snapshot(), testpmd.received()
+    spent = testpmd.spent(before, after)
+    load.end()
+    bench.end_all()
+    return {"mode": mode, "rate": (last - first) * 1e9 / (after["clock"] - before["clock"]),
+            "engine_share": round(spent["share"], 3)}
+
+
+def rounds(bench: Bench, case: str, asked, contestants: list) -> dict:
+    """Every contestant once in each round, in turns, with the machine's state between."""
+    runs = {name: [] for name, _ in contestants}
+    machine = []
+    for number in range(asked.repetitions):
+        machine.append({"core_to_core_ns": core_to_core(bench.cores),
+                        "load_average": load_average()})
+        for name, run in contestants:
+            try:
+                runs[name].append(run())
+            except Trouble as trouble:
+                bench.end_all()
+                raise Trouble(f"{case}, {name}: {trouble}") from None
+        progress(f"{case} {number + 1}/{asked.repetitions}: " + ", ".join(
+            f"{name} {runs[name][-1]['rate']:,.0f}/s" for name, _ in contestants)
+            + f"; core to core {machine[-1]['core_to_core_ns']:.0f} ns")
+    return {"runs": runs, "machine": machine}

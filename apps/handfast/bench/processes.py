@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The processes of a benchmark: engines, generators and testpmd, and what they say of themselves."""
+
+import contextlib
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from machine import Trouble, in_front, program
+
+CLIENT, SERVER = "10.9.0.1", "10.9.0.2"
+SOURCES = "10.9.128.0/17"
+ENGINE_MAC, BACK_MAC, SERVER_MAC = ("02:00:00:00:09:02", "02:00:00:00:08:02", "02:00:00:00:08:03")
+WILD, WILD_SOURCES = "10.7.0.2", "10.7.128.0/17"
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def run_time_folder() -> Path:
+    """Where DPDK of this user keeps its sockets; as apps/handfast/telemetry_client.c has it."""
+    base = os.environ.get("RUNTIME_DIRECTORY") or ("/var/run" if os.geteuid() == 0 else
+                                                   os.environ.get("XDG_RUNTIME_DIR", "/tmp"))
+    return Path(base) / "dpdk"
+
+
+def _child() -> None:
+    """In a child: end with us."""
+    _LIBC.prctl(1, signal.SIGKILL)
+
+
+class Process:
+    """A running program, and its end."""
+
+    def __init__(self, argv: list, folder: Path, name: str):
+        self.name, self.log = name, folder / f"{name}.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, preexec_fn=_child)
+
+    def said(self) -> str:
+        """What it printed."""
+        return self.log.read_text(errors="replace")
+
+    def threads(self) -> dict:
+        """Nanoseconds of CPU time of each thread."""
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        return {task.name: int((task / "schedstat").read_text().split()[0])
+                for task in tasks.iterdir()}
+
+    def rss_kib(self) -> int:
+        """Resident memory."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+        return 0
+
+    def end(self) -> None:
+        """Ask it to end, then make it."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(1)
+            except subprocess.TimeoutExpired:
+                self.process.terminate()
+                try:
+                    self.process.wait(4)
+                except subprocess.TimeoutExpired:
+                    self.process.kill()
+                    self.process.wait()
+
+
+class Telemetry:
+    """Questions to a DPDK process."""
+
+    def __init__(self, name: str):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(10)
+        self.socket.connect(str(run_time_folder() / name / "dpdk_telemetry.v2"))
+        self.socket.recv(16384)
+
+    def ask(self, command: str):
+        """The value that a command answers with."""
+        self.socket.send(command.encode())
+        return list(json.loads(self.socket.recv(65536)).values())[0]
+
+
+class Dpdk(Process):
+    """A DPDK process that answers telemetry."""
+
+    def __init__(self, argv: list, folder: Path, name: str, probe: str):
+        super().__init__(argv, folder, name)
+        until = time.monotonic() + 30
+        while True:
+            try:
+                self.telemetry = Telemetry(name)
+                if self.telemetry.ask(probe):
+                    return
+            except (OSError, ValueError):
+                pass
+            if self.process.poll() is not None or time.monotonic() > until:
+                self.end()
+                raise Trouble(f"{name} does not run:\n{self.said()[-2000:]}")
+            time.sleep(0.02)
+
+    def snapshot(self) -> dict:
+        """CPU time, and the clock."""
+        return {"clock": time.monotonic_ns(), "threads": self.threads()}
+
+    @staticmethod
+    def spent(before: dict, after: dict) -> dict:
+        """What the busiest thread used between two snapshots."""
+        ns = max(after["threads"][thread] - before["threads"].get(thread, 0)
+                 for thread in after["threads"])
+        return {"cpu_ns": ns, "share": ns / (after["clock"] - before["clock"])}
+
+
+class Engine(Dpdk):
+    """`handfast run` with a configuration."""
+
+    def __init__(self, bench: "Bench", text: str, core: int, main_core: int, path: str = ""):
+        name = bench.name()
+        config = bench.folder / f"{name}.yaml"
+        config.write_text(text.format(name=name, core=core, main=main_core, memory=bench.memory,
+                                      folder=bench.folder, idle=bench.idle,
+                                      connections=bench.connections,
+                                      time_wait=max(262144, bench.connections)))
+        super().__init__([*bench.front, path or os.environ["HANDFAST"], "run", "-c", config],
+                         bench.folder, name, "/handfast/info")
+        self.tsc_hz = self.telemetry.ask("/handfast/info")["tsc_hz"]
+
+    def snapshot(self) -> dict:
+        """CPU time, counters and busy time as well."""
+        workers = self.telemetry.ask("/handfast/workers").values()
+        return {**super().snapshot(), "counters": self.telemetry.ask("/handfast/counters"),
+                "busy_us": sum(worker["busy_us"] for worker in workers)}
+
+    def spent(self, before: dict, after: dict) -> dict:  # pylint: disable=arguments-differ
+        """The differences."""
+        counters = {name: value - before["counters"][name]
+                    for name, value in after["counters"].items()
+                    if value != before["counters"][name]}
+        return {**Dpdk.spent(before, after), "counters": counters,
+                "busy_us": after["busy_us"] - before["busy_us"], "rss_kib": self.rss_kib()}
+
+
+class Load(Process):
+    """handfast-load, left running; its JSON lines at the end."""
+
+    def __init__(self, bench: "Bench", socket_name: str, core: int, *words: object):
+        name = bench.name()
+        self.out = bench.folder / f"{name}.json"
+        argv = [*bench.front, program("handfast-load"), "--port",
+                f"memif:role=client,id=0,socket={bench.folder}/{socket_name},socket-abstract=no",
+                "--workers", f"[{core}]", "--main-core", bench.cores[0], "--memory", bench.memory,
+                "--instance", name, "--json", "--quiet", *words]
+        super().__init__(["sh", "-c", 'out=$1; shift; exec "$@" >"$out"', "sh", self.out, *argv],
+                         bench.folder, name)
+
+    def result(self, patience: float) -> dict:
+        """The last line, with the seconds before it."""
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.end()
+            raise Trouble(f"handfast-load does not end:\n{self.said()[-2000:]}") from None
+        lines = [json.loads(line) for line in self.out.read_text().splitlines()]
+        if not lines or lines[-1]["type"] != "end":
+            raise Trouble(f"handfast-load: exit code {self.process.returncode}:\n"
+                          f"{self.said()[-2000:]}")
+        return {**lines[-1], "series": [line for line in lines if line["type"] == "second"]}
+
+
+class Testpmd(Dpdk):
+    """dpdk-testpmd on a memif of its own making."""
+
+    def __init__(self, bench: "Bench", socket_name: str, mode: str):
+        if shutil.which("dpdk-testpmd") is None:
+            raise Trouble("dpdk-testpmd is not installed (Debian: dpdk-dev)")
+        name = bench.name()
+        super().__init__(
+            [*bench.front, "dpdk-testpmd", "-l", f"{bench.cores[1]},{bench.cores[0]}", "--no-huge",
+             "-m", "512", "--no-pci", f"--file-prefix={name}", "--vdev",
+             f"net_memif0,role=server,id=0,socket={bench.folder}/{socket_name},socket-abstract=no",
+             "--", f"--forward-mode={mode}", "--auto-start", "--stats-period", "60",
+             "--nb-cores=1", "--total-num-mbufs=16384", "--disable-link-check"],
+            bench.folder, name, "/ethdev/list")
+
+    def received(self) -> int:
+        """Packets taken from the port."""
+        return self.telemetry.ask("/ethdev/stats,0")["ipackets"]
+
+
+class Bench(contextlib.AbstractContextManager):
+    """What all processes of a benchmark share, and the end of all of them."""
+
+    def __init__(self, cores: tuple, memory: str, connections: int = 262144):
+        self.cores, self.memory, self.connections = cores, memory, connections
+        self.folder = Path(tempfile.mkdtemp(prefix="handfast-bench-"))
+        self.front = in_front()
+        # Spinning on one core that is also the generator's would only steal from it.
+        self.idle = "spin" if cores[0] != cores[1] else "sleep"
+        self.count, self.running = 0, []
+
+    def name(self) -> str:
+        """A name nobody else has."""
+        self.count += 1
+        return f"hfb{os.getpid()}-{self.count}"
+
+    def engine(self, text: str, **more) -> Engine:
+        """Start an engine on the engine's core."""
+        core = more.pop("core", self.cores[0])
+        main = self.cores[1] if core == self.cores[0] else self.cores[0]
+        return self.keep(Engine(self, text, core, main, **more))
+
+    def load(self, *words: object, socket_name: str = "a.sock") -> Load:
+        """Start a generator on the generator's core."""
+        return self.keep(Load(self, socket_name, self.cores[1], *words))
+
+    def keep(self, process: Process) -> Process:
+        """It ends with us at the latest."""
+        self.running.append(process)
+        return process
+
+    def end_all(self) -> None:
+        """End what runs, last things first."""
+        while self.running:
+            self.running.pop().end()
+
+    def __exit__(self, *_unused) -> None:
+        self.end_all()
+        shutil.rmtree(self.folder, ignore_errors=True)

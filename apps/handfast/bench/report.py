@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What was measured, for people: on the terminal, and as one page that needs nothing else."""
+
+import html
+
+import plots
+
+STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:1360px;margin:2em auto;padding:0 1em;color:#222}
+h1{font-size:1.6em;margin-bottom:0}h2{margin-top:2em;border-bottom:2px solid #1b6ca8}
+table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .8em;text-align:right;
+border-bottom:1px solid #ddd}th{background:#f2f5f8}td:first-child,th:first-child{text-align:left}
+.plots{display:flex;flex-wrap:wrap;gap:1em}figure{margin:0;width:640px;max-width:100%}
+figcaption{font-weight:600}svg{width:100%;background:#fbfcfd;border:1px solid #e3e7eb}
+.grid{stroke:#e3e7eb}.tick{font-size:11px;fill:#555}.name{font-size:12px;fill:#222}
+.legend span{margin-right:1.2em}.legend i{display:inline-block;width:.8em;height:.8em;
+margin-right:.4em}.note{color:#666}.good{color:#2d6a31}.bad{color:#a4262c}
+"""
+PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99", "max")
+AT_LEAST = {"syn": 0.5, "forged-ack": 0.5}
+
+
+def number(value: float) -> str:
+    """12345.6 as 12,346; small ones with a digit or two."""
+    return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:.3g}"
+
+
+def latency(run: dict, which: str, percentile: str) -> float:
+    """A percentile in microseconds, 0 when there was none."""
+    return run.get("latency_us", {}).get(which, {}).get(percentile, 0)
+
+
+class Table:
+    """Rows of text with a heading."""
+
+    def __init__(self, *heading: str):
+        self.heading, self.rows = heading, []
+
+    def add(self, *cells: object) -> None:
+        """A row."""
+        self.rows.append([str(cell) for cell in cells])
+
+    def text(self) -> str:
+        """In columns."""
+        widths = [max(len(row[column]) for row in [self.heading, *self.rows])
+                  for column in range(len(self.heading))]
+        return "\n".join("  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths))).rstrip()
+            for row in [list(self.heading), *self.rows])
+
+    def page(self) -> str:
+        """In HTML."""
+        def row(cells, tag):
+            return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) \
+                + "</tr>"
+        return ("<table><thead>" + row(self.heading, "th") + "</thead><tbody>"
+                + "".join(row(cells, "td") for cells in self.rows) + "</tbody></table>")
+
+
+def case_table(result: dict) -> Table:
+    """open-close, request, proxy, forward."""
+    table = Table("contestant", "per second", "quartiles", "packets/conn", "cycles/conn",
+                  "connect p50 us", "p99 us", "p99.9 us", "failed", "engine MiB")
+    for name, one in result["contestants"].items():
+        rate = one["rate"]
+        table.add(name, number(rate["median"]), f"{number(rate['q1'])} .. {number(rate['q3'])}",
+                  one.get("packets_per_connection", "1"),
+                  number(one.get("cycles_per_connection", 0)),
+                  *(number(latency(one, "connect", which)) for which in ("p50", "p99", "p99.9")),
+                  one["failures_of_all"], one.get("engine_rss_mib", ""))
+    return table
+
+
+def syn_table(result: dict) -> Table:
+    """syn and forged-ack."""
+    table = Table("frames", "per second", "ns each", "5tswap per second", "ratio", "core share")
+    for row in result["rows"]:
+        table.add(row["case"], number(row["pps"]), row["ns_per_packet"], number(row["limit_pps"]),
+                  row["ratio"], f"{row['core_share']:.0%}")
+    return table
+
+
+def size_table(result: dict) -> Table:
+    """table."""
+    table = Table("connections at once", "per second", "quartiles", "cycles/conn", "failed",
+                  "engine MiB")
+    for row in result["rows"]:
+        table.add(number(row["connections"]), number(row["rate"]["median"]),
+                  f"{number(row['rate']['q1'])} .. {number(row['rate']['q3'])}",
+                  row["cycles_per_connection"], row["failures"], row["engine_rss_mib"])
+    return table
+
+
+def flood_table(result: dict) -> Table:
+    """flood."""
+    table = Table("flood", "SYN/s arrived", "clients/s", "completed", "p50 us", "p99 us",
+                  "p99.9 us", "engine MiB", "cycles/SYN")
+    for row in result["rows"]:
+        table.add(f"x {row['times']}", number(row["flood_rate"]), number(row["rate"]),
+                  f"{row['completed_share']:.2%}",
+                  *(number(latency(row, "connect", which)) for which in ("p50", "p99", "p99.9")),
+                  row["engine_rss_mib"], row["cycles_per_syn"])
+    return table
+
+
+def search_table(result: dict) -> Table:
+    """search."""
+    table = Table("offered per second", "done per second", "failed", "connect p99 us")
+    for row in result["curve"]:
+        table.add(number(row["offered"]), number(row["done"]), f"{row['lost_share']:.3%}",
+                  number(row["p99_us"]))
+    return table
+
+
+TABLES = {"syn": syn_table, "forged-ack": syn_table, "table": size_table, "flood": flood_table,
+          "search": search_table}
+
+
+def notes(result: dict) -> list:
+    """Sentences below a table: (good, text); good is None for what is no verdict."""
+    said = []
+    if "core_to_core_ns" in result:
+        probe = result["core_to_core_ns"]
+        said.append((None, f"core to core and back {probe['median']:.0f} ns (quartiles "
+                     f"{probe['q1']:.0f} .. {probe['q3']:.0f}), load average "
+                     f"{result['load_average']:.2f}"))
+    for mode, ratio in result.get("ratio_to_limit", {}).items():
+        said.append((None, f"{ratio:.3f} of the packets that testpmd {mode} passes on the same "
+                     "port and core"))
+    if result["name"] in AT_LEAST:
+        least = min(row["ratio"] for row in result["rows"])
+        said.append((least >= AT_LEAST[result["name"]],
+                     f"at least {AT_LEAST[result['name']]} of 5tswap: {least}"))
+    if result["name"] == "search":
+        said.append((None, f"{result['case']}: NDR (no failed connection) "
+                     f"{number(result['ndr'])}/s, PDR (0.5 %) {number(result['pdr'])}/s, closed "
+                     f"loop {number(result['closed_loop'])}/s"))
+        said.append((result["plateau_kept"], "past the knee goodput stays within 10 % of the "
+                     f"peak: {result['plateau']:.1%}"))
+    if result["name"] == "flood":
+        least = min(row["completed_share"] for row in result["rows"])
+        said.append((least == 1.0, f"clients completed: {least:.3%} at worst"))
+    if result["name"] == "table" and len(result["rows"]) > 1:
+        rates = [row["rate"]["median"] for row in result["rows"]]
+        said.append((rates[-1] * 2 >= rates[0], f"{number(result['rows'][-1]['connections'])} "
+                     f"connections at {rates[-1] / rates[0]:.2f} of the rate with "
+                     f"{number(result['rows'][0]['connections'])}"))
+    return said
+
+
+def describe(document: dict) -> list:
+    """The environment in lines."""
+    where, how = document["environment"], document["settings"]
+    return [f"handfast {where['handfast']} commit {where['commit']}, {where['dpdk']}, "
+            f"{where['compiler']}",
+            f"{where['cpu']}, {where['cpus']} CPUs, engine on {where['engine_core']}, generator on "
+            f"{where['generator_core']}; {where['system']} {where['kernel']}",
+            f"{where['date']}, load average {where['load_average']:.2f}, free hugepages "
+            f"{where['free_hugepages']}, memory {how['memory']}",
+            f"{how['repetitions']} repetitions of {how['seconds']:g} s, concurrency "
+            f"{how['concurrency']}, {'raised priority' if how['priority'] else 'no priority'}"]
+
+
+def text(document: dict) -> str:
+    """For the terminal."""
+    parts = ["\n".join(describe(document))]
+    for result in document["results"]:
+        parts.append("")
+        if "skipped" in result:
+            parts.append(f"{result['name']}: {result['skipped'].splitlines()[0]}")
+            continue
+        parts.append(f"{result['name']}")
+        parts.append(TABLES.get(result["name"], case_table)(result).text())
+        for good, sentence in notes(result):
+            mark = "" if good is None else "ok: " if good else "missed: "
+            parts.append(f"  {mark}{sentence}")
+    return "\n".join(parts)
+
+
+def case_plots(result: dict) -> str:
+    """Bars of rates, rate over time, percentiles."""
+    ones = result["contestants"]
+    drawn = plots.bars("rate, median with quartiles", "per second", [
+        (name, one["rate"]["q1"], one["rate"]["median"], one["rate"]["q3"])
+        for name, one in ones.items()])
+    drawn += plots.lines("rate over time, run of the median", "seconds", "per second", {
+        name: [(second["t"], second["rate"]) for second in one["series"]]
+        for name, one in ones.items() if one.get("series")})
+    drawn += plots.lines("rate of each repetition", "repetition", "per second", {
+        name: list(enumerate(one["rates"], 1)) for name, one in ones.items()})
+    series = {}
+    for name, one in ones.items():
+        for which in ("connect", "first_byte", "close"):
+            line = [(index, latency(one, which, percentile))
+                    for index, percentile in enumerate(PERCENTILES)]
+            if any(value for _, value in line):
+                series[f"{name} {which}"] = line
+    drawn += plots.lines("latency percentiles: " + ", ".join(
+        f"{index} {name}" for index, name in enumerate(PERCENTILES)), "percentile",
+        "microseconds", series, log_y=True)
+    return drawn
+
+
+def search_plots(result: dict) -> str:
+    """Offered and done."""
+    curve = result["curve"]
+    return plots.lines("offered and done", "offered per second", "done per second", {
+        "done": [(row["offered"], row["done"]) for row in curve],
+        "offered": [(row["offered"], row["offered"]) for row in curve]}, dashed=(1,)) \
+        + plots.lines("connect latency", "offered per second", "p99, microseconds", {
+            "p99": [(row["offered"], row["p99_us"]) for row in curve]}, log_y=True)
+
+
+def flood_plots(result: dict) -> str:
+    """Survival."""
+    rows = result["rows"]
+    return plots.lines("clients during a flood", "flood, times the clients' packet rate",
+                       "per second", {"clients completed": [(row["times"], row["rate"])
+                                                            for row in rows]}) \
+        + plots.lines("handshake during a flood", "flood, times the clients' packet rate",
+                      "microseconds", {which: [(row["times"], latency(row, "connect", which))
+                                               for row in rows]
+                                       for which in ("p50", "p99", "p99.9")}, log_y=True)
+
+
+def size_plots(result: dict) -> str:
+    """Scaling."""
+    rows = result["rows"]
+    return plots.lines("rate by connections at once", "connections", "per second", {
+        "open-close": [(row["connections"], row["rate"]["median"]) for row in rows]}, log_x=True) \
+        + plots.lines("engine's memory", "connections", "MiB", {
+            "resident": [(row["connections"], row["engine_rss_mib"]) for row in rows]}, log_x=True)
+
+
+def syn_plots(result: dict) -> str:
+    """Beside 5tswap."""
+    rows = []
+    for row in result["rows"]:
+        rows += [(row["case"], *[row["pps"]] * 3), (f"{row['case']} 5tswap", *[row["limit_pps"]] * 3)]
+    return plots.bars("packets by second of the core's time", "per second", rows)
+
+
+PLOTS = {"syn": syn_plots, "forged-ack": syn_plots, "table": size_plots, "flood": flood_plots,
+         "search": search_plots}
+
+
+def section(result: dict) -> str:
+    """One result."""
+    head = f'<section id="{html.escape(result["name"])}"><h2>{html.escape(result["name"])}</h2>'
+    if "skipped" in result:
+        return f'{head}<p class="note">not measured: {html.escape(result["skipped"])}</p></section>'
+    said = "".join(
+        f'<p class="{"note" if good is None else "good" if good else "bad"}">'
+        f'{html.escape(sentence)}</p>' for good, sentence in notes(result))
+    return (head + TABLES.get(result["name"], case_table)(result).page() + said
+            + f'<div class="plots">{PLOTS.get(result["name"], case_plots)(result)}</div></section>')
+
+
+def page(document: dict) -> str:
+    """For a browser."""
+    lines = "<br>".join(html.escape(line) for line in describe(document))
+    return ('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width"><title>handfast bench</title>'
+            f"<style>{STYLE}</style></head><body><h1>handfast bench</h1>"
+            f'<p class="note">{lines}</p>'
+            + "".join(section(result) for result in document["results"]) + "</body></html>\n")
