@@ -58,6 +58,8 @@ packages_to_test=(
 	"nftables                 sends SYNs to one node and ACKs to another"
 	"python3-scapy            hostile packets"
 	"dpdk-dev                 dpdk-testpmd and dpdk-telemetry.py"
+	"chromium                 draws the report of handfast bench"
+	"fonts-dejavu-core        letters for it"
 	"shellcheck               shell style"
 )
 

@@ -56,20 +56,22 @@ class Axis:
                 if self.low <= 10 ** power <= self.high] or [self.low, self.high]
 
 
-def frame(title: str, x_name: str, y_name: str, axes: tuple, body: str, height: int) -> str:
-    """Axes, names and grid around a plot."""
+def frame(title: str, names: tuple, axes: tuple, body: str, height: int) -> str:
+    """Axes, names and grid around a plot; names are of x, of y, and of places along x if any."""
     x_axis, y_axis = axes
+    x_name, y_name, places = names
     parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(title)}">']
     for value in y_axis.ticks() if y_axis else []:
         y = y_axis.place(value)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" '
                      f'y2="{y:.1f}"/><text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" '
                      f'text-anchor="end">{short(value)}</text>')
-    for value in x_axis.ticks():
+    for value in range(len(places)) if places else x_axis.ticks():
         x = x_axis.place(value)
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" '
                      f'y2="{height - BOTTOM}"/><text class="tick" x="{x:.1f}" '
-                     f'y="{height - BOTTOM + 16}" text-anchor="middle">{short(value)}</text>')
+                     f'y="{height - BOTTOM + 16}" text-anchor="middle">'
+                     f'{places[value] if places else short(value)}</text>')
     parts.append(f'<text class="name" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{height - 12}" '
                  f'text-anchor="middle">{html.escape(x_name)}</text>')
     parts.append(f'<text class="name" transform="translate(14 {(TOP + height - BOTTOM) / 2}) '
@@ -91,7 +93,7 @@ def figure(title: str, drawing: str, names: list) -> str:
 
 
 def lines(title: str, x_name: str, y_name: str, series: dict, **more) -> str:
-    """A line for each name in series: {name: [(x, y), ...]}; log_x, log_y; points' spread."""
+    """A line for each name in series: {name: [(x, y), ...]}; log_x, log_y; places: names along x."""
     points = [point for line in series.values() for point in line]
     if not points:
         return ""
@@ -106,7 +108,8 @@ def lines(title: str, x_name: str, y_name: str, series: dict, **more) -> str:
         body.append(f'<polyline points="{path}" fill="none" stroke="{colour}" '
                     f'stroke-width="2"{dash}/>')
         body += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places]
-    return figure(title, frame(title, x_name, y_name, (x_axis, y_axis), "".join(body), HEIGHT),
+    return figure(title, frame(title, (x_name, y_name, more.get("places", ())),
+                                (x_axis, y_axis), "".join(body), HEIGHT),
                   list(series))
 
 
@@ -129,4 +132,4 @@ def bars(title: str, unit: str, rows: list) -> str:
             f'y2="{y + 10}" stroke="#000" stroke-width="2"/>'
             f'<text class="tick" x="{max(axis.place(q3), axis.place(median)) + 6:.1f}" '
             f'y="{y + 14}">{short(median)}</text>')
-    return figure(title, frame(title, unit, "", (axis, None), "".join(body), height), [])
+    return figure(title, frame(title, (unit, "", ()), (axis, None), "".join(body), height), [])

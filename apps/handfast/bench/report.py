@@ -196,9 +196,8 @@ def case_plots(result: dict) -> str:
                     for index, percentile in enumerate(PERCENTILES)]
             if any(value for _, value in line):
                 series[f"{name} {which}"] = line
-    drawn += plots.lines("latency percentiles: " + ", ".join(
-        f"{index} {name}" for index, name in enumerate(PERCENTILES)), "percentile",
-        "microseconds", series, log_y=True)
+    drawn += plots.lines("latency percentiles", "percentile", "microseconds", series, log_y=True,
+                         places=PERCENTILES)
     return drawn
 
 

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""`handfast bench`: its command line, and the page that it draws of what it measured.
+
+    test_bench.py HANDFAST SOURCE_ROOT
+"""
+
+import html.parser
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+HANDFAST = SOURCE_ROOT = ""
+VOID = {"meta", "line", "rect", "circle", "polyline", "br"}
+
+
+def latencies(base: float) -> dict:
+    """What handfast-load says of a run."""
+    return {name: {"count": 9, "p50": base, "p90": 2 * base, "p99": 3 * base, "p99.9": 5 * base,
+                   "p99.99": 8 * base, "max": 9 * base}
+            for name in ("connect", "first_byte", "close")}
+
+
+def contestant(rate: float) -> dict:
+    """What bench.py says of one side of a comparison."""
+    return {"rate": {"median": rate, "q1": rate * 0.9, "q3": rate * 1.1},
+            "rates": [rate * 0.9, rate, rate * 1.1], "packets_per_connection": 6,
+            "packets_per_connection_seen": 6.0, "latency_us": latencies(20), "failures": 0,
+            "retransmits": 0, "engine_share": 0.99, "generator_busy": 0.9, "engine_rss_mib": 60,
+            "cycles_per_connection": 900, "cycles_per_packet": 150, "failures_of_all": 0,
+            "series": [{"t": second, "rate": rate, "phase": "sustain"} for second in (1, 2)]}
+
+
+def document() -> dict:
+    """Every kind of result once."""
+    flood = [{"times": times, "flood_rate": times * 1e6, "rate": 1e5, "completed_share": 1.0,
+              "failures": 0, "engine_rss_mib": 70, "cycles_per_syn": 300, "cookies": 1,
+              "latency_us": latencies(30)} for times in (0, 1, 3, 10)]
+    curve = [{"offered": step * 1e6, "done": min(step, 1) * 1e6, "lost_share": 0.0, "p99_us": 90}
+             for step in (0.5, 1.0, 1.5)]
+    return {
+        "schema": 1,
+        "environment": {"cpu": "a <CPU> & more", "cpus": 2, "engine_core": 1, "generator_core": 0,
+                        "kernel": "6.1", "system": "Linux", "dpdk": "DPDK 22.11", "handfast": "0.1",
+                        "commit": "abc", "compiler": "gcc", "memory_mib": 1, "free_hugepages": 0,
+                        "date": "today", "load_average": 0.5},
+        "settings": {"repetitions": 3, "seconds": 2.0, "concurrency": 512, "memory": "none",
+                     "priority": True},
+        "results": [
+            {"name": "syn", "rows": [{"case": "syn4", "pps": 20e6, "ns_per_packet": 50.0,
+                                      "limit_pps": 30e6, "limit_ns_per_packet": 33.3,
+                                      "ratio": 0.667, "core_share": 0.99}]},
+            {"name": "open-close", "contestants": {"handfast": contestant(1e6),
+                                                   "testpmd 5tswap": contestant(9e6)},
+             "core_to_core_ns": {"median": 100, "q1": 90, "q3": 110}, "load_average": 1.0,
+             "ratio_to_limit": {"5tswap": 0.333}},
+            {"name": "table", "rows": [{"connections": size, "rate": {
+                "median": 1e6, "q1": 9e5, "q3": 1.1e6}, "cycles_per_connection": 900,
+                "failures": 0, "engine_rss_mib": size // 10000} for size in (10000, 1000000)]},
+            {"name": "flood", "rows": flood},
+            {"name": "search", "case": "open-close", "closed_loop": 1e6, "ndr": 900000,
+             "pdr": 950000, "trials": [], "curve": curve, "plateau": 0.7, "plateau_kept": False},
+            {"name": "forward", "skipped": "this machine lacks <something>"},
+        ],
+    }
+
+
+class Page(html.parser.HTMLParser):
+    """Checks that elements close, and keeps what is looked for."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open, self.seen, self.sections, self.words = [], {}, [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.seen[tag] = self.seen.get(tag, 0) + 1
+        words = dict(attrs)
+        for name in ("src", "href", "onload"):
+            assert name not in words, f"{tag} has {name}: the page is not self-contained"
+        if tag == "section":
+            self.sections.append(words["id"])
+        for name in ("points", "cx", "x1", "width"):
+            assert "nan" not in words.get(name, "") and "inf" not in words.get(name, ""), attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            last = self.open.pop()
+            assert last == tag, f"</{tag}> closes <{last}>"
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def size_and_colours(png: bytes) -> tuple:
+    """Width, height and the bytes of the picture's data: a blank page has hardly any."""
+    width, height = struct.unpack("!II", png[16:24])
+    return width, height, len(png)
+
+
+class Bench(unittest.TestCase):
+    """Nothing is measured here; the system tests do."""
+
+    def run_bench(self, *arguments):
+        """handfast bench with these words."""
+        return subprocess.run([HANDFAST, "bench", *arguments], capture_output=True, text=True,
+                              check=False, timeout=60)
+
+    def test_senseless_words_are_usage_errors(self):
+        for words in ((), ("nonsense",), ("syn", "--repetitions", "0"), ("syn", "--limit", "fast"),
+                      ("open-close", "--cores", "x"), ("table", "--sizes", "1,b")):
+            done = self.run_bench(*words)
+            self.assertEqual(done.returncode, 2, f"{words}: {done.stderr}")
+            self.assertIn("handfast bench: ", done.stderr)
+
+    def test_page_has_every_result_and_nothing_from_elsewhere(self):
+        text = REPORT.page(document())
+        page = Page(text)
+        self.assertEqual(page.open, [])
+        self.assertEqual(page.sections, [one["name"] for one in document()["results"]])
+        self.assertEqual(page.seen["table"], 5)
+        self.assertEqual(page.seen["svg"], 1 + 4 + 2 + 2 + 2)
+        self.assertNotIn("script", page.seen)
+        self.assertNotIn("http", text)
+        self.assertIn("a <CPU> & more", " ".join(page.words))
+
+    def test_missed_goals_are_said(self):
+        text = REPORT.text(document())
+        self.assertIn("missed: past the knee goodput stays within 10 % of the peak: 70.0%", text)
+        self.assertIn("ok: at least 0.5 of 5tswap: 0.667", text)
+        self.assertIn("forward: this machine lacks <something>", text)
+
+    def test_plots_bear_zeros_and_single_points(self):
+        bare = document()
+        bare["results"] = [{"name": "open-close", "contestants": {"handfast": contestant(0)},
+                            "core_to_core_ns": {"median": 0, "q1": 0, "q3": 0},
+                            "load_average": 0.0}]
+        bare["results"][0]["contestants"]["handfast"]["series"] = []
+        self.assertEqual(Page(REPORT.page(bare)).open, [])
+
+    def test_chromium_draws_it(self):
+        chromium = shutil.which("chromium")
+        if chromium is None:
+            self.skipTest("chromium is not installed")
+        with tempfile.TemporaryDirectory() as folder:
+            page, picture = Path(folder) / "page.html", Path(folder) / "page.png"
+            page.write_text(REPORT.page(document()), encoding="utf-8")
+            subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu",
+                            "--disable-quic", "--no-first-run", "--disable-background-networking",
+                            "--disable-component-update", "--disable-sync",
+                            f"--user-data-dir={folder}/user", "--window-size=1400,3600",
+                            f"--screenshot={picture}", page.as_uri()], capture_output=True,
+                           check=True, timeout=100)
+            width, height, amount = size_and_colours(picture.read_bytes())
+            self.assertEqual((width, height), (1400, 3600))
+            self.assertGreater(amount, 100_000)
+
+
+if __name__ == "__main__":
+    HANDFAST, SOURCE_ROOT = sys.argv[1:3]
+    os.environ["HANDFAST"] = HANDFAST
+    sys.path.insert(0, str(Path(SOURCE_ROOT) / "apps" / "handfast" / "bench"))
+    import report as REPORT
+    json.dumps(document())
+    unittest.main(argv=sys.argv[:1])

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`handfast bench`: engine and generator really measure each other, and what is drawn of it."""
+
+import json
+import os
+
+import lab
+
+
+def test_engine_and_generator_measure_each_other():
+    """open-close and request over memif: figures, no failure, a page; and nothing is left behind."""
+    if len(os.sched_getaffinity(0)) < 2:
+        raise lab.Skip("one core only")
+    with lab.Lab() as here:
+        page = here.path("report.html")
+        done = lab.run([lab.HANDFAST, "bench", "open-close", "request", "--repetitions", "1",
+                        "--seconds", "0.5", "--concurrency", "64", "--memory", "none", "--json",
+                        "--report", page], timeout=110)
+        told = json.loads(done.stdout)
+        lab.check(told["environment"]["engine_core"] != told["environment"]["generator_core"], told)
+        for result in told["results"]:
+            lab.check("skipped" not in result, result)
+            ours = result["contestants"]["handfast"]
+            lab.check(ours["rate"]["median"] > 100 and ours["failures_of_all"] == 0, ours)
+            lab.check(ours["packets_per_connection"] == 6, ours)
+            lab.check(ours["latency_us"]["connect"]["count"] > 0, ours)
+            lab.check(ours["cycles_per_connection"] > 0, ours)
+        lab.check(page.read_text().count("<section") == 2, "sections of the page")
+
+
+def test_clients_live_through_a_flood():
+    """bench flood: all four multiples, clients complete."""
+    if len(os.sched_getaffinity(0)) < 2:
+        raise lab.Skip("one core only")
+    done = lab.run([lab.HANDFAST, "bench", "flood", "--seconds", "0.5", "--flood-clients", "16",
+                    "--memory", "none", "--json"], timeout=150)
+    rows = json.loads(done.stdout)["results"][0]["rows"]
+    lab.check([row["times"] for row in rows] == [0, 1, 3, 10], rows)
+    lab.check(all(row["rate"] > 0 and row["completed_share"] > 0.95 for row in rows), rows)
+    lab.check(all(row["flood_rate"] > 0 for row in rows[1:]), rows)
+
+
+if __name__ == "__main__":
+    lab.main(globals())
