@@ -61,7 +61,7 @@ services_adopt(const struct services *services, struct service_share *shares)
 
 		if (limit == NULL || limit->serial == share->limit_serial)
 			continue;
-		/* Until all workers were here, a lower limit may be passed by as many. */
+		/* Until all workers were here, a lower limit may be passed; then this is < 0. */
 		share->limit_serial = limit->serial;
 		share->credit = 0;
 		__atomic_fetch_sub(&limit->credit, (int64_t)share->connections, __ATOMIC_RELAXED);
@@ -92,8 +92,13 @@ services_release(const struct service *service, struct service_share *share)
 	struct service_limit *limit = service->limit;
 
 	share->connections--;
+	if (limit->lowered && __atomic_load_n(&limit->credit, __ATOMIC_RELAXED) < 0) {
+		__atomic_fetch_add(&limit->credit, 1, __ATOMIC_RELAXED);
+		return;
+	}
 	share->credit++;
-	if (share->credit > limit->batch) {
+	/* One by one none lies idle here while another worker wants it. */
+	if (share->credit > limit->batch || limit->batch == 1) {
 		share->credit -= limit->batch;
 		__atomic_fetch_add(&limit->credit, (int64_t)limit->batch, __ATOMIC_RELAXED);
 	}

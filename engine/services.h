@@ -61,6 +61,7 @@ struct service_limit {
 	uint32_t serial;         /**< Tells it from the one it replaced.  Never 0. */
 	uint64_t synack_full_at; /**< synack_rate's bucket (gcra.h).  Atomic. */
 	unsigned int users;      /**< Editions in snapshots.  Control's. */
+	bool lowered;            /**< There may be more connections than it allows. */
 } __rte_cache_aligned;
 
 /** Replies, shared by the snapshots in which they are the same. */

@@ -162,6 +162,10 @@ services_limit(const struct build *build, const struct service *before,
 	if (++serial == 0)
 		serial++;
 	*limit = (struct service_limit){
+			.lowered = before->limit != NULL && wanted->max_connections != 0 &&
+				   (before->settings->max_connections == 0 ||
+						   wanted->max_connections <
+								   before->settings->max_connections),
 			.credit = wanted->max_connections == 0 ? INT64_MAX
 							       : wanted->max_connections,
 			.batch = wanted->max_connections == 0 ? UINT32_MAX / 2
@@ -257,33 +261,21 @@ services_has_listeners(const struct services *services, unsigned int edition)
 	return false;
 }
 
-/* Copy what is in use.  Older editions whose last listener was forgotten are left out. */
+/* Everything as it is. */
 static void
 services_copy(const struct services *running, struct services *next)
 {
 	next->settings = running->settings;
 	next->listener_count = running->listener_count;
 	next->service_count = running->service_count;
-	next->edition_count = running->service_count;
+	next->edition_count = running->edition_count;
 	next->pools = running->pools;
 	pools_keep(next->pools);
 	if (running->listener_count > 0)
 		memcpy(next->listener, running->listener,
 				running->listener_count * sizeof(*next->listener));
-	for (unsigned int i = 0; i < running->service_count; i++)
+	for (unsigned int i = 0; i < running->edition_count; i++)
 		services_put(next, i, &running->service[i]);
-	for (unsigned int i = running->service_count; i < running->edition_count; i++) {
-		const unsigned int place = next->edition_count;
-
-		if (!services_has_listeners(running, i))
-			continue;
-		services_put(next, place, &running->service[i]);
-		next->edition_count++;
-		for (unsigned int k = 0; k < running->listener_count; k++) {
-			if (running->listener[k].edition == i)
-				next->listener[k].edition = (uint16_t)place;
-		}
-	}
 }
 
 /* What follows from everything else. */
@@ -478,7 +470,7 @@ services_listen(struct build *build, unsigned int number, const struct settings_
 		build->wanted[older] = true;
 		return true;
 	}
-	if (services_older_count(next, older) >= SERVICES_OLDER_MAX) {
+	if (services_older_count(next, older) > SERVICES_OLDER_MAX) {
 		services_complain(build,
 				"service %s: connections of %u earlier versions of it are still "
 				"open; end some (`handfast conns`), or wait",
@@ -571,6 +563,23 @@ services_is_reachable(const struct services *services, unsigned int number)
 }
 
 static void
+services_remove_older(struct services *next, unsigned int place)
+{
+	const unsigned int last = --next->edition_count;
+
+	services_drop(next, place);
+	if (place == last)
+		return;
+	next->service[place] = next->service[last];
+	next->copy[place] = next->copy[last];
+	next->service[place].settings = &next->copy[place];
+	for (unsigned int i = 0; i < next->listener_count; i++) {
+		if (next->listener[i].edition == last)
+			next->listener[i].edition = (uint16_t)place;
+	}
+}
+
+static void
 services_sweep(struct services *next)
 {
 	unsigned int last;
@@ -578,6 +587,11 @@ services_sweep(struct services *next)
 	for (unsigned int i = SERVICES_OWN + 1; i < next->service_count; i++) {
 		if (next->service[i].retired && !services_is_reachable(next, i))
 			services_drop(next, i);
+	}
+	/* The last one takes the place of one that is nobody's any more. */
+	for (unsigned int i = next->edition_count; i-- > next->service_count;) {
+		if (!services_has_listeners(next, i))
+			services_remove_older(next, i);
 	}
 	for (last = next->service_count; last > 1 && !services_is_used(next, last - 1); last--)
 		;

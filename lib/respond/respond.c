@@ -15,6 +15,8 @@
 
 #include <openssl/evp.h>
 
+#include <rte_common.h>
+
 #include "respond_service.h"
 
 /** respond_conn.state of discard and banner. */
@@ -73,8 +75,14 @@ static void
 talk_fill(const struct respond_service *service, const struct respond_conn *conn,
 		struct echo_buffers *buffers, uint32_t offset, uint8_t *to, size_t length)
 {
+	const size_t left = service->banner_length - RTE_MIN(offset, service->banner_length);
+	const size_t there = RTE_MIN(length, left);
+
 	(void)conn, (void)buffers;
-	memcpy(to, service->banner + offset, length);
+	/* A reload may have made the text of a health check shorter than what was sent of it. */
+	if (there > 0)
+		memcpy(to, service->banner + offset, there);
+	memset(to + there, 0, length - there);
 }
 
 static uint32_t

@@ -249,7 +249,9 @@ static bool
 never_sent(struct tcp_conn *conn, const struct tcp_stream *stream, const struct tcp_env *env,
 		struct tcp_chunk *chunk)
 {
-	const uint32_t ready = stream->end - conn->snd_nxt;
+	/* A stream that was exchanged for a shorter one has nothing new. */
+	const uint32_t ready = tcp_seq_lt(stream->end, conn->snd_nxt) ? 0
+								      : stream->end - conn->snd_nxt;
 	const uint32_t length = new_length(conn, ready);
 	/* The FIN needs a place in the peer's window, but not in the congestion window. */
 	const bool fin = stream->fin && conn->state >= TCP_ESTABLISHED && length == ready &&
