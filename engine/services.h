@@ -120,7 +120,7 @@ struct service_share {
 #define SERVICES_LISTENERS_MAX (FLOW_KEY_ACTIVE - 1)
 
 /** How many older listeners one address may have; each costs a lookup per unknown packet. */
-#define SERVICES_OLDER_MAX 8
+#define SERVICES_OLDER_MAX 32
 
 struct services {
 	const struct settings *settings; /**< As they are in force: what needs a restart stayed. */

@@ -528,7 +528,7 @@ versions_with_connections_are_limited_per_address(void **state)
 		assert_int_equal(reload(&bench, yaml),
 				i < SERVICES_OLDER_MAX ? RELOAD_DONE : RELOAD_REFUSED);
 	}
-	assert_reported("connections of 8 earlier versions of it are still open");
+	assert_reported("connections of 32 earlier versions of it are still open");
 	for (unsigned int i = 0; i <= SERVICES_OLDER_MAX; i++)
 		assert_length(&client[i], 100 + i);
 	rig_free(&bench);
