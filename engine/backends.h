@@ -123,6 +123,13 @@ backends_is_usable(const struct backends *backends, unsigned int number)
 	return __atomic_load_n(&backends->usable[number], __ATOMIC_RELAXED) != 0;
 }
 
+/** Whether nothing is known of its health: it was given its number a moment ago. */
+static inline bool
+backends_is_new(const struct backends *backends, unsigned int number)
+{
+	return backends->is_new[number];
+}
+
 /** What is known of a backend's TCP. */
 static inline struct backends_profile
 backends_profile(const struct backends *backends, unsigned int number)

@@ -11,6 +11,7 @@
 #include "engine/compat.h"
 #include "engine/engine.h"
 #include "engine/telemetry.h"
+#include "engine/telemetry_backends.h"
 #include "engine/telemetry_key.h"
 #include "engine/telemetry_probe.h"
 #include "engine/telemetry_reload.h"
@@ -76,6 +77,7 @@ telemetry_info(struct engine *engine, const char *parameters, struct rte_tel_dat
 	compat_add_dict_uint(data, "workers", engine->worker_count);
 	compat_add_dict_uint(data, "ports", engine->port_count);
 	compat_add_dict_uint(data, "services", telemetry_service_count(engine));
+	compat_add_dict_uint(data, "backends", telemetry_backends_count(engine));
 	compat_add_dict_uint(data, "tsc_hz", rte_get_tsc_hz());
 	return 0;
 }
@@ -235,6 +237,18 @@ telemetry_reply_name(uint8_t reply)
 	return names[reply];
 }
 
+static const char *
+telemetry_mode_name(enum settings_mode mode)
+{
+	static const char *const names[] = {
+			[SETTINGS_MODE_RESPOND] = "respond",
+			[SETTINGS_MODE_PROXY] = "proxy",
+			[SETTINGS_MODE_DIRECT] = "direct",
+	};
+
+	return names[mode];
+}
+
 static void
 telemetry_service(const struct engine *engine, unsigned int index, struct rte_tel_data *data)
 {
@@ -246,7 +260,11 @@ telemetry_service(const struct engine *engine, unsigned int index, struct rte_te
 	telemetry_share(engine, number, &sum);
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_string(data, "name", settings->name);
-	rte_tel_data_add_dict_string(data, "reply", telemetry_reply_name(settings->reply));
+	rte_tel_data_add_dict_string(data, "mode", telemetry_mode_name(settings->mode));
+	if (settings->mode != SETTINGS_MODE_RESPOND)
+		rte_tel_data_add_dict_string(data, "pool", settings->pool);
+	else
+		rte_tel_data_add_dict_string(data, "reply", telemetry_reply_name(settings->reply));
 	rte_tel_data_add_dict_string(data, "state",
 			service->retired   ? "removed"
 			: service->drained ? "drained"
@@ -398,6 +416,8 @@ static const struct {
 				telemetry_counters},
 		{"/handfast/services", "Connections of each service. Parameter: first row",
 				telemetry_services},
+		{"/handfast/backends", "State and connections of backends. Parameter: first row",
+				telemetry_backends},
 		{"/handfast/latency", "Handshake latency in microseconds. No parameters",
 				telemetry_latency},
 		{"/handfast/rules", "How often TCP table rows fired. Parameter: first row",

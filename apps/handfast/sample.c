@@ -99,7 +99,10 @@ sample_take(struct sample *sample, struct telemetry_client *client)
 					&sample->ports) != 0 ||
 			ask_list(client, "/handfast/services",
 					sample_number(sample->info, "services"),
-					&sample->services) != 0)
+					&sample->services) != 0 ||
+			ask_list(client, "/handfast/backends",
+					sample_number(sample->info, "backends"),
+					&sample->backends) != 0)
 		return -1;
 	return ask_port_counters(client, sample->ports);
 }
@@ -113,6 +116,7 @@ sample_free(struct sample *sample)
 	json_decref(sample->workers);
 	json_decref(sample->ports);
 	json_decref(sample->services);
+	json_decref(sample->backends);
 	memset(sample, 0, sizeof(*sample));
 }
 

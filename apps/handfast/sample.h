@@ -26,6 +26,7 @@ struct sample {
 	json_t *workers;      /**< An array of objects, as are the following. */
 	json_t *ports;        /**< Each with its "counters". */
 	json_t *services;
+	json_t *backends;
 };
 
 /** Ask for everything. @return 0, or -1 after a failure was reported; sample_free() in any case. */

@@ -196,12 +196,15 @@ print_services(FILE *out, const struct sample *now, const struct sample *before)
 	{
 		const json_t *old = row_named(before->services, sample_text(service, "name"));
 		const char *state = sample_text(service, "state");
+		const bool responds = json_object_get(service, "reply") != NULL;
 		uint64_t limit = sample_number(service, "max_connections");
 
 		fprintf(out,
-				"service %-10s %s%s%s  conns %s%s%s  opened %s/s  closed %s/s  "
+				"service %-10s %s%s%s%s  conns %s%s%s  opened %s/s  closed %s/s  "
 				"requests %s/s  reset %s  timed out %s\n",
-				sample_text(service, "name"), sample_text(service, "reply"),
+				sample_text(service, "name"),
+				responds ? "" : sample_text(service, "mode"),
+				responds ? sample_text(service, "reply") : "",
 				strcmp(state, "open") == 0 ? "" : " ",
 				strcmp(state, "open") == 0 ? "" : state,
 				count_figure(sample_number(service, "connections")).text,
@@ -212,6 +215,49 @@ print_services(FILE *out, const struct sample *now, const struct sample *before)
 				growth(now, before, service, old, "requests").text,
 				count_figure(sample_number(service, "reset")).text,
 				count_figure(sample_number(service, "timed_out")).text);
+	}
+}
+
+/* The row of a backend in another sample; its name is its pool's and its own. */
+static const json_t *
+backend_row(const json_t *rows, const json_t *backend)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		if (strcmp(sample_text(row, "pool"), sample_text(backend, "pool")) == 0 &&
+				strcmp(sample_text(row, "backend"),
+						sample_text(backend, "backend")) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+static void
+print_backends(FILE *out, const struct sample *now, const struct sample *before)
+{
+	json_t *backend;
+	size_t i;
+
+	json_array_foreach(now->backends, i, backend)
+	{
+		const json_t *old = backend_row(before->backends, backend);
+
+		fprintf(out,
+				"backend %-10s %-21s %-7s weight %" PRIu64 "  conns %s  new %s/s  "
+				"failed %s  handshake p50 %s p99 %s  check %s\n",
+				sample_text(backend, "pool"), sample_text(backend, "backend"),
+				sample_text(backend, "state"), sample_number(backend, "weight"),
+				count_figure(sample_number(backend, "connections")).text,
+				growth(now, before, backend, old, "chosen").text,
+				count_figure(sample_number(backend, "failed")).text,
+				microseconds_figure(sample_number(backend, "handshake_us_p50"))
+						.text,
+				microseconds_figure(sample_number(backend, "handshake_us_p99"))
+						.text,
+				sample_text(backend, "check"));
 	}
 }
 
@@ -265,6 +311,7 @@ screen_print(FILE *out, const struct sample *now, const struct sample *before)
 	print_workers(out, now, before);
 	print_ports(out, now, before);
 	print_services(out, now, before);
+	print_backends(out, now, before);
 	print_latency(out, now);
 	print_drops(out, now, before);
 }

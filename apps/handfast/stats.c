@@ -28,7 +28,7 @@ const char stats_help[] =
 		"       handfast stats rules [--instance NAME]\n"
 		"\n"
 		"Prints what a running engine does: rates over one second, connections, ports,\n"
-		"services, time of handshakes, drops by reason.  \"drop/s\" leaves out "
+		"services, backends, time of handshakes, drops by reason.  \"drop/s\" leaves out "
 		"`consumed`:\n"
 		"packets that had done their work and needed no answer.\n"
 		"\n"
@@ -74,10 +74,10 @@ rates_object(const struct sample *now, const struct sample *before)
 static void
 print_json(const struct sample *now, const struct sample *before)
 {
-	json_t *object = json_pack("{s:i, s:I, s:O, s:O, s:O, s:O, s:O, s:O}", "schema", 1, "ts",
-			(json_int_t)now->unix_seconds, "info", now->info, "workers", now->workers,
-			"ports", now->ports, "services", now->services, "counters", now->counters,
-			"latency", now->latency);
+	json_t *object = json_pack("{s:i, s:I, s:O, s:O, s:O, s:O, s:O, s:O, s:O}", "schema", 1,
+			"ts", (json_int_t)now->unix_seconds, "info", now->info, "workers",
+			now->workers, "ports", now->ports, "services", now->services, "backends",
+			now->backends, "counters", now->counters, "latency", now->latency);
 
 	if (before != NULL)
 		json_object_set_new(object, "rates_per_second", rates_object(now, before));

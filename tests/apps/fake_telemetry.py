@@ -21,11 +21,13 @@ MAX_OUTPUT = 16384
 class FakeEngine:
     """Serves in threads of its own between start() and stop()."""
 
-    def __init__(self, directory, instance="handfast", workers=2, services=3, conns=250):
+    def __init__(self, directory, instance="handfast", workers=2, services=3, conns=250,
+                 backends=2):
         self.path = os.path.join(directory, "dpdk", instance, "dpdk_telemetry.v2")
         self.instance = instance
         self.workers = workers
         self.services = services
+        self.backends = backends
         self.conns = conns
         self.asked = []
         self.probes = 0
@@ -95,6 +97,7 @@ class FakeEngine:
         return {"version": "0.1.0", "commit": "0123456789ab",
                 "uptime_seconds": 252 + self.grown(1), "instance": self.instance,
                 "workers": self.workers, "ports": 1, "services": self.services,
+                "backends": self.backends,
                 "tsc_hz": 2600000000}
 
     def answer_workers(self, _):
@@ -120,6 +123,14 @@ class FakeEngine:
                  "opened": self.grown(4000), "closed": self.grown(3990), "reset": 1,
                  "timed_out": 0, "requests": self.grown(4000), "max_connections": 0}
                 for i in range(self.services)]
+
+    def answer_backends(self, _):
+        return [{"pool": "web", "backend": "10.8.0.%d:80" % i, "weight": 1,
+                 "state": "down" if i % 2 else "up", "connections": 1000 + i,
+                 "chosen": self.grown(2000), "opened": self.grown(2000), "failed": 3 * i,
+                 "handshake_us_p50": 120, "handshake_us_p99": 15000,
+                 "check": "refused" if i % 2 else "good"}
+                for i in range(self.backends)]
 
     def answer_latency(self, _):
         return {"handshake_us_p50": 38, "handshake_us_p90": 60, "handshake_us_p99": 112,

@@ -122,6 +122,21 @@ class Clients(unittest.TestCase):
         self.assertEqual(len(report["workers"]), 128)
         self.assertIn("/handfast/services,0", engine.asked)
 
+    def test_backends_are_shown_with_state_and_handshakes(self):
+        self.engine()
+        lines = [line for line in self.handfast("stats").stdout.split("\n")
+                 if line.startswith("backend")]
+        self.assertEqual(len(lines), 2)
+        self.assertRegex(lines[0], r"web +10\.8\.0\.0:80 +up +weight 1  conns 1,000  new 2\.\d\dk/s"
+                                   r"  failed 0  handshake p50 120us p99 15\.0ms  check good$")
+        self.assertRegex(lines[1], r"10\.8\.0\.1:80 +down .* failed 3 .* check refused$")
+
+    def test_many_backends_are_read_in_pages(self):
+        self.engine(backends=700)
+        report = json.loads(self.handfast("stats", "--json").stdout)
+        self.assertEqual([each["backend"] for each in report["backends"]],
+                         ["10.8.0.%d:80" % i for i in range(700)])
+
     def test_rules_are_read_in_pages(self):
         self.engine()
         result = self.handfast("stats", "rules")
