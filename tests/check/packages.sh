@@ -51,6 +51,7 @@ packages_to_test=(
 	"iputils-ping             ARP, NDP and echo by the kernel"
 	"ethtool                  checksum offloads of veths"
 	"nginx-light              a server nobody here wrote"
+	"haproxy                  a proxy nobody here wrote"
 	"openssl                  certificates for tests"
 	"hping3                   odd TCP flags"
 	"nmap                     odd TCP flags"
