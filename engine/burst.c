@@ -17,9 +17,16 @@
 #include "engine/transmit.h"
 #include "engine/worker.h"
 #include "wire/icmp_error.h"
+#include "wire/parse_plain.h"
 
 /* How many packets ahead the first line of a frame is fetched. */
 #define BURST_PREFETCH 4
+
+/*
+ * Packets taken from a queue at once.  With 32 everything a burst touches stays in the first cache:
+ * SYNs took 5 % longer with 64, and with 24 the hashes waste lanes.
+ */
+#define BURST_RECEIVE 32
 
 /* A VLAN tag that the kernel took off (AF_PACKET) goes back where parse_frame() looks for it. */
 static void
@@ -35,7 +42,7 @@ burst_receive_queue(struct worker *worker, struct burst *burst, const struct wor
 	const struct port *port = &worker->engine->port[queue->port];
 	struct rte_mbuf **packets = &burst->packet[burst->n];
 	unsigned int n = rte_eth_rx_burst(port->id, queue->queue, packets,
-			(uint16_t)RTE_MIN(BURST_MAX - burst->n, 32u));
+			(uint16_t)RTE_MIN(BURST_MAX - burst->n, (unsigned int)BURST_RECEIVE));
 	uint64_t bytes = 0;
 
 	if (n == 0)
@@ -70,7 +77,14 @@ burst_receive(struct worker *worker, struct burst *burst)
 	}
 }
 
-static unsigned int
+/* The port of a packet, mostly that of the one before. */
+static inline const struct port *
+burst_port(const struct worker *worker, const struct rte_mbuf *packet, const struct port *before)
+{
+	return likely(packet->port == before->index) ? before : &worker->engine->port[packet->port];
+}
+
+static inline unsigned int
 burst_parse_flags(const struct port *port, const struct rte_mbuf *packet)
 {
 	unsigned int flags = port->parse_flags;
@@ -87,20 +101,29 @@ burst_parse_flags(const struct port *port, const struct rte_mbuf *packet)
 void
 burst_parse(struct worker *worker, struct burst *burst)
 {
+	const struct port *port = &worker->engine->port[0];
 	unsigned int kept = 0;
+	enum counter reason;
 
 	for (unsigned int i = 0; i < RTE_MIN(burst->n, (unsigned int)BURST_PREFETCH); i++)
 		rte_prefetch0(rte_pktmbuf_mtod(burst->packet[i], void *));
 
 	for (unsigned int i = 0; i < burst->n; i++) {
 		struct rte_mbuf *packet = burst->packet[i];
-		enum counter reason;
+		const uint8_t *data = rte_pktmbuf_mtod(packet, const uint8_t *);
+		unsigned int flags;
 
 		if (i + BURST_PREFETCH < burst->n)
 			rte_prefetch0(rte_pktmbuf_mtod(burst->packet[i + BURST_PREFETCH], void *));
-		reason = parse_frame(rte_pktmbuf_mtod(packet, const uint8_t *), packet->data_len,
-				burst_parse_flags(&worker->engine->port[packet->port], packet),
-				&burst->frame[kept], &burst->segment[kept]);
+		port = burst_port(worker, packet, port);
+		flags = burst_parse_flags(port, packet);
+		if (likely(parse_plain(data, packet->data_len, flags, &burst->frame[kept],
+				    &burst->segment[kept]))) {
+			burst->packet[kept++] = packet;
+			continue;
+		}
+		reason = parse_frame_carefully(data, packet->data_len, flags, &burst->frame[kept],
+				&burst->segment[kept]);
 		if (reason != DROP_NONE) {
 			worker_drop(worker, packet, reason);
 			continue;
@@ -285,16 +308,17 @@ burst_is_return(const struct worker *worker, struct burst *burst, unsigned int i
 void
 burst_classify(struct worker *worker, struct burst *burst)
 {
+	const struct port *port = &worker->engine->port[0];
 	struct burst_listener last = BURST_LISTENER_NONE;
 	unsigned int kept = 0;
 
 	burst->returns.n = 0;
-
 	for (unsigned int i = 0; i < burst->n; i++) {
 		struct rte_mbuf *packet = burst->packet[i];
-		const struct port *port = &worker->engine->port[packet->port];
-		enum counter reason = burst_refuse_link(port, packet, &burst->frame[i]);
+		enum counter reason;
 
+		port = burst_port(worker, packet, port);
+		reason = burst_refuse_link(port, packet, &burst->frame[i]);
 		if (reason == DROP_NONE && burst->frame[i].kind != FRAME_TCP) {
 			if (!burst_classify_other(worker, burst, i, kept))
 				continue;

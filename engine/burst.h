@@ -106,9 +106,6 @@ void burst_happen(struct worker *worker, struct burst *burst, struct conn *conn,
  * on. @return the slot to go on from. */
 uint32_t burst_abort(struct worker *worker, struct burst *burst, uint32_t slot);
 
-/** Whether a source is one of our own addresses, or its subnet's broadcast address. */
-bool burst_step_bad_source(const struct worker *worker, uint8_t port, const uint8_t address[16]);
-
 struct worker_ending;
 
 /** A connection ended: it is settled when the burst is over; once, also if it began again. */

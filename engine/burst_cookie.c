@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <rte_common.h>
+
 #include "cookie/syncookie.h"
 #include "engine/burst.h"
 #include "engine/burst_cookie.h"
@@ -20,17 +22,18 @@ _Static_assert(BURST_MAX <= SYNCOOKIE_BURST_MAX, "one call for a whole burst");
 #define BURST_COOKIE_HOLD_MIN_US 1000000
 #define BURST_COOKIE_HOLD_MAX_US 64000000
 
-/* Packets of a burst that a question is asked for, and the questions. */
+/* ACKs of a burst that may bring a cookie, and what there is to know about each. */
 struct asked {
 	unsigned int n;
 	uint8_t packet[BURST_MAX];
 	struct syncookie_request request[BURST_MAX];
 };
 
-/* Packets of a burst that a cookie may be for, still to be looked at. */
-struct suspects {
+/* SYNs of a burst that came to one entrance and get a cookie. */
+struct greeted {
 	unsigned int n;
 	uint8_t packet[BURST_MAX];
+	struct syncookie_syn syn[BURST_MAX];
 };
 
 /* SYN-ACKs by what they offer: window scale, SACK and timestamps, as in enum tcp_option_bit; ECN.
@@ -38,35 +41,37 @@ struct suspects {
 #define ENTRANCE_FORMS    16
 #define ENTRANCE_FORM_ECN 1
 
+_Static_assert((TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED | TCP_OPTION_TIMESTAMPS |
+			       ENTRANCE_FORM_ECN) == ENTRANCE_FORMS - 1,
+		"a form for each set of options");
+
+/* Kinds of SYNs, by the upper bits of a product. */
+#define ENTRANCE_KINDS_LOG2 4
+#define ENTRANCE_KINDS      (1 << ENTRANCE_KINDS_LOG2)
+
 /*
- * A listener at a port, as cookies see it.  Packets of a flood follow one another to the same one,
- * so what is the same for all of them is worked out when the first comes.
+ * A listener at a port, as cookies see it.  The packets of a flood are for one or a few, and have a
+ * few sets of options; so what is the same for all of them is worked out when the first comes.
  */
 struct entrance {
 	uint32_t place;  /* Port and listener. */
 	bool sends;      /* SYNs are answered by cookies, so far. */
 	bool is_auto;    /* That is asked again for each SYN. */
 	bool takes_back; /* ACKs may bring cookies. */
-	bool ecn;
-	uint8_t options;   /* enum tcp_option_bit: what the service accepts. */
-	uint64_t endpoint; /* What stands for it in a cookie. */
+	bool has_spent;  /* Some must not be taken back. */
+	uint8_t family;  /* 4 or 6. */
+	uint32_t forms;  /* Which are there. */
+	const struct port *port;
 	const struct service *service;
 	struct service_share *share;
-	const struct port *port;
-	uint8_t family;           /* 4 or 6. */
-	uint32_t forms;           /* Which are there. */
-	struct build_tcp syn_ack; /* What all forms have in common. */
+	const struct service_map *map;    /* Who cannot be a peer. */
+	struct syncookie_request request; /* What all have in common. */
+	uint64_t kind[ENTRANCE_KINDS];    /* Of SYN: MSS and options; 0 is none. */
+	struct syncookie_offer offer[ENTRANCE_KINDS];
 	struct build_form form[ENTRANCE_FORMS];
 };
 
 #define ENTRANCE_NONE UINT32_MAX
-
-_Static_assert((ENTRANCE_FORM_ECN & (TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED |
-						    TCP_OPTION_TIMESTAMPS)) == 0 &&
-				(TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED |
-						TCP_OPTION_TIMESTAMPS | ENTRANCE_FORM_ECN) <
-						ENTRANCE_FORMS,
-		"a form for each set of options");
 
 /* cookies: auto begins, for longer each time that follows soon. */
 static void
@@ -166,6 +171,12 @@ burst_cookie_spend(struct worker *worker, const struct conn *conn, uint64_t hash
 		time_wait_insert(worker->spent, &conn->key, hash, &conn->tcp, worker->now_ms);
 }
 
+static inline uint32_t
+entrance_place(const struct burst *burst, unsigned int i)
+{
+	return (uint32_t)burst->packet[i]->port << 16 | burst->key[i].endpoint;
+}
+
 static void
 entrance_find(struct worker *worker, uint32_t place, struct entrance *entrance)
 {
@@ -173,68 +184,100 @@ entrance_find(struct worker *worker, uint32_t place, struct entrance *entrance)
 	const struct listener *listener = &services->listener[place & UINT16_MAX];
 	const struct service *service = &services->service[listener->edition];
 	const struct tcp_config *tcp = &service->tcp;
-	struct service_share *share = &worker->share[listener->service];
-	const struct port *port = &worker->engine->port[place >> 16];
 
 	entrance->place = place;
+	entrance->port = &worker->engine->port[place >> 16];
+	entrance->map = services->map[entrance->port->index];
+	entrance->family = listener->family;
+	entrance->service = service;
+	entrance->share = &worker->share[listener->service];
 	entrance->is_auto =
 			!listener->closed && service->settings->cookies == SETTINGS_COOKIES_AUTO;
 	entrance->sends =
 			!listener->closed && service->settings->cookies == SETTINGS_COOKIES_ALWAYS;
-	entrance->takes_back = !listener->sealed && burst_cookie_may_return(worker, service, share);
-	entrance->ecn = tcp->ecn;
-	entrance->options =
-			(uint8_t)(TCP_OPTION_MSS | (tcp->timestamps ? TCP_OPTION_TIMESTAMPS : 0) |
-					(tcp->sack ? TCP_OPTION_SACK_PERMITTED : 0) |
-					(tcp->window_scaling ? TCP_OPTION_WINDOW_SCALE : 0));
-	entrance->endpoint = listener->cookie_endpoint;
-	entrance->service = service;
-	entrance->share = share;
-	entrance->port = port;
-	entrance->family = listener->family;
+	entrance->has_spent = time_wait_count(worker->spent) > 0;
+	entrance->takes_back = !listener->sealed &&
+			       burst_cookie_may_return(worker, service, entrance->share);
+	entrance->request = (struct syncookie_request){
+			.endpoint = listener->cookie_endpoint,
+			.options = (uint8_t)(TCP_OPTION_MSS |
+					     (tcp->timestamps ? TCP_OPTION_TIMESTAMPS : 0) |
+					     (tcp->sack ? TCP_OPTION_SACK_PERMITTED : 0) |
+					     (tcp->window_scaling ? TCP_OPTION_WINDOW_SCALE : 0)),
+			.ecn = tcp->ecn,
+	};
 	entrance->forms = 0;
-	entrance->syn_ack.window = (uint16_t)RTE_MIN(BURST_ENV_FIRST_WINDOW, UINT16_MAX);
-	entrance->syn_ack.options.mss = burst_env_path_mss(port, listener->family == 4);
-	entrance->syn_ack.options.window_scale = tcp->rcv_wnd_scale;
-	if (service->pool == NULL)
-		return;
-	/* What is promised in the name of backends; burst_env() says the same. */
-	entrance->syn_ack.window = service->first_window;
-	entrance->syn_ack.options.mss =
-			RTE_MIN(entrance->syn_ack.options.mss, service->path_mss);
+	memset(entrance->kind, 0, sizeof(entrance->kind));
+}
+
+/* All that a cookie depends on of a SYN but its number; never 0. */
+static inline uint64_t
+entrance_kind(const struct tcp_segment *syn)
+{
+	return UINT64_C(1) << 63 | (uint64_t)(syn->flags & (TCP_ECE | TCP_CWR)) << 32 |
+	       (uint32_t)syn->window_scale << 24 | (uint32_t)syn->options << 16 | syn->mss;
+}
+
+static inline unsigned int
+entrance_kind_place(uint64_t kind)
+{
+	return (kind * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - ENTRANCE_KINDS_LOG2);
+}
+
+/*
+ * What answers a SYN that came to the entrance: mostly what answered one before.
+ *
+ * @return NULL when its place is taken by what answers another kind, unless that may give way.
+ */
+static inline const struct syncookie_offer *
+entrance_offer(struct entrance *entrance, const struct syncookie_keys *keys,
+		const struct burst *burst, unsigned int i, bool may_give_way)
+{
+	const uint64_t kind = entrance_kind(&burst->segment[i]);
+	const unsigned int place = entrance_kind_place(kind);
+
+	if (unlikely(entrance->kind[place] != kind)) {
+		if (entrance->kind[place] != 0 && !may_give_way)
+			return NULL;
+		entrance->request.flow = &burst->key[i];
+		entrance->request.segment = &burst->segment[i];
+		syncookie_offer(keys, &entrance->request, &entrance->offer[place]);
+		entrance->kind[place] = kind;
+	}
+	return &entrance->offer[place];
 }
 
 static void
-entrance_write_form(struct entrance *entrance, unsigned int which, const struct syncookie *cookie)
+entrance_write_form(
+		struct entrance *entrance, unsigned int which, const struct syncookie_offer *offer)
 {
-	struct build_tcp *tcp = &entrance->syn_ack;
+	const struct service *service = entrance->service;
+	struct build_tcp syn_ack = {
+			.flags = (uint8_t)(TCP_SYN | TCP_ACK | (offer->ecn ? TCP_ECE : 0)),
+			.window = (uint16_t)RTE_MIN(BURST_ENV_FIRST_WINDOW, UINT16_MAX),
+			.options.options = offer->options | TCP_OPTION_MSS,
+			.options.mss = burst_env_path_mss(entrance->port, entrance->family == 4),
+			.options.window_scale = service->tcp.rcv_wnd_scale,
+	};
 
-	tcp->flags = (uint8_t)(TCP_SYN | TCP_ACK | (cookie->ecn ? TCP_ECE : 0));
-	tcp->options.options = cookie->options | TCP_OPTION_MSS;
-	build_reply_form(&entrance->form[which], tcp, entrance->family);
+	/* What is promised in the name of backends; burst_env() says the same. */
+	if (service->pool != NULL) {
+		syn_ack.window = service->first_window;
+		syn_ack.options.mss = RTE_MIN(syn_ack.options.mss, service->path_mss);
+	}
+	build_reply_form(&entrance->form[which], &syn_ack, entrance->family);
 	entrance->forms |= 1u << which;
 }
 
-/* The form of the SYN-ACK with a cookie; what it offers has no MSS bit. */
+/* The SYN-ACK that makes an offer. */
 static inline const struct build_form *
-entrance_form(struct entrance *entrance, const struct syncookie *cookie)
+entrance_form(struct entrance *entrance, const struct syncookie_offer *offer)
 {
-	const unsigned int which = cookie->options | (cookie->ecn ? ENTRANCE_FORM_ECN : 0);
+	const unsigned int which = offer->options | (offer->ecn ? ENTRANCE_FORM_ECN : 0);
 
 	if (unlikely((entrance->forms & 1u << which) == 0))
-		entrance_write_form(entrance, which, cookie);
+		entrance_write_form(entrance, which, offer);
 	return &entrance->form[which];
-}
-
-/* The entrance that a packet came to; mostly the last one's. */
-static inline void
-entrance_of(struct worker *worker, const struct burst *burst, unsigned int i,
-		struct entrance *entrance)
-{
-	const uint32_t place = (uint32_t)burst->packet[i]->port << 16 | burst->key[i].endpoint;
-
-	if (unlikely(entrance->place != place))
-		entrance_find(worker, place, entrance);
 }
 
 /*
@@ -248,33 +291,54 @@ burst_cookie_contradicts(const struct conn *conn, const struct tcp_segment *segm
 	       segment->ack != conn->tcp.snd_nxt;
 }
 
-/* Those for one of our services that nobody knows yet, or that somebody knows amiss. */
-static void
-burst_cookie_sort(const struct burst *burst, struct suspects *syns, struct suspects *acks)
+static inline bool
+burst_cookie_is_spent(const struct worker *worker, const struct burst *burst, unsigned int i,
+		const struct entrance *entrance)
 {
-	syns->n = 0;
-	acks->n = 0;
+	return entrance->has_spent && time_wait_lookup(worker->spent, &burst->key[i],
+						      burst->hash[i], worker->now_ms) != NULL;
+}
+
+/* Packets for our services that nobody knows yet; of ACKs, those that somebody knows, too. */
+static void
+burst_cookie_sort(const struct burst *burst, uint64_t *syns, uint64_t *acks)
+{
+	*syns = 0;
+	*acks = 0;
 	for (unsigned int i = 0; i < burst->n; i++) {
 		const uint8_t event = burst->event[i];
 		const bool passive =
 				burst->waiting[i] == NULL && flow_key_is_passive(&burst->key[i]);
-		const bool unknown = burst->conn[i] == NULL ||
-				     burst_cookie_contradicts(burst->conn[i], &burst->segment[i]);
-		const bool fin = (burst->segment[i].flags & TCP_FIN) != 0;
+		const bool syn = event == TCP_EVENT_SYN && burst->conn[i] == NULL &&
+				 (burst->segment[i].flags & TCP_FIN) == 0;
+		const bool ack = event == TCP_EVENT_ACK || event == TCP_EVENT_FIN;
 
-		syns->packet[syns->n] = (uint8_t)i;
-		syns->n += passive && burst->conn[i] == NULL && event == TCP_EVENT_SYN && !fin;
-		acks->packet[acks->n] = (uint8_t)i;
-		acks->n += passive && unknown && (event == TCP_EVENT_ACK || event == TCP_EVENT_FIN);
+		*syns |= (uint64_t)(passive & syn) << i;
+		*acks |= (uint64_t)(passive & ack) << i;
 	}
 }
 
-static inline bool
-burst_cookie_is_spent(const struct worker *worker, const struct burst *burst, unsigned int i)
+/* An ACK is only judged where cookies were sent lately, by us or by whoever shares the secret. */
+static void
+burst_cookie_ask_for_acks(struct worker *worker, const struct burst *burst, uint64_t acks,
+		struct entrance *entrance, struct asked *asked)
 {
-	return time_wait_count(worker->spent) > 0 &&
-	       time_wait_lookup(worker->spent, &burst->key[i], burst->hash[i], worker->now_ms) !=
-			       NULL;
+	asked->n = 0;
+	for (; acks != 0; acks &= acks - 1) {
+		const unsigned int i = rte_bsf64(acks);
+		const struct conn *conn = burst->conn[i];
+
+		if (conn != NULL && !burst_cookie_contradicts(conn, &burst->segment[i]))
+			continue;
+		if (unlikely(entrance->place != entrance_place(burst, i)))
+			entrance_find(worker, entrance_place(burst, i), entrance);
+		if (!entrance->takes_back || burst_cookie_is_spent(worker, burst, i, entrance))
+			continue;
+		asked->packet[asked->n] = (uint8_t)i;
+		asked->request[asked->n] = entrance->request;
+		asked->request[asked->n].flow = &burst->key[i];
+		asked->request[asked->n++].segment = &burst->segment[i];
+	}
 }
 
 /* Cheapest first (K15): does its service want cookies, may its source be answered. */
@@ -293,96 +357,98 @@ burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int 
 		entrance->sends = burst_cookie_is_on(worker, entrance->service, entrance->share);
 	entrance->share->syns++;
 	return entrance->sends && key->port != 0 &&
-	       !burst_step_bad_source(worker, entrance->port->index, key->address) &&
-	       !burst_cookie_is_spent(worker, burst, i);
+	       !service_map_is_no_peer(entrance->map, key->address) &&
+	       !burst_cookie_is_spent(worker, burst, i, entrance);
 }
 
-static inline void
-burst_cookie_ask(const struct worker *worker, const struct burst *burst, unsigned int i,
-		const struct entrance *entrance, struct asked *asked)
+/*
+ * Of some SYNs, those that came to the entrance and get a cookie.
+ *
+ * @return those that are to be looked at later: they came to another one, or are of a kind that has
+ * no room beside those that are answered now.
+ */
+static uint64_t
+burst_cookie_greet(struct worker *worker, struct burst *burst, uint64_t syns,
+		const struct syncookie_keys *keys, struct entrance *entrance,
+		struct greeted *greeted)
 {
-	asked->packet[asked->n] = (uint8_t)i;
-	asked->request[asked->n++] = (struct syncookie_request){
-			.flow = &burst->key[i],
-			.segment = &burst->segment[i],
-			.endpoint = entrance->endpoint,
-			.ts_clock = burst_env_ts_clock(worker, burst->hash[i]),
-			.options = entrance->options,
-			.ecn = entrance->ecn,
-	};
-}
+	uint64_t later = 0;
 
-static void
-burst_cookie_ask_for_syns(struct worker *worker, struct burst *burst, const struct suspects *syns,
-		struct entrance *entrance, struct asked *asked)
-{
-	asked->n = 0;
-	for (unsigned int k = 0; k < syns->n; k++) {
-		const unsigned int i = syns->packet[k];
+	greeted->n = 0;
+	for (; syns != 0; syns &= syns - 1) {
+		const unsigned int i = rte_bsf64(syns);
+		const struct syncookie_offer *offer = NULL;
 
-		entrance_of(worker, burst, i, entrance);
-		if (burst_cookie_wants_syn(worker, burst, i, entrance))
-			burst_cookie_ask(worker, burst, i, entrance, asked);
-	}
-}
-
-/* An ACK is only judged where cookies were sent lately, by us or by whoever shares the secret. */
-static void
-burst_cookie_ask_for_acks(struct worker *worker, const struct burst *burst,
-		const struct suspects *acks, struct entrance *entrance, struct asked *asked)
-{
-	asked->n = 0;
-	for (unsigned int k = 0; k < acks->n; k++) {
-		const unsigned int i = acks->packet[k];
-
-		entrance_of(worker, burst, i, entrance);
-		if (entrance->takes_back && !burst_cookie_is_spent(worker, burst, i))
-			burst_cookie_ask(worker, burst, i, entrance, asked);
-	}
-}
-
-/* The SYN-ACK that says it all; nothing is kept. */
-static inline void
-burst_cookie_answer(struct worker *worker, struct burst *burst, unsigned int i,
-		const struct syncookie *cookie, struct entrance *entrance)
-{
-	const struct tcp_segment *syn = &burst->segment[i];
-	const struct build_numbers numbers = {
-			.seq = cookie->isn,
-			.ack = syn->seq + 1,
-			.tsval = cookie->tsval,
-			.tsecr = syn->tsval,
-	};
-
-	entrance->share->cookies_sent_us = worker->now_us;
-	burst_reply_form(worker, burst, i, entrance->port, entrance_form(entrance, cookie),
-			&numbers);
-}
-
-static void
-burst_cookie_answer_syns(struct worker *worker, struct burst *burst,
-		const struct syncookie_keys *keys, const struct asked *asked,
-		struct entrance *entrance)
-{
-	struct syncookie cookie[BURST_MAX];
-	unsigned int answered[SETTINGS_PORTS_MAX] = {0};
-	const uint64_t made = syncookie_make_bulk(keys, asked->request, asked->n, cookie);
-
-	for (unsigned int k = 0; k < asked->n; k++) {
-		const unsigned int i = asked->packet[k];
-
-		/* An MSS below the table's has no cookie: it goes on and is kept half open. */
-		if ((made & (UINT64_C(1) << k)) == 0)
+		if (entrance_place(burst, i) == entrance->place)
+			offer = entrance_offer(entrance, keys, burst, i, greeted->n == 0);
+		if (offer == NULL) {
+			later |= syns & -syns;
 			continue;
-		entrance_of(worker, burst, i, entrance);
-		answered[entrance->port->index]++;
-		burst_cookie_answer(worker, burst, i, &cookie[k], entrance);
+		}
+		/* Where a cookie is not possible, the connection is kept half open. */
+		if (!burst_cookie_wants_syn(worker, burst, i, entrance) || !offer->possible)
+			continue;
+		greeted->packet[greeted->n] = (uint8_t)i;
+		greeted->syn[greeted->n++] = (struct syncookie_syn){
+				.flow = &burst->key[i],
+				.offer = offer,
+				.seq = burst->segment[i].seq,
+				.ts_clock = burst_env_ts_clock(worker, burst->hash[i]),
+		};
 	}
-	for (uint8_t port = 0; port < worker->engine->port_count; port++) {
-		worker_count(worker, port, COUNTER_syn_received, answered[port]);
-		worker_count(worker, port, COUNTER_synack_sent, answered[port]);
-		worker_count(worker, port, COUNTER_syn_cookies_sent, answered[port]);
+	return later;
+}
+
+/* The SYN-ACKs that say it all; nothing is kept. */
+static void
+burst_cookie_answer(struct worker *worker, struct burst *burst, const struct syncookie_keys *keys,
+		struct entrance *entrance, const struct greeted *greeted)
+{
+	const uint8_t port = entrance->port->index;
+	struct syncookie_numbers cookie[BURST_MAX];
+	struct rte_mbuf *answer[BURST_MAX];
+
+	syncookie_make_offered(keys, greeted->syn, greeted->n, cookie);
+	for (unsigned int k = 0; k < greeted->n; k++) {
+		const unsigned int i = greeted->packet[k];
+		const struct build_numbers numbers = {
+				.seq = cookie[k].isn,
+				.ack = greeted->syn[k].seq + 1,
+				.tsval = cookie[k].tsval,
+				.tsecr = burst->segment[i].tsval,
+		};
+
+		burst_reply_form(burst->packet[i], &burst->frame[i], entrance->port,
+				entrance_form(entrance, greeted->syn[k].offer), &numbers);
+		answer[k] = burst->packet[i];
+		burst->packet[i] = NULL;
 	}
+	transmit_replies(worker, answer, greeted->n, port);
+	entrance->share->cookies_sent_us = worker->now_us;
+	worker_count(worker, port, COUNTER_syn_received, greeted->n);
+	worker_count(worker, port, COUNTER_synack_sent, greeted->n);
+	worker_count(worker, port, COUNTER_syn_cookies_sent, greeted->n);
+}
+
+/* One entrance after the other, so that cookies are made for many at once.  @return how many. */
+static unsigned int
+burst_cookie_answer_syns(struct worker *worker, struct burst *burst, uint64_t syns,
+		const struct syncookie_keys *keys, struct entrance *entrance)
+{
+	struct greeted greeted;
+	unsigned int answered = 0;
+
+	while (syns != 0) {
+		const uint32_t place = entrance_place(burst, rte_bsf64(syns));
+
+		if (entrance->place != place)
+			entrance_find(worker, place, entrance);
+		syns = burst_cookie_greet(worker, burst, syns, keys, entrance, &greeted);
+		if (greeted.n > 0)
+			burst_cookie_answer(worker, burst, keys, entrance, &greeted);
+		answered += greeted.n;
+	}
+	return answered;
 }
 
 /* The half-open connection that the SYN would have left, had we kept it. */
@@ -415,8 +481,8 @@ burst_cookie_restore(struct worker *worker, struct burst *burst, unsigned int i,
 }
 
 static void
-burst_cookie_judge_acks(struct worker *worker, struct burst *burst,
-		const struct syncookie_keys *keys, const struct asked *asked)
+burst_cookie_judge_acks(struct worker *worker, struct burst *burst, uint64_t acks,
+		const struct syncookie_keys *keys, struct entrance *entrance)
 {
 	static const enum counter counters[] = {
 			[SYNCOOKIE_BAD] = COUNTER_syn_cookies_bad,
@@ -425,10 +491,14 @@ burst_cookie_judge_acks(struct worker *worker, struct burst *burst,
 	};
 	struct tcp_segment syn[BURST_MAX];
 	uint8_t verdict[BURST_MAX];
+	struct asked asked;
 
-	syncookie_check_bulk(keys, asked->request, asked->n, syn, verdict);
-	for (unsigned int k = 0; k < asked->n; k++) {
-		const unsigned int i = asked->packet[k];
+	burst_cookie_ask_for_acks(worker, burst, acks, entrance, &asked);
+	if (asked.n == 0)
+		return;
+	syncookie_check_bulk(keys, asked.request, asked.n, syn, verdict);
+	for (unsigned int k = 0; k < asked.n; k++) {
+		const unsigned int i = asked.packet[k];
 
 		if (verdict[k] == SYNCOOKIE_GOOD)
 			burst_cookie_restore(worker, burst, i, &syn[k]);
@@ -447,17 +517,13 @@ burst_cookie(struct worker *worker, struct burst *burst)
 {
 	const struct syncookie_keys *keys = cookies_keys(&worker->engine->cookies);
 	struct entrance entrance;
-	struct suspects syns, acks;
-	struct asked asked;
+	uint64_t syns, acks;
 
-	entrance.place = ENTRANCE_NONE;
 	burst_cookie_sort(burst, &syns, &acks);
-	if (acks.n > 0) {
-		burst_cookie_ask_for_acks(worker, burst, &acks, &entrance, &asked);
-		burst_cookie_judge_acks(worker, burst, keys, &asked);
-	}
-	if (syns.n > 0 && engine_phase(worker->engine) == ENGINE_RUNNING) {
-		burst_cookie_ask_for_syns(worker, burst, &syns, &entrance, &asked);
-		burst_cookie_answer_syns(worker, burst, keys, &asked, &entrance);
-	}
+	entrance.place = ENTRANCE_NONE;
+	if (acks != 0)
+		burst_cookie_judge_acks(worker, burst, acks, keys, &entrance);
+	if (syns != 0 && engine_phase(worker->engine) == ENGINE_RUNNING &&
+			burst_cookie_answer_syns(worker, burst, syns, keys, &entrance) == burst->n)
+		burst->n = 0; /* As in a flood: nothing is left for the other stages. */
 }

@@ -37,31 +37,26 @@ burst_reply_offload(struct rte_mbuf *packet, uint8_t family, const struct build_
 					: RTE_MBUF_F_TX_IPV6;
 }
 
-/** Answer packet @p i, which came in through @p port, with a segment of a form; it leaves the
- * burst. */
+/** Turn a packet that came in through @p port into a segment of a form, ready to be sent. */
 static inline void
-burst_reply_form(struct worker *worker, struct burst *burst, unsigned int i,
-		const struct port *port, const struct build_form *form,
-		const struct build_numbers *numbers)
+burst_reply_form(struct rte_mbuf *packet, const struct frame *frame, const struct port *port,
+		const struct build_form *form, const struct build_numbers *numbers)
 {
-	struct rte_mbuf *packet = burst->packet[i];
 	const bool offload = port->transmit_offload;
 
-	burst_reply_finish(packet, build_reply(rte_pktmbuf_mtod(packet, uint8_t *),
-						   &burst->frame[i], form, numbers,
-						   offload ? BUILD_CHECKSUM_OFFLOAD
-							   : BUILD_CHECKSUM_SOFTWARE));
+	burst_reply_finish(packet,
+			build_reply(rte_pktmbuf_mtod(packet, uint8_t *), frame, form, numbers,
+					offload ? BUILD_CHECKSUM_OFFLOAD
+						: BUILD_CHECKSUM_SOFTWARE));
 	if (unlikely(offload)) {
 		const struct build_lengths lengths = {
-				.l2 = burst->frame[i].l3_offset,
+				.l2 = frame->l3_offset,
 				.l3 = form->family == 4 ? 20 : 40,
 				.l4 = form->l4_length,
 		};
 
 		burst_reply_offload(packet, form->family, &lengths);
 	}
-	transmit_reply(worker, packet);
-	burst->packet[i] = NULL;
 }
 
 #endif /* BURST_REPLY_H */

@@ -338,30 +338,6 @@ burst_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 		half_open_entered(worker, conn);
 }
 
-bool
-burst_step_bad_source(const struct worker *worker, uint8_t port, const uint8_t address[16])
-{
-	const struct settings_prefixes *prefixes = &worker->engine->port[port].settings->addresses;
-
-	if (service_map_is_ours(worker->services->map[port], address))
-		return true;
-	for (unsigned int i = 0; i < prefixes->count; i++) {
-		const struct settings_prefix *prefix = &prefixes->item[i];
-		rte_be32_t source, ours;
-		uint32_t hosts;
-
-		if (!flow_key_is_ipv4(address) || !flow_key_is_ipv4(prefix->address) ||
-				prefix->length > 30)
-			continue;
-		memcpy(&source, address + 12, sizeof(source));
-		memcpy(&ours, prefix->address + 12, sizeof(ours));
-		hosts = UINT32_MAX >> prefix->length;
-		if (source == (ours | rte_cpu_to_be_32(hosts)))
-			return true;
-	}
-	return false;
-}
-
 void
 burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
 		const struct tcp_conn *tcp)
@@ -468,7 +444,8 @@ burst_step_stranger(struct worker *worker, struct burst *burst, unsigned int i)
 	 * (RFC 6335 6): who answers it is used against a third.
 	 */
 	if (key->port == 0 || (!flow_key_is_active(key) &&
-					      burst_step_bad_source(worker, port, key->address))) {
+					      service_map_is_no_peer(worker->services->map[port],
+							      key->address))) {
 		burst_step_drop(worker, burst, i, DROP_bad_source);
 		return;
 	}

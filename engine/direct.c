@@ -287,7 +287,7 @@ direct_packet(struct worker *worker, struct burst *burst, unsigned int i, uint64
 		reason = DROP_shutdown;
 	else if (in.frame->kind == FRAME_TCP && in.event == TCP_EVENT_BARE)
 		reason = DROP_no_ack_bit;
-	else if (burst_step_bad_source(worker, (uint8_t)in.packet->port, in.key->address))
+	else if (service_map_is_no_peer(worker->services->map[in.packet->port], in.key->address))
 		reason = DROP_bad_source;
 	if (reason != DROP_NONE) {
 		worker_drop(worker, in.packet, reason);

@@ -87,12 +87,26 @@ services_map_local_addresses(struct service_map *map, const struct engine *engin
 	return result;
 }
 
+/* The last address of an IPv4 subnet that has more than two, unless it is ours. */
+static void
+services_map_broadcast(struct service_map *map, const struct settings_prefix *prefix)
+{
+	uint8_t address[16];
+	rte_be32_t last;
+
+	if (!flow_key_is_ipv4(prefix->address) || prefix->length > 30)
+		return;
+	memcpy(&last, prefix->address + 12, sizeof(last));
+	flow_key_map_ipv4(address, last | rte_cpu_to_be_32(UINT32_MAX >> prefix->length));
+	service_map_add_broadcast(map, address);
+}
+
 int
 services_map_port(const struct engine *engine, struct services *services, const struct port *port)
 {
 	const struct settings *settings = services->settings;
 	const struct settings_prefixes *addresses = &port->settings->addresses;
-	const unsigned int entries = services->listener_count * 2 + addresses->count + 1 +
+	const unsigned int entries = services->listener_count * 2 + addresses->count * 2 + 1 +
 				     LOCAL_PORTS_ADDRESSES_MAX +
 				     settings->pool_count * SETTINGS_ADDRESSES_MAX;
 	struct service_map *map;
@@ -122,5 +136,7 @@ services_map_port(const struct engine *engine, struct services *services, const 
 	}
 	if (result != 0)
 		log_error(port->settings->name, "two services listen at the same address");
+	for (unsigned int i = 0; i < addresses->count; i++)
+		services_map_broadcast(map, &addresses->item[i]);
 	return result != 0 ? -1 : 0;
 }

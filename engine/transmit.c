@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <string.h>
+
 #include <rte_ethdev.h>
 #include <rte_pause.h>
 #include <rte_ring.h>
@@ -64,6 +66,24 @@ transmit_flush_port(struct worker *worker, uint8_t port)
 	buffer->n = 0;
 	buffer->replies = 0;
 	buffer->originated = 0;
+}
+
+void
+transmit_replies(struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port)
+{
+	struct worker_transmit *buffer = &worker->transmit[port];
+
+	while (n > 0) {
+		const unsigned int room = RTE_MIN(n, WORKER_TRANSMIT_MAX - buffer->n);
+
+		memcpy(&buffer->packet[buffer->n], packets, room * sizeof(packets[0]));
+		buffer->n += room;
+		buffer->replies += room;
+		packets += room;
+		n -= room;
+		if (buffer->n == WORKER_TRANSMIT_MAX)
+			transmit_flush_port(worker, port);
+	}
 }
 
 unsigned int

@@ -50,6 +50,10 @@ transmit_packet(struct worker *worker, struct rte_mbuf *packet, uint8_t port)
 		transmit_flush_port(worker, port);
 }
 
+/** Send received packets, now answers, back through the port that they came from. */
+void transmit_replies(
+		struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port);
+
 /** Send a received packet, now an answer, back through the port it came from. */
 static inline void
 transmit_reply(struct worker *worker, struct rte_mbuf *packet)

@@ -159,24 +159,27 @@ mss_index(const uint16_t sizes[SYNCOOKIE_MSS_SIZES], uint16_t mss)
 	return index;
 }
 
+/* The hashed word of what the cookie says: form, MSS, and WIN or the TSval bits. */
+static inline uint64_t
+code_word(bool timestamps, uint32_t mss, uint32_t rest)
+{
+	const uint32_t code = (timestamps ? CODE_TS : 0) | mss << CODE_MSS_SHIFT | rest;
+
+	return (uint64_t)MESSAGE_LENGTH << 56 | (uint64_t)code << CODE_SHIFT;
+}
+
 /* The column of the batch that a cookie's MAC is the hash of; under which key is said elsewhere. */
 static inline void
-gather(struct siphash_batch *batch, unsigned int i, const struct syncookie_request *request,
-		uint32_t client_isn, const struct syncookie_parts *parts)
+gather(struct siphash_batch *batch, unsigned int i, const struct flow_key *flow,
+		uint64_t endpoint_word, uint64_t last_word)
 {
-	const bool timestamps = parts->mac_bits == MAC_BITS_TS;
-	const uint32_t mss = parts->isn_bits >> MSS_SHIFT & INDEX_MASK;
-	const uint32_t code = timestamps ? CODE_TS | mss << CODE_MSS_SHIFT | parts->ts_bits
-					 : mss << CODE_MSS_SHIFT | (parts->isn_bits >> WIN_SHIFT &
-										   INDEX_MASK);
 	uint64_t words[2];
 
-	memcpy(words, request->flow->address, sizeof(words));
+	memcpy(words, flow->address, sizeof(words));
 	batch->word[0][i] = rte_le_to_cpu_64(words[0]);
 	batch->word[1][i] = rte_le_to_cpu_64(words[1]);
-	batch->word[2][i] = rte_be_to_cpu_16(request->flow->port) | request->endpoint << 16;
-	batch->word[3][i] =
-			(uint64_t)MESSAGE_LENGTH << 56 | (uint64_t)code << CODE_SHIFT | client_isn;
+	batch->word[2][i] = rte_be_to_cpu_16(flow->port) | endpoint_word;
+	batch->word[3][i] = last_word;
 }
 
 static inline void
@@ -211,10 +214,9 @@ ts_bits_of(const struct syncookie_request *request, uint8_t options)
 	return (uint8_t)(scale | ((options & TCP_OPTION_SACK_PERMITTED) != 0 ? TS_SACK : 0));
 }
 
-static inline bool
-gather_syn(const struct syncookie_keys *keys, const struct syncookie_request *request,
-		struct siphash_batch *batch, unsigned int i, struct syncookie_parts *parts,
-		struct syncookie *cookie)
+void
+syncookie_offer(const struct syncookie_keys *keys, const struct syncookie_request *request,
+		struct syncookie_offer *offer)
 {
 	const struct tcp_segment *syn = request->segment;
 	const uint8_t options = syn->options & request->options;
@@ -222,26 +224,25 @@ gather_syn(const struct syncookie_keys *keys, const struct syncookie_request *re
 	const uint16_t mss = (syn->options & TCP_OPTION_MSS) != 0 ? syn->mss
 			     : ipv4                               ? DEFAULT_MSS_4
 								  : DEFAULT_MSS_6;
-	const uint16_t *sizes = mss_sizes[!ipv4];
+	const uint32_t size = mss_index(mss_sizes[!ipv4], mss);
 	const bool timestamps = (options & TCP_OPTION_TIMESTAMPS) != 0;
 	const bool ecn = timestamps && request->ecn &&
 			 (syn->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR);
+	const uint8_t ts_bits = ts_bits_of(request, options) | (ecn ? TS_ECN : 0);
+	const uint32_t win = timestamps ? 0 : win_index[ts_bits];
 
-	*parts = (struct syncookie_parts){
-			.isn_bits = mss_index(sizes, mss) << MSS_SHIFT,
+	*offer = (struct syncookie_offer){
+			.endpoint_word = request->endpoint << 16,
+			.code_word = code_word(timestamps, size, timestamps ? ts_bits : win),
+			.isn_bits = keys->made_slot << EPOCH_SHIFT | size << MSS_SHIFT |
+				    win << WIN_SHIFT,
 			.mac_bits = timestamps ? MAC_BITS_TS : MAC_BITS,
-			.ts_bits = ts_bits_of(request, options),
+			.ts_bits = ts_bits,
+			.options = options & (TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED |
+							     TCP_OPTION_TIMESTAMPS),
+			.ecn = ecn,
+			.possible = mss >= mss_sizes[!ipv4][0],
 	};
-	if (timestamps)
-		parts->ts_bits |= ecn ? TS_ECN : 0;
-	else
-		parts->isn_bits |= (uint32_t)win_index[parts->ts_bits] << WIN_SHIFT;
-	cookie->options = options & (TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED |
-						    TCP_OPTION_TIMESTAMPS);
-	cookie->ecn = ecn;
-	gather(batch, i, request, syn->seq, parts);
-	parts->isn_bits |= keys->made_slot << EPOCH_SHIFT;
-	return mss >= sizes[0];
 }
 
 /* The largest number with these low bits that is not after the clock. */
@@ -251,27 +252,51 @@ tsval_before(uint32_t clock, uint32_t bits)
 	return clock - ((clock - bits) & TS_MASK);
 }
 
+static inline void
+make_offered(hash_function hash, enum siphash_path path, const struct syncookie_keys *keys,
+		const struct syncookie_syn syns[], unsigned int n,
+		struct syncookie_numbers numbers[])
+{
+	const struct siphash_key *key = &keys->key[0][keys->made_slot];
+	struct siphash_batch batch;
+
+	for (unsigned int i = 0; i < n; i++) {
+		const struct syncookie_offer *offer = syns[i].offer;
+
+		gather(&batch, i, syns[i].flow, offer->endpoint_word,
+				offer->code_word | syns[i].seq);
+		gather_key(&batch, i, key);
+	}
+	hash(path, &batch, n);
+	for (unsigned int i = 0; i < n; i++) {
+		const struct syncookie_offer *offer = syns[i].offer;
+		const uint32_t mac = (uint32_t)batch.hash[i] & mac_mask(offer->mac_bits);
+
+		numbers[i].isn = whiten(offer->isn_bits | mac, offer->mac_bits);
+		numbers[i].tsval = tsval_before(syns[i].ts_clock, offer->ts_bits);
+	}
+}
+
 static inline uint64_t
 make_bulk(hash_function hash, enum siphash_path path, const struct syncookie_keys *keys,
 		const struct syncookie_request requests[], unsigned int n,
 		struct syncookie cookies[])
 {
-	struct siphash_batch batch;
-	struct syncookie_parts parts[SYNCOOKIE_BURST_MAX];
+	struct syncookie_numbers numbers[SYNCOOKIE_BURST_MAX];
+	struct syncookie_offer offers[SYNCOOKIE_BURST_MAX];
+	struct syncookie_syn syns[SYNCOOKIE_BURST_MAX];
 	uint64_t made = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
-		made |= (uint64_t)gather_syn(keys, &requests[i], &batch, i, &parts[i], &cookies[i])
-			<< i;
-		gather_key(&batch, i, &keys->key[0][keys->made_slot]);
+		syncookie_offer(keys, &requests[i], &offers[i]);
+		made |= (uint64_t)offers[i].possible << i;
+		syns[i] = (struct syncookie_syn){requests[i].flow, &offers[i],
+				requests[i].segment->seq, requests[i].ts_clock};
 	}
-	hash(path, &batch, n);
-	for (unsigned int i = 0; i < n; i++) {
-		const uint32_t mac = (uint32_t)batch.hash[i] & mac_mask(parts[i].mac_bits);
-
-		cookies[i].isn = whiten(parts[i].isn_bits | mac, parts[i].mac_bits);
-		cookies[i].tsval = tsval_before(requests[i].ts_clock, parts[i].ts_bits);
-	}
+	make_offered(hash, path, keys, syns, n, numbers);
+	for (unsigned int i = 0; i < n; i++)
+		cookies[i] = (struct syncookie){
+				numbers[i].isn, numbers[i].tsval, offers[i].options, offers[i].ecn};
 	return made;
 }
 
@@ -286,7 +311,11 @@ gather_ack(const struct syncookie_request *request, struct siphash_batch *batch,
 	parts->isn_bits = whiten(ack->ack - 1, parts->mac_bits);
 	parts->ts_bits = (uint8_t)(timestamps ? ack->tsecr & TS_MASK : 0);
 	parts->slot = (uint8_t)(parts->isn_bits >> EPOCH_SHIFT);
-	gather(batch, i, request, ack->seq - 1, parts);
+	gather(batch, i, request->flow, request->endpoint << 16,
+			code_word(timestamps, parts->isn_bits >> MSS_SHIFT & INDEX_MASK,
+					timestamps ? parts->ts_bits
+						   : parts->isn_bits >> WIN_SHIFT & INDEX_MASK) |
+					(ack->seq - 1));
 }
 
 static inline bool
@@ -385,6 +414,13 @@ check_bulk(hash_function hash, enum siphash_path path, const struct syncookie_ke
 		rebuild_syn(&requests[i], &parts[i], &syns[i]);
 	}
 	return good;
+}
+
+void
+syncookie_make_offered(const struct syncookie_keys *keys, const struct syncookie_syn syns[],
+		unsigned int n, struct syncookie_numbers numbers[])
+{
+	make_offered(hash_chosen, SIPHASH_SCALAR, keys, syns, n, numbers);
 }
 
 uint64_t

@@ -171,6 +171,43 @@ struct syncookie {
 };
 
 /**
+ * What a SYN's cookie says, and nothing of who sent it: equal for SYNs with the same MSS and
+ * options to the same local endpoint, for as long as the keys last.
+ */
+struct syncookie_offer {
+	uint64_t endpoint_word; /**< Hashed, with the peer's port. */
+	uint64_t code_word;     /**< Hashed, with the peer's ISN. */
+	uint32_t isn_bits;      /**< What is above the MAC. */
+	uint8_t mac_bits;
+	uint8_t ts_bits; /**< The low bits of TSval. */
+	uint8_t options; /**< enum tcp_option_bit: what the SYN-ACK offers. */
+	bool ecn;        /**< Whether it is an ECN-setup one. */
+	bool possible;   /**< false: no cookie, for the MSS is too small. */
+};
+
+/** The offer that answers a SYN; of the flow only the IP version is looked at. */
+void syncookie_offer(const struct syncookie_keys *keys, const struct syncookie_request *request,
+		struct syncookie_offer *offer);
+
+/** A SYN with its offer, which is possible. */
+struct syncookie_syn {
+	const struct flow_key *flow;
+	const struct syncookie_offer *offer;
+	uint32_t seq;
+	uint32_t ts_clock;
+};
+
+/** The numbers of a SYN-ACK. */
+struct syncookie_numbers {
+	uint32_t isn;
+	uint32_t tsval;
+};
+
+/** Make cookies for SYNs whose offers are known; at most SYNCOOKIE_BURST_MAX. */
+void syncookie_make_offered(const struct syncookie_keys *keys, const struct syncookie_syn syns[],
+		unsigned int n, struct syncookie_numbers numbers[]);
+
+/**
  * Make cookies for SYNs.
  *
  * @param n

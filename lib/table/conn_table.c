@@ -171,16 +171,21 @@ uint64_t
 conn_table_lookup_bulk(const struct conn_table *table, const struct flow_key keys[],
 		const uint64_t hashes[], unsigned int n, struct conn *conns[])
 {
+	const struct bucket *first[CONN_TABLE_BURST_MAX], *second[CONN_TABLE_BURST_MAX];
 	uint32_t ways[CONN_TABLE_BURST_MAX];
 	uint64_t hits = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
-		rte_prefetch0(first_bucket(table, hashes[i]));
-		rte_prefetch0(second_bucket(table, hashes[i]));
+		first[i] = first_bucket(table, hashes[i]);
+		second[i] = second_bucket(table, hashes[i]);
+		rte_prefetch0(first[i]);
+		rte_prefetch0(second[i]);
 	}
 
 	for (unsigned int i = 0; i < n; i++) {
-		ways[i] = ways_of_hash(table, hashes[i]);
+		const uint16_t tag = bucket_tag(hashes[i]);
+
+		ways[i] = bucket_ways(first[i], tag) | bucket_ways(second[i], tag) << SECOND_SHIFT;
 		conns[i] = ways[i] != 0 ? conn_of_ways(table, hashes[i], ways[i]) : NULL;
 		rte_prefetch0(conns[i]);
 	}

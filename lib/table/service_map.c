@@ -9,14 +9,19 @@
 #include <string.h>
 
 #include <rte_bitops.h>
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 
 #include "table/service_map.h"
 
-/* No entry.  An address that is ours has port 0 and SERVICE_MAP_NONE. */
-#define SERVICE_EMPTY SERVICE_MAP_FOREIGN
+/*
+ * No entry.  An address that is ours has port 0 and SERVICE_MAP_NONE; one that is a broadcast
+ * address has port 0 and a number that is no service's.
+ */
+#define SERVICE_EMPTY     SERVICE_MAP_FOREIGN
+#define SERVICE_BROADCAST (SERVICE_MAP_FOREIGN - 1)
 
-#define PORT_NONE     0
+#define PORT_NONE         0
 
 struct entry {
 	uint8_t address[16];
@@ -80,7 +85,7 @@ place_of(const struct service_map *map, const uint8_t address[16], rte_be16_t po
 	for (;;) {
 		const struct entry *entry = &map->entry[place];
 
-		if (entry->service == SERVICE_EMPTY)
+		if (likely(entry->service == SERVICE_EMPTY))
 			return place;
 		if (entry->port == port && memcmp(entry->address, address, 16) == 0)
 			return place;
@@ -111,12 +116,18 @@ service_map_add_address(struct service_map *map, const uint8_t address[16])
 }
 
 int
+service_map_add_broadcast(struct service_map *map, const uint8_t address[16])
+{
+	return add(map, address, PORT_NONE, SERVICE_BROADCAST);
+}
+
+int
 service_map_add_listener(struct service_map *map, const uint8_t address[16], rte_be16_t port,
 		uint16_t service)
 {
 	int result;
 
-	if (port == PORT_NONE || service >= SERVICE_MAP_FOREIGN)
+	if (port == PORT_NONE || service >= SERVICE_BROADCAST)
 		return -EINVAL;
 	result = service_map_add_address(map, address);
 	if (result != 0)
@@ -130,12 +141,18 @@ service_map_is_ours(const struct service_map *map, const uint8_t address[16])
 	return map->entry[place_of(map, address, PORT_NONE)].service == SERVICE_MAP_NONE;
 }
 
+bool
+service_map_is_no_peer(const struct service_map *map, const uint8_t address[16])
+{
+	return map->entry[place_of(map, address, PORT_NONE)].service != SERVICE_EMPTY;
+}
+
 uint16_t
 service_map_lookup(const struct service_map *map, const uint8_t address[16], rte_be16_t port)
 {
 	uint16_t service = map->entry[place_of(map, address, port)].service;
 
-	if (service != SERVICE_EMPTY)
+	if (likely(service < SERVICE_BROADCAST))
 		return service;
 	return service_map_is_ours(map, address) ? SERVICE_MAP_NONE : SERVICE_MAP_FOREIGN;
 }

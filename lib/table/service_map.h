@@ -40,6 +40,13 @@ struct service_map *service_map_init(void *memory, unsigned int entries);
 int service_map_add_address(struct service_map *map, const uint8_t address[16]);
 
 /**
+ * Say that @p address is a subnet's broadcast address: nobody's, and no segment may come from it.
+ *
+ * @return 0, -EEXIST when it is ours, or -ENOSPC; adding it again is fine.
+ */
+int service_map_add_broadcast(struct service_map *map, const uint8_t address[16]);
+
+/**
  * Say that @p service listens at @p address and @p port; the address becomes ours.
  *
  * @return 0, -EEXIST when another service has it, -EINVAL for port 0 or a service number that
@@ -50,6 +57,9 @@ int service_map_add_listener(struct service_map *map, const uint8_t address[16],
 
 /** Whether the address is ours. */
 bool service_map_is_ours(const struct service_map *map, const uint8_t address[16]);
+
+/** Whether no peer has the address, since it is ours or a subnet's broadcast address. */
+bool service_map_is_no_peer(const struct service_map *map, const uint8_t address[16]);
 
 /** The service at an address and port, SERVICE_MAP_NONE, or SERVICE_MAP_FOREIGN. */
 uint16_t service_map_lookup(

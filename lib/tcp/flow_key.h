@@ -27,8 +27,14 @@
 #define FLOW_KEY_ACTIVE 0x8000
 #define FLOW_KEY_NOBODY 0x4000
 
-/** The low half of an IPv4-mapped address without the IPv4 address; the high half is 0. */
-#define FLOW_KEY_MAPPED UINT64_C(0x0000ffff00000000)
+/** The low half of an IPv4-mapped address, as it is in memory, but for the IPv4 address. */
+#if RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN
+#define FLOW_KEY_MAPPED      UINT64_C(0x00000000ffff0000)
+#define FLOW_KEY_MAPPED_MASK UINT64_C(0x00000000ffffffff)
+#else
+#define FLOW_KEY_MAPPED      UINT64_C(0x0000ffff00000000)
+#define FLOW_KEY_MAPPED_MASK UINT64_C(0xffffffff00000000)
+#endif
 
 /** Set beside FLOW_KEY_ACTIVE: we check a backend, which the twelve lowest bits number. */
 #define FLOW_KEY_CHECK         0x1000
@@ -93,7 +99,9 @@ flow_key_map_ipv4(uint8_t address[16], rte_be32_t ipv4)
 	/* As the words in which addresses are read: a load across two stores would wait for both.
 	 */
 	const rte_be64_t high = 0;
-	const rte_be64_t low = rte_cpu_to_be_64(FLOW_KEY_MAPPED | rte_be_to_cpu_32(ipv4));
+	const rte_be64_t low = RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN
+					       ? (uint64_t)ipv4 << 32 | FLOW_KEY_MAPPED
+					       : FLOW_KEY_MAPPED | ipv4;
 
 	memcpy(address, &high, sizeof(high));
 	memcpy(address + sizeof(high), &low, sizeof(low));
@@ -107,7 +115,7 @@ flow_key_is_ipv4(const uint8_t address[16])
 
 	memcpy(&high, address, sizeof(high));
 	memcpy(&low, address + sizeof(high), sizeof(low));
-	return high == 0 && rte_be_to_cpu_64(low) >> 32 == FLOW_KEY_MAPPED >> 32;
+	return high == 0 && (low & FLOW_KEY_MAPPED_MASK) == FLOW_KEY_MAPPED;
 }
 
 #endif /* FLOW_KEY_H */

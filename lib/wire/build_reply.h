@@ -17,7 +17,6 @@
 #include <string.h>
 
 #include <rte_branch_prediction.h>
-#include <rte_byteorder.h>
 
 #include "wire/build.h"
 #include "wire/bytes.h"
@@ -124,7 +123,7 @@ build_reply_ipv6(uint8_t *ip, const struct build_form *form)
 static inline void
 build_reply_put(uint8_t *to, uint32_t number, uint64_t *sum)
 {
-	const rte_be32_t word = rte_cpu_to_be_32(number);
+	const rte_be32_t word = BYTES_SWAP_32(number);
 
 	memcpy(to, &word, sizeof(word));
 	*sum += word;

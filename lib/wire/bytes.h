@@ -16,13 +16,23 @@
 
 #include <rte_byteorder.h>
 
+#if RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN
+#define BYTES_SWAP_16(word) __builtin_bswap16(word)
+#define BYTES_SWAP_32(word) __builtin_bswap32(word)
+#define BYTES_SWAP_64(word) __builtin_bswap64(word)
+#else
+#define BYTES_SWAP_16(word) (word)
+#define BYTES_SWAP_32(word) (word)
+#define BYTES_SWAP_64(word) (word)
+#endif
+
 static inline uint16_t
 bytes_read_16(const uint8_t *from)
 {
 	rte_be16_t value;
 
 	memcpy(&value, from, sizeof(value));
-	return rte_be_to_cpu_16(value);
+	return BYTES_SWAP_16(value);
 }
 
 static inline uint32_t
@@ -31,7 +41,7 @@ bytes_read_32(const uint8_t *from)
 	rte_be32_t value;
 
 	memcpy(&value, from, sizeof(value));
-	return rte_be_to_cpu_32(value);
+	return BYTES_SWAP_32(value);
 }
 
 static inline uint64_t
@@ -40,13 +50,13 @@ bytes_read_64(const uint8_t *from)
 	rte_be64_t value;
 
 	memcpy(&value, from, sizeof(value));
-	return rte_be_to_cpu_64(value);
+	return BYTES_SWAP_64(value);
 }
 
 static inline void
 bytes_write_16(uint8_t *to, uint16_t value)
 {
-	rte_be16_t swapped = rte_cpu_to_be_16(value);
+	rte_be16_t swapped = BYTES_SWAP_16(value);
 
 	memcpy(to, &swapped, sizeof(swapped));
 }
@@ -54,7 +64,7 @@ bytes_write_16(uint8_t *to, uint16_t value)
 static inline void
 bytes_write_32(uint8_t *to, uint32_t value)
 {
-	rte_be32_t swapped = rte_cpu_to_be_32(value);
+	rte_be32_t swapped = BYTES_SWAP_32(value);
 
 	memcpy(to, &swapped, sizeof(swapped));
 }

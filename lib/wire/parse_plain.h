@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include <rte_branch_prediction.h>
-#include <rte_byteorder.h>
+#include <rte_common.h>
 
 #include "wire/bytes.h"
 #include "wire/checksum.h"
@@ -61,7 +61,7 @@ parse_plain_is_host(uint8_t first_byte)
  * @param pseudo
  *   The pseudo-header's sum.
  */
-static inline bool
+static __rte_always_inline bool
 parse_plain_tcp(const uint8_t *tcp, uint32_t length, unsigned int flags, uint64_t pseudo,
 		struct tcp_segment *segment)
 {
@@ -91,7 +91,7 @@ parse_plain_tcp(const uint8_t *tcp, uint32_t length, unsigned int flags, uint64_
 	return true;
 }
 
-static inline bool
+static __rte_always_inline bool
 parse_plain_ipv4(const uint8_t *data, uint32_t length, unsigned int flags, struct frame *frame,
 		struct tcp_segment *segment)
 {
@@ -120,11 +120,10 @@ parse_plain_ipv4(const uint8_t *data, uint32_t length, unsigned int flags, struc
 			.traffic_class = ip[1],
 	};
 	return parse_plain_tcp(tcp, l4_length, flags,
-			addresses + rte_cpu_to_be_16((uint16_t)l4_length) + rte_cpu_to_be_16(6),
-			segment);
+			addresses + BYTES_SWAP_16((uint16_t)l4_length) + BYTES_SWAP_16(6), segment);
 }
 
-static inline bool
+static __rte_always_inline bool
 parse_plain_ipv6(const uint8_t *data, uint32_t length, unsigned int flags, struct frame *frame,
 		struct tcp_segment *segment)
 {
@@ -149,14 +148,14 @@ parse_plain_ipv6(const uint8_t *data, uint32_t length, unsigned int flags, struc
 			.traffic_class = (uint8_t)(bytes_read_16(ip) >> 4),
 	};
 	return parse_plain_tcp(tcp, l4_length, flags,
-			checksum_add_words((uint64_t)rte_cpu_to_be_16((uint16_t)l4_length) +
-							   rte_cpu_to_be_16(6),
+			checksum_add_words((uint64_t)BYTES_SWAP_16((uint16_t)l4_length) +
+							   BYTES_SWAP_16(6),
 					ip + 8, 32),
 			segment);
 }
 
 /** Parse a frame; false: for parse_frame_carefully() to say. */
-static inline bool
+static __rte_always_inline bool
 parse_plain(const uint8_t *data, uint32_t length, unsigned int flags, struct frame *frame,
 		struct tcp_segment *segment)
 {
@@ -165,9 +164,9 @@ parse_plain(const uint8_t *data, uint32_t length, unsigned int flags, struct fra
 	if (unlikely(length < PARSE_PLAIN_ETHER + PARSE_PLAIN_IPV4 + PARSE_PLAIN_TCP))
 		return false;
 	memcpy(&ether_type, data + 12, sizeof(ether_type));
-	if (ether_type == rte_cpu_to_be_16(0x0800))
+	if (ether_type == BYTES_SWAP_16(0x0800))
 		return parse_plain_ipv4(data, length, flags, frame, segment);
-	return ether_type == rte_cpu_to_be_16(0x86dd) &&
+	return ether_type == BYTES_SWAP_16(0x86dd) &&
 	       length >= PARSE_PLAIN_ETHER + PARSE_PLAIN_IPV6 + PARSE_PLAIN_TCP &&
 	       parse_plain_ipv6(data, length, flags, frame, segment);
 }

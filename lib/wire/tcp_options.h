@@ -187,7 +187,7 @@ tcp_options_length(const struct tcp_options *options)
 static inline uint8_t *
 tcp_options_put(uint8_t *to, uint32_t value, uint64_t *sum)
 {
-	const rte_be32_t word = rte_cpu_to_be_32(value);
+	const rte_be32_t word = BYTES_SWAP_32(value);
 
 	memcpy(to, &word, sizeof(word));
 	*sum += word;
@@ -223,7 +223,7 @@ tcp_options_write(uint8_t *to, const struct tcp_options *options, uint64_t *sum)
 			uint32_t word;
 
 			memcpy(&word, options->cookie + i, sizeof(word));
-			end = tcp_options_put(end, rte_be_to_cpu_32(word), sum);
+			end = tcp_options_put(end, BYTES_SWAP_32(word), sum);
 		}
 	}
 	return (unsigned int)(end - to);

@@ -91,6 +91,68 @@ options_survive_with_and_without_timestamps(void **state)
 	}
 }
 
+/* A SYN of a kind: its MSS and options follow from its number. */
+static struct build_tcp
+syn_of_kind(unsigned int number)
+{
+	struct build_tcp syn = {.seq = 1000 * number, .flags = TCP_SYN, .window = 64000};
+
+	syn.options.options = TCP_OPTION_MSS | (number & 1 ? TCP_OPTION_SACK_PERMITTED : 0) |
+			      (number & 2 ? TCP_OPTION_WINDOW_SCALE : 0) |
+			      (number & 4 ? TCP_OPTION_TIMESTAMPS : 0);
+	syn.options.mss = (uint16_t)(600 + 50 * number);
+	syn.options.window_scale = (uint8_t)(number % 15);
+	syn.options.tsval = 77 * number;
+	return syn;
+}
+
+#define KINDS_PORT 41000
+
+/* More kinds of SYNs in one burst than there is room for, over both IP versions in turn. */
+static void
+each_kind_of_syn_in_a_burst_gets_what_it_asked_for(void **state)
+{
+	struct build_path path;
+	struct rig rig;
+	struct rig_frame answer;
+	unsigned int answers = 0;
+
+	(void)state;
+	rig_init(&rig, cookie_settings, 1);
+	for (unsigned int i = 0; i < 48; i++) {
+		const struct build_tcp syn = syn_of_kind(i);
+
+		rig_path(&rig, &path, i & 8 ? 6 : 4, (uint16_t)(KINDS_PORT + i), 80);
+		rig_put_tcp(&rig, &path, &syn, "", 0);
+	}
+	rig_turn(&rig);
+	while (rig_take(&rig, &answer)) {
+		const uint8_t *ports = answer.bytes + answer.frame.l4_offset;
+		const unsigned int i = (unsigned int)(ports[2] << 8 | ports[3]) - KINDS_PORT;
+		struct build_tcp syn = syn_of_kind(i);
+		const uint8_t options = syn.options.options;
+
+		answers++;
+		assert_int_equal(answer.frame.family, i & 8 ? 6 : 4);
+		assert_int_equal(answer.segment.flags, TCP_SYN | TCP_ACK);
+		assert_int_equal(answer.segment.ack, syn.seq + 1);
+		assert_int_equal(answer.segment.options, options);
+		assert_int_equal(answer.segment.mss, i & 8 ? 1440 : 1460);
+		syn.flags = TCP_ACK;
+		syn.seq++;
+		syn.ack = answer.segment.seq + 1;
+		syn.options.options = options & TCP_OPTION_TIMESTAMPS;
+		syn.options.tsecr = answer.segment.tsval;
+		rig_path(&rig, &path, i & 8 ? 6 : 4, (uint16_t)(KINDS_PORT + i), 80);
+		rig_put_tcp(&rig, &path, &syn, "", 0);
+	}
+	assert_int_equal(answers, 48);
+	rig_turn(&rig);
+	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), 48);
+	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_opened), 48);
+	rig_free(&rig);
+}
+
 static void
 forged_ack_is_reset_and_opens_nothing(void **state)
 {
@@ -361,6 +423,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(nothing_is_kept_until_the_cookie_comes_back),
 			cmocka_unit_test(options_survive_with_and_without_timestamps),
+			cmocka_unit_test(each_kind_of_syn_in_a_burst_gets_what_it_asked_for),
 			cmocka_unit_test(forged_ack_is_reset_and_opens_nothing),
 			cmocka_unit_test(reset_and_syn_ack_with_its_number_open_nothing),
 			cmocka_unit_test(cookie_is_bound_to_ports_and_to_the_clients_isn),

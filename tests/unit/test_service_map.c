@@ -60,6 +60,30 @@ listener_is_found_and_its_address_is_ours(void **state)
 }
 
 static void
+broadcast_address_is_nobodys(void **state)
+{
+	struct service_map *map = map_new(4);
+	uint8_t ours[16], broadcast[16], peer[16];
+
+	(void)state;
+	address_of(ours, 1);
+	address_of(peer, 2);
+	address_of(broadcast, 255);
+	assert_int_equal(service_map_add_listener(map, ours, rte_cpu_to_be_16(80), 0), 0);
+	assert_int_equal(service_map_add_broadcast(map, broadcast), 0);
+	assert_int_equal(service_map_add_broadcast(map, broadcast), 0);
+	assert_int_equal(service_map_add_broadcast(map, ours), -EEXIST);
+	assert_true(service_map_is_no_peer(map, ours));
+	assert_true(service_map_is_no_peer(map, broadcast));
+	assert_false(service_map_is_no_peer(map, peer));
+	assert_false(service_map_is_ours(map, broadcast));
+	assert_int_equal(service_map_lookup(map, broadcast, rte_cpu_to_be_16(80)),
+			SERVICE_MAP_FOREIGN);
+	assert_int_equal(service_map_lookup(map, broadcast, 0), SERVICE_MAP_FOREIGN);
+	free(map);
+}
+
+static void
 address_without_listener_is_ours(void **state)
 {
 	struct service_map *map = map_new(1);
@@ -200,6 +224,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(listener_is_found_and_its_address_is_ours),
+			cmocka_unit_test(broadcast_address_is_nobodys),
 			cmocka_unit_test(address_without_listener_is_ours),
 			cmocka_unit_test(second_service_on_a_listener_is_refused),
 			cmocka_unit_test(meaningless_listeners_are_refused),
