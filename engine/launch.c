@@ -29,8 +29,11 @@ static int
 launch_pool(struct engine *engine, const struct eal_cores *cores)
 {
 	const unsigned int count = eal_buffer_count(engine->settings, cores);
+	char name[RTE_MEMPOOL_NAMESIZE];
 
-	engine->pool = rte_pktmbuf_pool_create("handfast_packets", count, 256, 0,
+	/* A process may have two engines: a generator and what it measures. */
+	snprintf(name, sizeof(name), "packets_%p", (void *)engine);
+	engine->pool = rte_pktmbuf_pool_create(name, count, 256, 0,
 			(uint16_t)eal_buffer_bytes(engine->settings), SOCKET_ID_ANY);
 	if (engine->pool == NULL)
 		log_error("memory",
