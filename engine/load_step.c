@@ -213,6 +213,14 @@ load_event_chunk(struct load_event *event, const struct tcp_chunk *chunk)
 			load_event_payload(event, chunk, &text));
 }
 
+/* Whether there can be no further chunk: to ask for one would cost as much as the first. */
+static bool
+load_event_said_all(const struct tcp_conn *tcp, const struct tcp_stream *stream)
+{
+	return (tcp->flags & TCP_CONN_FIN_SENT) != 0 ||
+	       (!stream->fin && tcp->snd_nxt == stream->end);
+}
+
 /* Everything the windows allow of what there is to say. @return whether anything went. */
 static bool
 load_event_stream(struct load_event *event)
@@ -230,7 +238,7 @@ load_event_stream(struct load_event *event)
 
 	while (tcp_output_next(tcp, &stream, &event->load->env, &chunk)) {
 		sent = true;
-		if (!load_event_chunk(event, &chunk))
+		if (!load_event_chunk(event, &chunk) || load_event_said_all(tcp, &stream))
 			break;
 	}
 	if (!held && (tcp->flags & TCP_CONN_PERSIST) != 0)

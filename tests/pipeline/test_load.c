@@ -47,6 +47,7 @@ struct bench {
 	struct settings *settings;
 	struct engine generator;
 	struct load_plan plan;
+	unsigned int workers;
 	bool open;
 	struct rig_frame heard;
 	uint32_t seq; /* What a peer played by hand says next. */
@@ -61,24 +62,29 @@ load(void)
 	return bench.generator.worker[0]->load;
 }
 
+static struct figures whole;
+
+/* Add up all workers' figures of all phases. */
+static void
+sum_up(void)
+{
+	memset(&whole, 0, sizeof(whole));
+	for (unsigned int phase = 0; phase < LOAD_PHASES; phase++)
+		load_figures(&bench.generator, (enum load_phase)phase, &whole);
+}
+
 static uint64_t
 count(enum figure figure)
 {
-	uint64_t sum = 0;
-
-	for (unsigned int phase = 0; phase < LOAD_PHASES; phase++)
-		sum += load()->phases[phase].count[figure];
-	return sum;
+	sum_up();
+	return whole.count[figure];
 }
 
 static uint64_t
 failed(enum failure failure)
 {
-	uint64_t sum = 0;
-
-	for (unsigned int phase = 0; phase < LOAD_PHASES; phase++)
-		sum += load()->phases[phase].failed[failure];
-	return sum;
+	sum_up();
+	return whole.failed[failure];
 }
 
 static uint64_t
@@ -123,7 +129,7 @@ plan_of(enum load_exchange exchange, const char *target, uint16_t port)
 static void
 bench_begin(const struct load_plan *plan)
 {
-	const struct eal_cores cores = {.worker_count = 1};
+	const struct eal_cores cores = {.worker_count = RTE_MAX(bench.workers, 1u)};
 	unsigned int which;
 
 	memset(&bench.generator, 0, sizeof(bench.generator));
@@ -147,6 +153,7 @@ static void
 bench_end(void)
 {
 	bench.open = false;
+	bench.workers = 1;
 	load_free(&bench.generator);
 	launch_disassemble(&bench.generator);
 	rte_eal_hotplug_remove("vdev", "net_ring_load");
@@ -176,7 +183,8 @@ static void
 play(unsigned int turns)
 {
 	for (unsigned int i = 0; i < turns; i++) {
-		load_turn(bench.generator.worker[0]);
+		for (unsigned int w = 0; w < bench.generator.worker_count; w++)
+			load_turn(bench.generator.worker[w]);
 		worker_turn(bench.rig.engine.worker[0]);
 		advance(1);
 	}
@@ -303,6 +311,39 @@ both_sides_count_the_same(void **state)
 		assert_int_equal(rig_counter(&bench.rig, COUNTER_requests), 1000 * plan.requests);
 		assert_int_equal(rig_connections(&bench.rig), 0);
 		assert_int_equal(conn_table_count(bench.generator.worker[0]->table), 0);
+		bench_end();
+	}
+}
+
+static void
+workers_share_the_work(void **state)
+{
+	static const enum load_exchange shared[] = {
+			LOAD_REQUEST, LOAD_OPEN_CLOSE, LOAD_IDLE, LOAD_SYN};
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(shared); i++) {
+		struct load_plan plan = plan_of(shared[i], "10.9.0.2", 80);
+		const bool idle = shared[i] == LOAD_IDLE;
+
+		bench.workers = 3;
+		plan.concurrency = idle ? 1000 : 64;
+		plan.count = idle ? 0 : 1000;
+		plan.duration_us = idle ? 15000 : 0;
+		plan.drain_us = 1000000;
+		bench_begin(&plan);
+		play(25000);
+		assert_true(load_is_done(&bench.generator));
+		assert_int_equal(all_failed(), 0);
+		assert_int_equal(count(FIGURE_started), 1000);
+		assert_int_equal(count(FIGURE_opened), shared[i] == LOAD_SYN ? 0 : 1000);
+		for (unsigned int w = 0; w < 3; w++) {
+			const struct figures *own = bench.generator.worker[w]->load->phases;
+			const uint64_t started = own[LOAD_RAMP_UP].count[FIGURE_started] +
+						 own[LOAD_SUSTAIN].count[FIGURE_started];
+
+			assert_in_range(started, 333, 334);
+		}
 		bench_end();
 	}
 }
@@ -785,6 +826,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 			LOAD_TEST(both_sides_count_the_same),
+			LOAD_TEST(workers_share_the_work),
 			LOAD_TEST(no_more_than_the_concurrency_are_open),
 			LOAD_TEST(it_stops_at_the_end_of_its_duration),
 			LOAD_TEST(ramps_rise_and_fall),
