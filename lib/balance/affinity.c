@@ -88,12 +88,15 @@ struct affinity_flow *
 affinity_find(struct affinity *affinity, uint64_t hash, uint32_t now_s)
 {
 	struct affinity_bucket *bucket = bucket_of(affinity, hash);
+	uint32_t ways = 0;
 
-	for (unsigned int way = 0; way < WAYS; way++) {
-		struct affinity_flow *flow = &bucket->flow[way];
+	/* All tags without a branch: where a flow is cannot be predicted. */
+	for (unsigned int way = 0; way < WAYS; way++)
+		ways |= (uint32_t)(bucket->flow[way].tag == (uint32_t)hash) << way;
+	for (; ways != 0; ways &= ways - 1) {
+		struct affinity_flow *flow = &bucket->flow[__builtin_ctz(ways)];
 
-		if (flow->tag == (uint32_t)hash && flow->state != AFFINITY_FREE &&
-				!is_over(affinity, flow, now_s))
+		if (flow->state != AFFINITY_FREE && !is_over(affinity, flow, now_s))
 			return flow;
 	}
 	return NULL;
