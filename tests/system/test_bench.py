@@ -29,13 +29,13 @@ def test_engine_and_generator_measure_each_other():
 
 
 def test_clients_live_through_a_flood():
-    """bench flood: all four multiples, clients complete."""
+    """bench flood: clients complete beside three times their packets."""
     if len(os.sched_getaffinity(0)) < 2:
         raise lab.Skip("one core only")
-    done = lab.run([lab.HANDFAST, "bench", "flood", "--seconds", "0.5", "--flood-clients", "16",
-                    "--memory", "none", "--json"], timeout=150)
+    done = lab.run([lab.HANDFAST, "bench", "flood", "--seconds", "0.4", "--flood-clients", "16",
+                    "--memory", "none", "--flood-times", "0,3", "--json"], timeout=110)
     rows = json.loads(done.stdout)["results"][0]["rows"]
-    lab.check([row["times"] for row in rows] == [0, 1, 3, 10], rows)
+    lab.check([row["times"] for row in rows] == [0, 3], rows)
     lab.check(all(row["rate"] > 0 and row["completed_share"] > 0.95 for row in rows), rows)
     lab.check(all(row["flood_rate"] > 0 for row in rows[1:]), rows)
 

@@ -148,6 +148,7 @@ def parse(arguments: list):
                         choices=[name for name, case in CASES.items() if not case[3]])
     parser.add_argument("--precision", type=float, default=0.05)
     parser.add_argument("--flood-clients", type=int, default=64)
+    parser.add_argument("--flood-times", default=",".join(map(str, flood.TIMES)))
     parser.add_argument("--sizes", default=",".join(map(str, TABLE_SIZES)))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--report", default="")
@@ -162,8 +163,9 @@ def parse(arguments: list):
         parser.error("--limit takes 5tswap, macswap, io, separated by commas")
     try:
         asked.sizes = [int(size) for size in asked.sizes.split(",")]
+        asked.flood_times = [int(times) for times in asked.flood_times.split(",")]
     except ValueError:
-        parser.error("--sizes takes numbers, separated by commas")
+        parser.error("--sizes and --flood-times take numbers, separated by commas")
     if "all" in asked.names:
         asked.names = list(EVERYTHING)
     return asked

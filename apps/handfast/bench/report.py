@@ -17,7 +17,7 @@ figcaption{font-weight:600}svg{width:100%;background:#fbfcfd;border:1px solid #e
 margin-right:.4em}.note{color:#666}.good{color:#2d6a31}.bad{color:#a4262c}
 """
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99", "max")
-AT_LEAST = {"syn": 0.5, "forged-ack": 0.5}
+AT_LEAST = {"syn": 0.5}
 
 
 def number(value: float) -> str:
