@@ -209,7 +209,8 @@ describe(const struct track *track)
 	step->payload_length = packet->payload_length;
 	step->options_cut = packet->options_cut;
 	step->options_length = packet->options_length;
-	memcpy(step->options, packet->options, packet->options_length);
+	if (packet->options_length > 0)
+		memcpy(step->options, packet->options, packet->options_length);
 	step->seq = segment->seq - track->sender->base;
 	step->ack = segment->flags & TCP_ACK ? segment->ack - track->receiver->base : 0;
 	step->window = track_window(track);
