@@ -71,12 +71,12 @@ def measure_case(bench: Bench, name: str, asked) -> dict:
         contestants.append(("against", lambda: run_once(bench, name, asked.seconds, words,
                                                         asked.against)))
     for mode in asked.limit:
-        contestants.append((f"testpmd {mode}",
+        contestants.append((f"testpmd {mode}, packets",
                             lambda mode=mode: limit_once(bench, mode, asked.seconds)))
     result = condense(name, rounds(bench, name, asked, contestants))
     ours = result["contestants"]["handfast"]
     for mode in asked.limit:
-        limit = result["contestants"][f"testpmd {mode}"]["rate"]["median"]
+        limit = result["contestants"][f"testpmd {mode}, packets"]["rate"]["median"]
         # testpmd is counted by packets; what it passes comes in and goes out.
         packets = ours["rate"]["median"] * ours["packets_per_connection_seen"] / 2
         result.setdefault("ratio_to_limit", {})[mode] = round(packets / limit, 3) if limit else 0

@@ -52,8 +52,12 @@ class Axis:
         if not self.log:
             return ticks(self.low, self.high)
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
-        return [10 ** power for power in range(first, last + 1)
-                if self.low <= 10 ** power <= self.high] or [self.low, self.high]
+        for factors in ((1,), (1, 2, 5)):
+            found = [factor * 10 ** power for power in range(first, last + 1) for factor in factors
+                     if self.low <= factor * 10 ** power <= self.high]
+            if len(found) > 1:
+                return found
+        return [self.low, self.high]
 
 
 def frame(title: str, names: tuple, axes: tuple, body: str, height: int) -> str:
