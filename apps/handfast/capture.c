@@ -33,41 +33,39 @@
 #include "verbs.h"
 
 #define CAPTURE_SNAP_DEFAULT  2048
-#define CAPTURE_BYTES_DEFAULT (UINT64_C(1) << 30)
+#define CAPTURE_BYTES_DEFAULT UINT64_C(1000000000)
 #define CAPTURE_NAP_NS        2000000
 #define CAPTURE_FILES_MAX     10000
 
 const char capture_help[] =
-		"usage: handfast capture FILE [--filter EXPRESSION] [--port NAME] "
-		"[--direction in|out|both]\n"
-		"                        [OPTIONS]\n"
+		"usage: handfast capture FILE [--filter EXPRESSION] [--port NAME]\n"
+		"                        [--direction in|out|both] [OPTIONS]\n"
 		"\n"
 		"Writes packets of a running engine, in every memory mode, as pcapng (as pcap when "
-		"FILE ends\n"
-		"in .pcap; - is standard output).  What the engine's workers cannot copy in time "
-		"is "
-		"counted,\n"
-		"never waited for.  One capture at a time.  Ctrl-C ends it.\n"
+		"FILE\n"
+		"ends in .pcap; - is standard output).  What the engine's workers cannot copy in "
+		"time is\n"
+		"counted, never waited for.  One capture at a time.  Ctrl-C ends it.\n"
 		"\n"
 		"  -f, --filter EXPRESSION   as tcpdump's: \"tcp port 80 and host 10.0.0.1\"\n"
 		"  -p, --port NAME           only this port of the engine\n"
 		"  -d, --direction WHICH     in | out | both, the default\n"
 		"  -c, --count N             end after N packets\n"
 		"  -t, --duration SECONDS    end after so long\n"
-		"  -C, --file-size MB        size of a file, default 1024; then the capture ends\n"
+		"  -C, --file-size MB        size of a file, default 1000; then the capture ends\n"
 		"  -W, --files N             write a ring of N files FILE.1, FILE.2...\n"
 		"  -s, --snap BYTES          keep so much of each packet, 64 to 9728, default "
 		"2048\n"
 		"  -i, --instance NAME       engine.instance of the configuration, default "
 		"handfast\n"
 		"\n"
-		"exit codes: 0 ok, 1 no engine, another capture, or the file cannot be written, "
-		"2 usage,\n"
+		"exit codes: 0 ok, 1 no engine, another capture, or the file cannot be written, 2 "
+		"usage,\n"
 		"6 permission\n"
 		"\n"
 		"examples:\n"
-		"  handfast capture trace.pcapng --filter \"tcp[tcpflags] & tcp-syn != 0\" "
-		"--count 1000\n"
+		"  handfast capture trace.pcapng --filter \"tcp[tcpflags] & tcp-syn != 0\" --count "
+		"1000\n"
 		"  handfast capture - --duration 10 | tshark -r -\n"
 		"  handfast capture ring --file-size 100 --files 10 --port lan --direction in\n";
 
