@@ -79,7 +79,7 @@ def progress(text: str) -> None:
 def target(port: int) -> list:
     """handfast-load's words for the engine."""
     return ["--address", f"{CLIENT}/16", "--sources", SOURCES, "--target", f"{SERVER}:{port}",
-            "--order", "random", "--timeout", "2s"]
+            "--order", "random"]
 
 
 def wild_target(port: int) -> list:
