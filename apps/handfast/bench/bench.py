@@ -56,7 +56,8 @@ def condense(name: str, measured: dict) -> dict:
                 "packets_per_connection", "packets_per_connection_seen", "latency_us", "failures",
                 "retransmits", "engine_share", "generator_busy", "engine_rss_mib",
                 "cycles_per_connection", "cycles_per_packet", "series", "mode") if key in chosen},
-            "failures_of_all": sum(run.get("failures", 0) for run in runs)}
+            "failures_of_all": sum(run.get("failures", 0) for run in runs),
+            "repeated": sum(run.get("repeated", False) for run in runs)}
     machine = measured["machine"]
     return {"name": name, "contestants": contestants,
             "core_to_core_ns": quartiles([one["core_to_core_ns"] for one in machine]),

@@ -4,7 +4,7 @@
 import sys
 import time
 
-from machine import Trouble, core_to_core, load_average
+from machine import Gone, Trouble, core_to_core, load_average
 from processes import (BACK_MAC, Bench, CLIENT, ENGINE_MAC, SERVER, SERVER_MAC, SOURCES, Testpmd,
                        WILD, WILD_SOURCES)
 
@@ -132,10 +132,27 @@ def forward_once(bench: Bench, seconds: float, path: str = "") -> dict:
             "engine_share": round(spent["share"], 3), "engine_rss_mib": spent["rss_kib"] // 1024}
 
 
+def twice(bench: Bench, run):
+    """A run, and once more when a process ended by itself; the result says so."""
+    try:
+        return run()
+    except Gone as gone:
+        bench.end_all()
+        progress(f"once more: {gone}")
+    result = run()
+    result["repeated"] = True
+    return result
+
+
 def run_once(bench: Bench, case: str, seconds: float, words: list, path: str = "") -> dict:
     """Engine and generator from start to end."""
     if case == "forward":
-        return forward_once(bench, seconds, path)
+        return twice(bench, lambda: forward_once(bench, seconds, path))
+    return twice(bench, lambda: exchange_once(bench, case, seconds, words, path))
+
+
+def exchange_once(bench: Bench, case: str, seconds: float, words: list, path: str) -> dict:
+    """The same, of connections."""
     text, port, exchange, backend = CASES[case]
     engine = bench.engine(text, path=path)
     if backend:

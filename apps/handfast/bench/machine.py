@@ -18,6 +18,14 @@ class Trouble(Exception):
         self.code = code
 
 
+class Gone(Trouble):
+    """A process ended by itself.
+
+    Seen of an engine whose memif peer left while both cores were busy: DPDK's driver takes the
+    memory away in another thread than the one that polls it.
+    """
+
+
 def program(name: str) -> str:
     """A program that is built or installed together with handfast."""
     handfast = Path(os.environ.get("HANDFAST", "handfast"))

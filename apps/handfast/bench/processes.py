@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from machine import Trouble, in_front, program
+from machine import Gone, Trouble, in_front, program
 
 CLIENT, SERVER = "10.9.0.1", "10.9.0.2"
 SOURCES = "10.9.128.0/17"
@@ -108,6 +108,16 @@ class Dpdk(Process):
                 raise Trouble(f"{name} does not run:\n{self.said()[-2000:]}")
             time.sleep(0.02)
 
+    def ask(self, command: str):
+        """The value that a telemetry command answers with."""
+        try:
+            return self.telemetry.ask(command)
+        except OSError as problem:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(1)
+            raise Gone(f"{self.name} does not answer ({problem}), exit code "
+                       f"{self.process.returncode}:\n{self.said()[-2000:]}") from None
+
     def snapshot(self) -> dict:
         """CPU time, and the clock."""
         return {"clock": time.monotonic_ns(), "threads": self.threads()}
@@ -132,12 +142,12 @@ class Engine(Dpdk):
                                       time_wait=max(262144, bench.connections)))
         super().__init__([*bench.front, path or os.environ["HANDFAST"], "run", "-c", config],
                          bench.folder, name, "/handfast/info")
-        self.tsc_hz = self.telemetry.ask("/handfast/info")["tsc_hz"]
+        self.tsc_hz = self.ask("/handfast/info")["tsc_hz"]
 
     def snapshot(self) -> dict:
         """CPU time, counters and busy time as well."""
-        workers = self.telemetry.ask("/handfast/workers").values()
-        return {**super().snapshot(), "counters": self.telemetry.ask("/handfast/counters"),
+        workers = self.ask("/handfast/workers").values()
+        return {**super().snapshot(), "counters": self.ask("/handfast/counters"),
                 "busy_us": sum(worker["busy_us"] for worker in workers)}
 
     def spent(self, before: dict, after: dict) -> dict:  # pylint: disable=arguments-differ
@@ -193,7 +203,7 @@ class Testpmd(Dpdk):
 
     def received(self) -> int:
         """Packets taken from the port."""
-        return self.telemetry.ask("/ethdev/stats,0")["ipackets"]
+        return self.ask("/ethdev/stats,0")["ipackets"]
 
 
 class Bench(contextlib.AbstractContextManager):
