@@ -42,15 +42,16 @@ class Wire:
             for one in ready:
                 one.recv()
 
-    def hear(self, sport: int, seconds: float = 0.5, source: str = FORGER):
-        """The next segment for a port, or None."""
+    def hear(self, sport: int, wanted, source: str = FORGER, seconds: float = 8):
+        """The next segment for a port that is what is wanted, or None."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             ready = self.socket.select([self.socket], left)
             for one in ready:
                 frame = one.recv()
                 if frame is not None and frame.src == lab.ENGINE_MAC and self.tcp in frame \
-                        and frame[self.ip].dst == source and frame[self.tcp].dport == sport:
+                        and frame[self.ip].dst == source and frame[self.tcp].dport == sport \
+                        and wanted(frame[self.tcp]):
                     return frame[self.tcp]
         return None
 
@@ -63,8 +64,8 @@ class Third:
         isn = random.randrange(1 << 32)
         wire.drain()
         wire.send(sport, dport, SYN, seq=isn, options=OPTIONS if options is None else options)
-        answer = wire.hear(sport)
-        lab.check(answer is not None and int(answer.flags) == SYN | ACK, f"SYN-ACK: {answer}")
+        answer = wire.hear(sport, lambda segment: int(segment.flags) == SYN | ACK)
+        lab.check(answer is not None, f"no SYN-ACK for port {sport}")
         self.seq, self.ack = (isn + 1) % (1 << 32), (answer.seq + 1) % (1 << 32)
         stamps = [value for name, value in answer.options if name == "Timestamp"]
         self.options = [("Timestamp", (1001, stamps[0][0]))] if stamps else []
@@ -80,17 +81,16 @@ class Third:
         if sport:
             changed["sport"] = sport
         self.send(source=source, **changed)
-        answer = self.wire.hear(sport or self.sport, source=source)
+        answer = self.wire.hear(sport or self.sport, lambda segment: True, source)
         lab.check(answer is not None and int(answer.flags) == RST, f"{what}: {answer}")
 
     def opens(self, what: str) -> None:
         """It opens, and what is asked is answered."""
-        self.wire.drain()
         self.send()
         self.send(text=b"GET / HTTP/1.0\r\n\r\n")
-        answer = self.wire.hear(self.sport)
-        lab.check(answer is not None and bytes(answer.payload).startswith(b"HTTP/1.1 200"),
-                  f"{what}: {answer}")
+        answer = self.wire.hear(
+            self.sport, lambda segment: bytes(segment.payload).startswith(b"HTTP/1.1 200"))
+        lab.check(answer is not None, f"{what}: no answer")
 
     def reset(self, sent: int = 18) -> None:
         """End the connection."""
