@@ -422,6 +422,27 @@ reply_timer(struct worker *worker, struct conn *conn, const struct tcp_action *a
 		timer_wheel_schedule(worker->wheel, conn, worker->now_ms + delay_ms);
 }
 
+/* Who has no connection gets a reset at most: nothing is prepared for one that may not be sent. */
+static void
+reply_to_stranger(struct worker *worker, const struct burst *burst, unsigned int i)
+{
+	const enum tcp_send send = (enum tcp_send)burst->action[i].send;
+	enum counter reason = reply_refusals[burst->action[i].drop];
+	struct reply reply = {.worker = worker};
+
+	if (burst->packet[i] == NULL)
+		return;
+	if (send != TCP_SEND_NOTHING) {
+		reason = reply_limited(&reply, send);
+		if (reason == DROP_NONE) {
+			reply_begin(&reply, worker, burst, i);
+			reply_control(&reply, send, &burst->segment[i]);
+			return;
+		}
+	}
+	worker_drop(worker, burst->packet[i], reason);
+}
+
 static void
 reply_one(struct worker *worker, const struct burst *burst, unsigned int i)
 {
@@ -456,6 +477,10 @@ reply_one(struct worker *worker, const struct burst *burst, unsigned int i)
 void
 burst_reply(struct worker *worker, struct burst *burst)
 {
-	for (unsigned int i = 0; i < burst->n; i++)
-		reply_one(worker, burst, i);
+	for (unsigned int i = 0; i < burst->n; i++) {
+		if (burst->conn[i] == NULL)
+			reply_to_stranger(worker, burst, i);
+		else
+			reply_one(worker, burst, i);
+	}
 }

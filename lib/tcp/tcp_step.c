@@ -546,15 +546,19 @@ struct tcp_action
 tcp_step(struct tcp_conn *conn, enum tcp_event event, const struct tcp_segment *segment,
 		const struct tcp_env *env)
 {
-	const uint32_t facts = step_facts(conn, event, segment, env);
-	const uint64_t failing = (uint64_t)facts << 32 | (uint32_t)~facts;
 	const uint32_t una = conn->snd_una;
 	unsigned int row = tcp_rules_cell[conn->state][event];
 	const struct tcp_rule *rule;
 	struct tcp_action action;
 
-	while ((tcp_rules[row].when & failing) != 0)
-		row++;
+	/* Of most strangers (LISTEN, CLOSED) no facts are asked: a flood of them costs less. */
+	if (tcp_rules[row].when != 0) {
+		const uint32_t facts = step_facts(conn, event, segment, env);
+		const uint64_t failing = (uint64_t)facts << 32 | (uint32_t)~facts;
+
+		while ((tcp_rules[row].when & failing) != 0)
+			row++;
+	}
 	rule = &tcp_rules[row];
 	action = (struct tcp_action){
 			.rule = (uint16_t)row,
