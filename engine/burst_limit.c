@@ -5,8 +5,10 @@
 #include "engine/worker.h"
 #include "limit/gcra.h"
 #include "limit/prefix_limit.h"
+#include "limit/prefix_set.h"
 
-_Static_assert(BURST_MAX <= PREFIX_LIMIT_BURST_MAX, "one call for a whole burst");
+_Static_assert(BURST_MAX <= PREFIX_LIMIT_BURST_MAX && BURST_MAX <= PREFIX_SET_BURST_MAX,
+		"one call for a whole burst");
 
 /* Those of a burst that are meant: one bit each. */
 typedef uint64_t packet_mask;
@@ -102,9 +104,28 @@ burst_limit_synacks(struct worker *worker, struct burst *burst)
 	}
 }
 
+/* Segments from whom the lists deny; what answers to us, and ICMP errors, are not asked about. */
+static void
+burst_limit_deny(struct worker *worker, struct burst *burst)
+{
+	packet_mask asked = 0, denied;
+
+	for (unsigned int i = 0; i < burst->n; i++) {
+		const bool asks = burst->event[i] <= TCP_EVENT_BARE &&
+				  !flow_key_is_active(&burst->key[i]);
+
+		asked |= (packet_mask)asks << i;
+	}
+	denied = prefix_set_denied_bulk(worker->lists, burst->key, asked);
+	if (denied != 0)
+		burst_limit_drop(worker, burst, denied, DROP_denied_prefix);
+}
+
 void
 burst_limit(struct worker *worker, struct burst *burst)
 {
+	if (worker->lists != NULL)
+		burst_limit_deny(worker, burst);
 	if (worker->synack_prefixes != NULL || worker->services->synacks_limited)
 		burst_limit_synacks(worker, burst);
 }

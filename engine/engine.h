@@ -18,6 +18,7 @@
 #include "engine/backends.h"
 #include "engine/clock.h"
 #include "engine/cookies.h"
+#include "engine/lists.h"
 #include "engine/local_ports.h"
 #include "engine/port.h"
 #include "engine/reload.h"
@@ -51,6 +52,7 @@ struct engine {
 	struct services *services; /**< Written by control.  Atomic; engine_services(). */
 	struct reload reload;
 	struct cookies cookies;
+	struct lists lists;
 	struct backends *backends;              /**< All that pools name. */
 	struct health *health;                  /**< How they are checked. */
 	struct resolver resolver;               /**< Grows while the engine runs. */

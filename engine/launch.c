@@ -106,6 +106,7 @@ launch_assemble(struct engine *engine, const struct settings *settings,
 	engine->health = health_create();
 	if (engine->services == NULL || engine->backends == NULL || engine->health == NULL ||
 			cookies_init(&engine->cookies, settings) != 0 ||
+			lists_init(&engine->lists, settings) != 0 ||
 			resolver_init(&engine->resolver, settings) != 0 ||
 			launch_pool(engine, cores) != 0)
 		return LAUNCH_NO_MEMORY;
@@ -131,6 +132,7 @@ launch_disassemble(struct engine *engine)
 	backends_free(engine->backends);
 	health_free(engine->health);
 	cookies_free(&engine->cookies);
+	lists_free(&engine->lists);
 }
 
 enum launch_result

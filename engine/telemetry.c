@@ -13,6 +13,7 @@
 #include "engine/telemetry.h"
 #include "engine/telemetry_backends.h"
 #include "engine/telemetry_key.h"
+#include "engine/telemetry_lists.h"
 #include "engine/telemetry_probe.h"
 #include "engine/telemetry_reload.h"
 #include "engine/telemetry_tap.h"
@@ -445,6 +446,9 @@ static const struct {
 				"Copy packets. Parameters: port or *,in|out|both,snap length",
 				telemetry_tap_start},
 		{"/handfast/capture_stop", "End a capture. No parameters", telemetry_tap_stop},
+		{"/handfast/lists", "Who is denied and allowed. No parameters", telemetry_lists},
+		{"/handfast/lists_reload", "Read the lists again. No parameters",
+				telemetry_lists_reload},
 		{"/handfast/gateways", "Next hops and their addresses. No parameters",
 				telemetry_gateways},
 };

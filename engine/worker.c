@@ -141,6 +141,7 @@ worker_begin(struct worker *worker)
 	worker_read_clock(worker);
 	if (services != worker->services)
 		worker_adopt(worker, services);
+	worker->lists = lists_set(&worker->engine->lists);
 }
 
 bool

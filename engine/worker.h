@@ -33,6 +33,7 @@
 #include "tcp/tcp_rules.h"
 
 struct prefix_limit;
+struct prefix_set;
 
 #define WORKER_TRANSMIT_MAX 64
 
@@ -105,6 +106,7 @@ struct worker {
 	/** Of each packet its own, and half-open ones that it displaced from table and service. */
 	struct worker_ending ending[3 * BURST_MAX];
 
+	const struct prefix_set *lists;       /**< Who is denied; NULL: nobody.  Of this turn. */
 	struct prefix_limit *synack_prefixes; /**< NULL without synack_rate_per_prefix. */
 	struct token_bucket resets;
 	struct token_bucket challenges;

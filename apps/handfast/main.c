@@ -53,6 +53,8 @@ static const struct verb verbs[] = {
 				capture_help, capture_verb},
 		{"bench", "measure this machine and this build, no NIC needed", bench_help,
 				bench_verb},
+		{"lists", "who may connect to a running engine; read the lists again", lists_help,
+				lists_verb},
 		{"version", "versions of handfast, DPDK and the compiler", version_help,
 				version_verb},
 };

@@ -16,6 +16,7 @@
 
 #include "exit_code.h"
 #include "cookie/secret.h"
+#include "limit/prefix_list.h"
 #include "pmd.h"
 #include "preflight.h"
 #include "telemetry_client.h"
@@ -149,6 +150,33 @@ check_secret(const struct settings *settings, struct findings *findings)
 				findings);
 }
 
+/** Lists that the engine would refuse at its start. */
+static void
+check_list(const char *option, const char *path, struct findings *findings)
+{
+	struct prefix_list list = {0};
+	struct finding *finding;
+	char *text = NULL;
+	size_t length;
+	FILE *errors;
+
+	if (path[0] == '\0')
+		return;
+	errors = open_memstream(&text, &length);
+	if (errors == NULL)
+		return;
+	if (!prefix_list_read(&list, path, false, errors)) {
+		fflush(errors);
+		finding = findings_add(findings, FINDING_BLOCKING, "run.lists", "%s: %.*s", option,
+				(int)strcspn(text, "\n"), text);
+		finding_fix(finding, "one prefix in a line, such as 192.0.2.0/24; # begins a "
+				     "comment");
+	}
+	fclose(errors);
+	free(text);
+	prefix_list_free(&list);
+}
+
 static void
 check_drivers(const struct machine *machine, struct findings *findings)
 {
@@ -185,6 +213,8 @@ preflight_check(const struct machine *machine, const struct settings *settings,
 	check_memory(machine, settings, findings);
 	check_shared_memory(machine, settings, findings);
 	check_secret(settings, findings);
+	check_list("engine.deny", settings->engine.deny, findings);
+	check_list("engine.allow", settings->engine.allow, findings);
 	check_drivers(machine, findings);
 	check_instance(machine, settings, findings);
 	for (unsigned int i = 0; i < settings->port_count; i++)

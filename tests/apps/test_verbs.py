@@ -31,7 +31,7 @@ class Verbs(unittest.TestCase):
     """What scripts and people rely on, whatever the verb."""
 
     def test_help_lists_the_verbs(self):
-        for verb in ("check", "conns", "demo", "doctor", "key", "probe", "stats", "top", "version"):
+        for verb in ("check", "conns", "demo", "doctor", "key", "lists", "probe", "stats", "top", "version"):
             self.assertIn(verb, verbs())
 
     def test_every_verb_has_help_with_an_example(self):

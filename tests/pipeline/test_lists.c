@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * Who may speak to services: denied and allowed, changed while the engine runs, or not at all.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client.h"
+
+/* Files of one test. */
+struct files {
+	char folder[64];
+	char deny[80];
+	char allow[80];
+};
+
+static void
+files_make(struct files *files)
+{
+	snprintf(files->folder, sizeof(files->folder), "/tmp/handfast-lists-XXXXXX");
+	assert_non_null(mkdtemp(files->folder));
+	snprintf(files->deny, sizeof(files->deny), "%s/deny", files->folder);
+	snprintf(files->allow, sizeof(files->allow), "%s/allow", files->folder);
+}
+
+static void
+files_remove(const struct files *files)
+{
+	unlink(files->deny);
+	unlink(files->allow);
+	assert_int_equal(rmdir(files->folder), 0);
+}
+
+static void
+write_list(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
+start(struct rig *rig, const char *deny, const char *allow)
+{
+	char settings[2048];
+
+	snprintf(settings, sizeof(settings),
+			"engine: {connections: 4096, echo_buffers: 64, deny: \"%s\", "
+			"allow: \"%s\"}\n"
+			"ports:\n"
+			"  - name: lan\n"
+			"    device: \"vdev:net_ring_rig\"\n"
+			"    mac: 02:00:00:00:00:02\n"
+			"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
+			"services:\n"
+			"  - {name: web, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"]}\n",
+			deny, allow);
+	rig_init(rig, settings, 1);
+}
+
+/* What comes of a SYN from an address: the flags of the answer, or 0. */
+static uint8_t
+knock(struct rig *rig, const char *address, uint16_t port)
+{
+	static uint16_t client_port = 1024;
+	const bool ipv6 = strchr(address, ':') != NULL;
+	struct client client;
+
+	client_init(&client, rig, ipv6 ? 6 : 4, port, &client_linux_syn);
+	if (ipv6)
+		assert_int_equal(inet_pton(AF_INET6, address, client.path.local), 1);
+	else
+		assert_int_equal(inet_pton(AF_INET, address, client.path.local + 12), 1);
+	client.path.local_port = rte_cpu_to_be_16(client_port++);
+	client_put(&client, TCP_SYN, "");
+	return client_hear(&client) == 0 ? 0 : client.heard.segment.flags;
+}
+
+#define ANSWERED (TCP_SYN | TCP_ACK)
+#define REFUSED  (TCP_RST | TCP_ACK)
+
+struct rereading {
+	struct rig *rig;
+	FILE *errors;
+	bool good;
+	bool done; /* Atomic. */
+};
+
+static void *
+reload_thread(void *argument)
+{
+	struct rereading *reading = argument;
+
+	reading->good = lists_reload(&reading->rig->engine, NULL, reading->errors);
+	__atomic_store_n(&reading->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* While the worker takes turns, as it does in life. @return whether the lists were good */
+static bool
+reload(struct rig *rig, char *said, size_t size)
+{
+	struct rereading request = {.rig = rig, .errors = fmemopen(said, size, "w")};
+	pthread_t thread;
+
+	said[0] = '\0';
+	assert_int_equal(pthread_create(&thread, NULL, reload_thread, &request), 0);
+	while (!__atomic_load_n(&request.done, __ATOMIC_ACQUIRE))
+		rig_turn(rig);
+	pthread_join(thread, NULL);
+	fclose(request.errors);
+	return request.good;
+}
+
+static void
+denied_networks_get_no_answer_and_are_counted(void **state)
+{
+	struct files files;
+	struct rig rig;
+
+	(void)state;
+	files_make(&files);
+	write_list(files.deny, "# not welcome\n192.0.2.0/24\n2001:db8::/32\n");
+	write_list(files.allow, "192.0.2.128/25\n2001:db8:1::/48\n");
+	start(&rig, files.deny, files.allow);
+	assert_int_equal(knock(&rig, "192.0.2.1", 80), 0);
+	assert_int_equal(knock(&rig, "192.0.2.127", 80), 0);
+	assert_int_equal(knock(&rig, "192.0.2.128", 80), ANSWERED);
+	assert_int_equal(knock(&rig, "192.0.3.1", 80), ANSWERED);
+	assert_int_equal(knock(&rig, "2001:db8::1", 80), 0);
+	assert_int_equal(knock(&rig, "2001:db8:1::1", 80), ANSWERED);
+	assert_int_equal(knock(&rig, "2001:db9::1", 80), ANSWERED);
+	assert_int_equal(rig_counter(&rig, DROP_denied_prefix), 3);
+	/* Nor are they told that a port is closed. */
+	assert_int_equal(knock(&rig, "192.0.2.1", 999), 0);
+	assert_int_equal(knock(&rig, "192.0.3.1", 999), REFUSED);
+	assert_int_equal(rig_counter(&rig, DROP_denied_prefix), 4);
+	rig_free(&rig);
+	files_remove(&files);
+}
+
+static void
+list_of_the_allowed_alone_denies_everybody_else(void **state)
+{
+	struct files files;
+	struct rig rig;
+
+	(void)state;
+	files_make(&files);
+	write_list(files.allow, "10.9.0.0/24\n");
+	start(&rig, "", files.allow);
+	assert_int_equal(knock(&rig, RIG_CLIENT_IP4, 80), ANSWERED);
+	assert_int_equal(knock(&rig, "10.8.0.1", 80), 0);
+	assert_int_equal(knock(&rig, RIG_CLIENT_IP6, 80), 0);
+	rig_free(&rig);
+	files_remove(&files);
+}
+
+static void
+without_lists_there_is_no_set(void **state)
+{
+	struct lists_report report;
+	char said[256];
+	struct rig rig;
+
+	(void)state;
+	start(&rig, "", "");
+	assert_null(rig.engine.lists.set);
+	assert_true(reload(&rig, said, sizeof(said)));
+	lists_show(&rig.engine.lists, &report);
+	assert_false(report.used);
+	assert_int_equal(knock(&rig, RIG_CLIENT_IP4, 80), ANSWERED);
+	rig_free(&rig);
+}
+
+static void
+lists_are_read_again_while_connections_go_on(void **state)
+{
+	struct lists_report report;
+	struct client client;
+	struct files files;
+	char said[512];
+	struct rig rig;
+
+	(void)state;
+	files_make(&files);
+	write_list(files.deny, "192.0.2.0/24\n");
+	start(&rig, files.deny, "");
+	client_syn(&client, &rig, 4, 80, &client_linux_syn);
+	client_put(&client, TCP_ACK, "");
+	assert_int_equal(client_hear(&client), 0);
+	assert_int_equal(knock(&rig, "192.0.2.1", 80), 0);
+	assert_int_equal(knock(&rig, "198.51.100.1", 80), ANSWERED);
+
+	write_list(files.deny, "198.51.100.0/24\n203.0.113.0/24\n");
+	assert_true(reload(&rig, said, sizeof(said)));
+	lists_show(&rig.engine.lists, &report);
+	assert_int_equal(report.denied, 2);
+	assert_int_equal(knock(&rig, "192.0.2.1", 80), ANSWERED);
+	assert_int_equal(knock(&rig, "198.51.100.1", 80), 0);
+
+	/* Who is denied from now on is cut off in the middle. */
+	write_list(files.deny, "10.9.0.0/24\n");
+	assert_true(reload(&rig, said, sizeof(said)));
+	client_put(&client, TCP_ACK, "GET / HTTP/1.0\r\n\r\n");
+	assert_int_equal(client_hear(&client), 0);
+	write_list(files.deny, "");
+	assert_true(reload(&rig, said, sizeof(said)));
+	client_put(&client, TCP_ACK, "GET / HTTP/1.0\r\n\r\n");
+	assert_true(client_hear(&client) > 0);
+	assert_true(client.heard.segment.payload_length > 0);
+	rig_free(&rig);
+	files_remove(&files);
+}
+
+static void
+wrong_file_changes_nothing_and_says_where(void **state)
+{
+	const struct prefix_set *before;
+	struct files files;
+	char said[1024], place[128];
+	struct rig rig;
+
+	(void)state;
+	files_make(&files);
+	write_list(files.deny, "192.0.2.0/24\n");
+	start(&rig, files.deny, "");
+	before = rig.engine.lists.set;
+	write_list(files.deny, "198.51.100.0/24\n\n  10.0.0.1/8\n");
+	assert_false(reload(&rig, said, sizeof(said)));
+	snprintf(place, sizeof(place), "%s:3:3: error: ", files.deny);
+	assert_ptr_equal(strstr(said, place), said);
+	assert_ptr_equal(rig.engine.lists.set, before);
+	unlink(files.deny);
+	assert_false(reload(&rig, said, sizeof(said)));
+	assert_non_null(strstr(said, "No such file"));
+	assert_int_equal(knock(&rig, "192.0.2.1", 80), 0);
+	assert_int_equal(knock(&rig, "198.51.100.1", 80), ANSWERED);
+	rig_free(&rig);
+
+	/* Nobody allowed at all is a mistake rather than a wish. */
+	write_list(files.allow, "10.9.0.0/24\n");
+	start(&rig, "", files.allow);
+	write_list(files.allow, "# nobody\n");
+	assert_false(reload(&rig, said, sizeof(said)));
+	assert_non_null(strstr(said, "nobody is allowed"));
+	assert_int_equal(knock(&rig, RIG_CLIENT_IP4, 80), ANSWERED);
+	rig_free(&rig);
+	files_remove(&files);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(denied_networks_get_no_answer_and_are_counted),
+			cmocka_unit_test(list_of_the_allowed_alone_denies_everybody_else),
+			cmocka_unit_test(without_lists_there_is_no_set),
+			cmocka_unit_test(lists_are_read_again_while_connections_go_on),
+			cmocka_unit_test(wrong_file_changes_nothing_and_says_where),
+	};
+
+	(void)argc;
+	rig_start_dpdk(argv[0]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
