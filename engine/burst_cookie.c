@@ -58,6 +58,7 @@ struct entrance {
 	bool sends;      /* SYNs are answered by cookies, so far. */
 	bool is_auto;    /* That is asked again for each SYN. */
 	bool takes_back; /* ACKs may bring cookies. */
+	bool plain_only; /* Both without IP options and extension headers: see the header. */
 	bool has_spent;  /* Some must not be taken back. */
 	uint8_t family;  /* 4 or 6. */
 	uint32_t forms;  /* Which are there. */
@@ -195,6 +196,7 @@ entrance_find(struct worker *worker, uint32_t place, struct entrance *entrance)
 			!listener->closed && service->settings->cookies == SETTINGS_COOKIES_AUTO;
 	entrance->sends =
 			!listener->closed && service->settings->cookies == SETTINGS_COOKIES_ALWAYS;
+	entrance->plain_only = entrance->port->hardware_steering;
 	entrance->has_spent = time_wait_count(worker->spent) > 0;
 	entrance->takes_back = !listener->sealed &&
 			       burst_cookie_may_return(worker, service, entrance->share);
@@ -318,6 +320,16 @@ burst_cookie_sort(const struct burst *burst, uint64_t *syns, uint64_t *acks)
 	}
 }
 
+/* Whether RSS knows the packet's flow, where that matters. */
+static inline bool
+burst_cookie_may_use(const struct burst *burst, unsigned int i, const struct entrance *entrance)
+{
+	const struct frame *frame = &burst->frame[i];
+
+	return likely(!entrance->plain_only) ||
+	       frame->l4_offset - frame->l3_offset == (frame->family == 4 ? 20 : 40);
+}
+
 /* An ACK is only judged where cookies were sent lately, by us or by whoever shares the secret. */
 static void
 burst_cookie_ask_for_acks(struct worker *worker, const struct burst *burst, uint64_t acks,
@@ -332,7 +344,8 @@ burst_cookie_ask_for_acks(struct worker *worker, const struct burst *burst, uint
 			continue;
 		if (unlikely(entrance->place != entrance_place(burst, i)))
 			entrance_find(worker, entrance_place(burst, i), entrance);
-		if (!entrance->takes_back || burst_cookie_is_spent(worker, burst, i, entrance))
+		if (!entrance->takes_back || !burst_cookie_may_use(burst, i, entrance) ||
+				burst_cookie_is_spent(worker, burst, i, entrance))
 			continue;
 		asked->packet[asked->n] = (uint8_t)i;
 		asked->request[asked->n] = entrance->request;
@@ -356,7 +369,7 @@ burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int 
 	if (entrance->is_auto)
 		entrance->sends = burst_cookie_is_on(worker, entrance->service, entrance->share);
 	entrance->share->syns++;
-	return entrance->sends && key->port != 0 &&
+	return entrance->sends && key->port != 0 && burst_cookie_may_use(burst, i, entrance) &&
 	       !service_map_is_no_peer(entrance->map, key->address) &&
 	       !burst_cookie_is_spent(worker, burst, i, entrance);
 }

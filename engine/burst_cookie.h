@@ -15,6 +15,13 @@
  * connection again.  While it lives it finds the connection; when that has closed, its flow is
  * remembered as spent until the cookie is too old: ACKs of it are strangers', and a new SYN of it
  * is kept half open instead of getting a cookie.
+ *
+ * Each worker remembers for itself, so a copy must not come to another one.  Where the owner of a
+ * flow is computed here (steering.h) it cannot, whichever queue or port it arrives on.  Where NICs
+ * spread flows by RSS, all ports do it alike, by addresses and TCP ports; but many hash only the
+ * addresses of a packet with IP options or extension headers, so a copy with some added would get
+ * to another worker, whose table has nothing of it.  Such packets therefore neither get a cookie on
+ * these ports nor bring one back: their SYNs are kept half open, by the worker that they reach.
  */
 
 #include <stdbool.h>

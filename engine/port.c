@@ -196,6 +196,7 @@ port_configure(struct port *port, const struct rte_eth_dev_info *info, unsigned 
 	port->receive_offload = !port->device.virtual &&
 				(info->rx_offload_capa & PORT_CHECKSUMS_RX) == PORT_CHECKSUMS_RX;
 	port->software_steering = workers > 1 && (rss == 0 || queues != workers);
+	port->hardware_steering = workers > 1 && !port->software_steering;
 	port->rss = workers == 1              ? "one worker"
 		    : port->software_steering ? "software"
 					      : "hardware (symmetric)";

@@ -28,6 +28,7 @@ struct port {
 	uint8_t index; /**< Ours: the position in the settings. */
 	bool tagged;
 	bool software_steering; /**< Packets must be looked at to find their worker. */
+	bool hardware_steering; /**< The NIC finds it.  With one worker neither is needed. */
 	bool transmit_offload;  /**< The NIC computes checksums. */
 	bool receive_offload;   /**< The NIC verifies checksums. */
 	uint16_t vlan;

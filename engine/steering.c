@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <rte_errno.h>
 #include <rte_ring.h>
@@ -69,9 +70,41 @@ steering_init_transmit(struct engine *engine)
 	return 0;
 }
 
+/* Whether a flow goes to the same worker through either port. */
+static bool
+steering_alike(const struct port *a, const struct port *b)
+{
+	return a->software_steering == b->software_steering &&
+	       (a->software_steering ||
+			       (a->reta_size == b->reta_size && a->rss_types == b->rss_types &&
+					       strcmp(a->driver, b->driver) == 0));
+}
+
+/* Ports that spread flows each in its own way leave it to us. */
+static void
+steering_agree(struct engine *engine)
+{
+	bool alike = true;
+
+	for (unsigned int p = 1; p < engine->port_count; p++)
+		alike &= steering_alike(&engine->port[0], &engine->port[p]);
+	for (unsigned int p = 0; p < engine->port_count && !alike; p++) {
+		struct port *port = &engine->port[p];
+
+		if (!port->hardware_steering)
+			continue;
+		port->hardware_steering = false;
+		port->software_steering = true;
+		port->rss = "software";
+		log_info(port->settings->name, "steering=\"software\": other ports spread flows "
+					       "another way, and a flow has one worker");
+	}
+}
+
 int
 steering_init(struct engine *engine)
 {
+	steering_agree(engine);
 	if (steering_init_receive(engine) != 0 || steering_init_transmit(engine) != 0)
 		return -1;
 	return 0;

@@ -10,6 +10,9 @@
  * Where the NIC spreads flows with RSS and every worker has a queue, nothing is done here.
  * Everywhere else the owner is computed from the packet and the packet goes there over a
  * single-producer single-consumer ring, in bursts.  Any number of workers, any number of queues.
+ *
+ * A flow may come in through several ports, and has one owner even so: what is computed here is the
+ * same for all of them, and NICs only spread by themselves when all ports' do it alike.
  */
 
 #include <stdint.h>
