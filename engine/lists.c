@@ -9,17 +9,8 @@
 #include "engine/worker.h"
 #include "limit/prefix_set.h"
 
-/* Lists that were read, and are not in use yet. */
-struct lists_fresh {
-	const char *deny;
-	const char *allow;
-	size_t denied;
-	size_t allowed;
-	struct prefix_set *set; /* NULL when there are no lists. */
-};
-
 static bool
-lists_read(struct lists_fresh *fresh, FILE *errors)
+lists_read_files(struct lists_fresh *fresh, FILE *errors)
 {
 	struct prefix_list list = {0};
 	bool good = true;
@@ -93,7 +84,7 @@ lists_init(struct lists *lists, const struct settings *settings)
 	pthread_mutex_init(&lists->lock, NULL);
 	if (errors == NULL)
 		return -1;
-	good = lists_read(&fresh, errors);
+	good = lists_read_files(&fresh, errors);
 	fclose(errors);
 	if (good)
 		lists_use(lists, &fresh);
@@ -117,23 +108,65 @@ lists_free(struct lists *lists)
 }
 
 bool
+lists_read(struct lists_fresh *fresh, const struct settings *settings, FILE *errors)
+{
+	*fresh = (struct lists_fresh){
+			.deny = settings->engine.deny, .allow = settings->engine.allow};
+	return lists_read_files(fresh, errors);
+}
+
+bool
+lists_differ(struct lists *lists, const struct lists_fresh *fresh)
+{
+	bool differ;
+
+	pthread_mutex_lock(&lists->lock);
+	differ = lists->set == NULL || fresh->set == NULL
+				 ? lists->set != fresh->set
+				 : !prefix_set_equal(lists->set, fresh->set);
+	pthread_mutex_unlock(&lists->lock);
+	return differ;
+}
+
+static void
+lists_commit_locked(struct engine *engine, const struct lists_fresh *fresh)
+{
+	const struct prefix_set *before = lists_use(&engine->lists, fresh);
+
+	/* A worker that takes no turns may still look; what it looks at is lost then. */
+	if (before != NULL && worker_wait_for_turns(engine))
+		lists_set_free(before);
+}
+
+void
+lists_commit(struct engine *engine, struct lists_fresh *fresh)
+{
+	pthread_mutex_lock(&engine->lists.lock);
+	lists_commit_locked(engine, fresh);
+	pthread_mutex_unlock(&engine->lists.lock);
+	fresh->set = NULL;
+}
+
+void
+lists_discard(struct lists_fresh *fresh)
+{
+	prefix_set_free(fresh->set);
+	fresh->set = NULL;
+}
+
+bool
 lists_reload(struct engine *engine, const struct settings *settings, FILE *errors)
 {
 	struct lists *lists = &engine->lists;
 	struct lists_fresh fresh;
-	const struct prefix_set *before;
 	bool good;
 
 	pthread_mutex_lock(&lists->lock);
 	fresh.deny = settings != NULL ? settings->engine.deny : lists->deny;
 	fresh.allow = settings != NULL ? settings->engine.allow : lists->allow;
-	good = lists_read(&fresh, errors);
-	if (good) {
-		before = lists_use(lists, &fresh);
-		/* A worker that takes no turns may still look; what it looks at is lost then. */
-		if (before != NULL && worker_wait_for_turns(engine))
-			lists_set_free(before);
-	}
+	good = lists_read_files(&fresh, errors);
+	if (good)
+		lists_commit_locked(engine, &fresh);
 	pthread_mutex_unlock(&lists->lock);
 	return good;
 }

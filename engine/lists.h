@@ -35,6 +35,15 @@ struct lists {
 	const struct prefix_set *set; /**< NULL without lists.  Atomic. */
 };
 
+/** Lists that were read, and are not in use yet. */
+struct lists_fresh {
+	const char *deny; /**< Files. */
+	const char *allow;
+	size_t denied; /**< Prefixes in them. */
+	size_t allowed;
+	struct prefix_set *set; /**< NULL when there are no lists. */
+};
+
 /** What is in use. */
 struct lists_report {
 	bool used;
@@ -58,6 +67,24 @@ void lists_free(struct lists *lists);
  *   What is wrong is written there, as `FILE:LINE:COLUMN: error: TEXT`; then nothing has changed.
  */
 bool lists_reload(struct engine *engine, const struct settings *settings, FILE *errors);
+
+/**
+ * The same in steps, for who has more to change at a time: read,
+ *
+ * @param settings
+ *   Where the files are; to last until the lists are in use or thrown away.
+ * @return false after the reason was written to @p errors.
+ */
+bool lists_read(struct lists_fresh *fresh, const struct settings *settings, FILE *errors);
+
+/** look whether anything would change, */
+bool lists_differ(struct lists *lists, const struct lists_fresh *fresh);
+
+/** and use them, */
+void lists_commit(struct engine *engine, struct lists_fresh *fresh);
+
+/** or throw them away. */
+void lists_discard(struct lists_fresh *fresh);
 
 void lists_show(struct lists *lists, struct lists_report *report);
 

@@ -262,6 +262,17 @@ reload_report_removed(const struct engine *engine, const struct services *after,
 	}
 }
 
+/* Lists may have changed in their files alone. @return how many changes that are */
+static unsigned int
+reload_compare_lists(struct engine *engine, const struct lists_fresh *lists, FILE *report)
+{
+	if (!lists_differ(&engine->lists, lists))
+		return 0;
+	fprintf(report, "engine.deny, engine.allow: %zu prefixes denied, %zu allowed\n",
+			lists->denied, lists->allowed);
+	return 1;
+}
+
 static void
 reload_conclude(const struct settings_diff *diff, bool dry_run, FILE *report)
 {
@@ -317,6 +328,7 @@ reload_settings(struct engine *engine, struct settings *wanted, bool dry_run, FI
 {
 	const struct settings *running = engine->services->settings;
 	struct settings_diff diff;
+	struct lists_fresh lists;
 	struct services *next;
 
 	if (!settings_diff_print(running, wanted, report, &diff)) {
@@ -324,19 +336,28 @@ reload_settings(struct engine *engine, struct settings *wanted, bool dry_run, FI
 		return reload_refuse(wanted, report);
 	}
 	settings_diff_keep(running, wanted);
-	next = reload_build(engine, wanted, report);
-	if (next == NULL)
+	if (!lists_read(&lists, wanted, report))
 		return reload_refuse(wanted, report);
+	next = reload_build(engine, wanted, report);
+	if (next == NULL) {
+		lists_discard(&lists);
+		return reload_refuse(wanted, report);
+	}
+	diff.reload += reload_compare_lists(engine, &lists, report);
 	diff.reload += reload_compare_bodies(engine->services, next, report);
 	if (dry_run || diff.reload == 0) {
 		reload_conclude(&diff, dry_run, report);
 		services_free(next);
 		settings_free(wanted);
+		lists_discard(&lists);
 		return diff.reload == 0 ? RELOAD_SAME : RELOAD_DONE;
 	}
 	reload_report_removed(engine, next, report);
-	if (!reload_publish(engine, next, wanted, report))
+	if (!reload_publish(engine, next, wanted, report)) {
+		lists_discard(&lists);
 		return reload_refuse(wanted, report);
+	}
+	lists_commit(engine, &lists);
 	log_init((enum log_level)wanted->engine.log_level);
 	reload_conclude(&diff, dry_run, report);
 	return RELOAD_DONE;

@@ -381,6 +381,15 @@ prefix_set_denied_bulk(const struct prefix_set *set, const struct flow_key flows
 	return ipv6 == 0 ? denied : denied | denied6_bulk(set, flows, ipv6);
 }
 
+bool
+prefix_set_equal(const struct prefix_set *a, const struct prefix_set *b)
+{
+	return a->first4 == b->first4 && a->first6 == b->first6 && a->count4 == b->count4 &&
+	       a->count6 == b->count6 &&
+	       memcmp(a->start4, b->start4, a->count4 * sizeof(*a->start4)) == 0 &&
+	       memcmp(a->start6, b->start6, a->count6 * sizeof(*a->start6)) == 0;
+}
+
 size_t
 prefix_set_ranges(const struct prefix_set *set)
 {

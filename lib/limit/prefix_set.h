@@ -53,6 +53,9 @@ bool prefix_set_denies(const struct prefix_set *set, const uint8_t address[16]);
 uint64_t prefix_set_denied_bulk(
 		const struct prefix_set *set, const struct flow_key flows[], uint64_t which);
 
+/** Whether both answer alike for every address. */
+bool prefix_set_equal(const struct prefix_set *a, const struct prefix_set *b);
+
 /** How many addresses there are at which the answer changes. */
 size_t prefix_set_ranges(const struct prefix_set *set);
 

@@ -55,11 +55,9 @@ write_list(const char *path, const char *text)
 }
 
 static void
-start(struct rig *rig, const char *deny, const char *allow)
+write_settings(char *settings, size_t size, const char *deny, const char *allow)
 {
-	char settings[2048];
-
-	snprintf(settings, sizeof(settings),
+	snprintf(settings, size,
 			"engine: {connections: 4096, echo_buffers: 64, deny: \"%s\", "
 			"allow: \"%s\"}\n"
 			"ports:\n"
@@ -70,6 +68,14 @@ start(struct rig *rig, const char *deny, const char *allow)
 			"services:\n"
 			"  - {name: web, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"]}\n",
 			deny, allow);
+}
+
+static void
+start(struct rig *rig, const char *deny, const char *allow)
+{
+	char settings[2048];
+
+	write_settings(settings, sizeof(settings), deny, allow);
 	rig_init(rig, settings, 1);
 }
 
@@ -96,6 +102,7 @@ knock(struct rig *rig, const char *address, uint16_t port)
 
 struct rereading {
 	struct rig *rig;
+	struct settings *settings; /* The whole configuration anew; NULL: the lists alone. */
 	FILE *errors;
 	bool good;
 	bool done; /* Atomic. */
@@ -106,16 +113,21 @@ reload_thread(void *argument)
 {
 	struct rereading *reading = argument;
 
-	reading->good = lists_reload(&reading->rig->engine, NULL, reading->errors);
+	if (reading->settings != NULL)
+		reading->good = reload_settings(&reading->rig->engine, reading->settings, false,
+						reading->errors) == RELOAD_DONE;
+	else
+		reading->good = lists_reload(&reading->rig->engine, NULL, reading->errors);
 	__atomic_store_n(&reading->done, true, __ATOMIC_RELEASE);
 	return NULL;
 }
 
-/* While the worker takes turns, as it does in life. @return whether the lists were good */
+/* While the worker takes turns, as it does in life. */
 static bool
-reload(struct rig *rig, char *said, size_t size)
+reread(struct rig *rig, struct settings *settings, char *said, size_t size)
 {
-	struct rereading request = {.rig = rig, .errors = fmemopen(said, size, "w")};
+	struct rereading request = {
+			.rig = rig, .settings = settings, .errors = fmemopen(said, size, "w")};
 	pthread_t thread;
 
 	said[0] = '\0';
@@ -125,6 +137,13 @@ reload(struct rig *rig, char *said, size_t size)
 	pthread_join(thread, NULL);
 	fclose(request.errors);
 	return request.good;
+}
+
+/* @return whether the lists were good */
+static bool
+reload(struct rig *rig, char *said, size_t size)
+{
+	return reread(rig, NULL, said, size);
 }
 
 static void
@@ -264,6 +283,44 @@ wrong_file_changes_nothing_and_says_where(void **state)
 	files_remove(&files);
 }
 
+/* Read again with everything else, and with it or not at all. */
+static void
+configuration_brings_lists_with_it(void **state)
+{
+	char text[2048], said[1024];
+	struct files files;
+	struct rig rig;
+
+	(void)state;
+	files_make(&files);
+	write_list(files.deny, "192.0.2.0/24\n");
+	start(&rig, "", "");
+	assert_int_equal(knock(&rig, "192.0.2.1", 80), ANSWERED);
+	write_settings(text, sizeof(text), files.deny, "");
+	assert_true(reread(&rig, settings_parse("new", text, strlen(text), stderr), said,
+			sizeof(said)));
+	assert_non_null(strstr(said, "1 prefixes denied"));
+	assert_int_equal(knock(&rig, "192.0.2.1", 80), 0);
+	/* The file alone is new. */
+	write_list(files.deny, "198.51.100.0/24\n");
+	assert_true(reread(&rig, settings_parse("new", text, strlen(text), stderr), said,
+			sizeof(said)));
+	assert_int_equal(knock(&rig, "192.0.2.1", 80), ANSWERED);
+	assert_int_equal(knock(&rig, "198.51.100.1", 80), 0);
+	/* Nothing is. */
+	assert_false(reread(&rig, settings_parse("new", text, strlen(text), stderr), said,
+			sizeof(said)));
+	assert_non_null(strstr(said, "nothing has changed"));
+	/* And wrong. */
+	write_list(files.deny, "nonsense\n");
+	assert_false(reread(&rig, settings_parse("new", text, strlen(text), stderr), said,
+			sizeof(said)));
+	assert_non_null(strstr(said, ":1:1: error: "));
+	assert_int_equal(knock(&rig, "198.51.100.1", 80), 0);
+	rig_free(&rig);
+	files_remove(&files);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -273,6 +330,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(without_lists_there_is_no_set),
 			cmocka_unit_test(lists_are_read_again_while_connections_go_on),
 			cmocka_unit_test(wrong_file_changes_nothing_and_says_where),
+			cmocka_unit_test(configuration_brings_lists_with_it),
 	};
 
 	(void)argc;

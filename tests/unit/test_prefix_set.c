@@ -137,6 +137,24 @@ a_prefix_many_times_over_is_one(void **state)
 	prefix_set_free(set);
 }
 
+static void
+sets_are_equal_when_their_answers_are(void **state)
+{
+	struct prefix_set *a = make("10.0.0.0/9\n10.128.0.0/9\n2001:db8::/32\n", "", false);
+	struct prefix_set *b = make("2001:db8::/32\n10.0.0.0/8\n10.1.0.0/16\n", "", false);
+	struct prefix_set *c = make("2001:db8::/33\n10.0.0.0/8\n", "", false);
+	struct prefix_set *d = make("2001:db8::/32\n10.0.0.0/8\n", "", true);
+
+	(void)state;
+	assert_true(prefix_set_equal(a, b));
+	assert_false(prefix_set_equal(a, c));
+	assert_false(prefix_set_equal(a, d));
+	prefix_set_free(a);
+	prefix_set_free(b);
+	prefix_set_free(c);
+	prefix_set_free(d);
+}
+
 static bool
 holds(const struct prefix *prefix, const uint8_t address[16])
 {
@@ -316,6 +334,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(of_equal_prefixes_the_allowed_one_decides),
 			cmocka_unit_test(others_are_treated_as_said),
 			cmocka_unit_test(a_prefix_many_times_over_is_one),
+			cmocka_unit_test(sets_are_equal_when_their_answers_are),
 			cmocka_unit_test(answers_are_those_of_looking_at_them_all),
 	};
 
