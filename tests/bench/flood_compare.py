@@ -76,6 +76,19 @@ table netdev count {{
 """
 
 
+def threads(name: str) -> list:
+    """Threads whose name begins so."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if (entry / "comm").read_text().startswith(name):
+                    found.append(int(entry.name))
+            except OSError:
+                pass
+    return found
+
+
 class Scene:
     """A client and a server at the ends of a veth."""
 
@@ -97,23 +110,18 @@ class Scene:
         self.client.set("net.ipv4.ip_local_port_range", "1024 65535")
         self.client.set("net.ipv4.tcp_tw_reuse", 1)
         self.engine = None
+        # What goes through lo (synproxy to nginx) or over a timer is done here.
+        for thread in threads("ksoftirqd/"):
+            usual = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, PRIORITY)
+            here.at_exit(lambda one=thread, nice=usual: os.setpriority(os.PRIO_PROCESS, one, nice))
 
     def pin(self, namespace: lab.Namespace, device: str, core: int) -> None:
         """Receive on one core, in a thread of the kernel."""
         namespace.run("ethtool", "-K", device, "gro", "on")
         namespace.run("sh", "-c", f"echo 1 > /sys/class/net/{device}/threaded")
 
-        def threads() -> list:
-            found = []
-            for entry in Path("/proc").iterdir():
-                if entry.name.isdigit():
-                    try:
-                        if (entry / "comm").read_text().startswith(f"napi/{device}"[:15]):
-                            found.append(int(entry.name))
-                    except OSError:
-                        pass
-            return found
-        for thread in lab.wait_for(f"napi/{device}", threads):
+        for thread in lab.wait_for(f"napi/{device}", lambda: threads(f"napi/{device}"[:15])):
             os.sched_setaffinity(thread, {core})
             os.setpriority(os.PRIO_PROCESS, thread, PRIORITY)
 
