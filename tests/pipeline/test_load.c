@@ -316,6 +316,23 @@ both_sides_count_the_same(void **state)
 }
 
 static void
+large_answers_are_taken_whole(void **state)
+{
+	struct load_plan plan = plan_of(LOAD_REQUEST, "10.9.0.2", 8080);
+
+	(void)state;
+	plan.count = 8;
+	plan.concurrency = 4;
+	bench_begin(&plan);
+	play(20000);
+	assert_int_equal(all_failed(), 0);
+	assert_int_equal(count(FIGURE_completed), 8);
+	assert_int_equal(count(FIGURE_requests), 8);
+	assert_in_range(count(FIGURE_bytes_received), 8 << 20, (8 << 20) + 8 * 256);
+	bench_end();
+}
+
+static void
 workers_share_the_work(void **state)
 {
 	static const enum load_exchange shared[] = {
@@ -826,6 +843,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 			LOAD_TEST(both_sides_count_the_same),
+			LOAD_TEST(large_answers_are_taken_whole),
 			LOAD_TEST(workers_share_the_work),
 			LOAD_TEST(no_more_than_the_concurrency_are_open),
 			LOAD_TEST(it_stops_at_the_end_of_its_duration),
