@@ -69,7 +69,9 @@ load_set_level(struct worker *worker)
 	load->phase = place.phase;
 	load->figures = &load->phases[place.phase];
 	load->starting = place.starting && load->left > 0;
-	load->limit = (uint32_t)load_part(RTE_MAX(wanted, (uint64_t)1), worker->index, workers);
+	load->limit = (uint32_t)load_part(wanted, worker->index, workers);
+	/* A worker that may have none would never end. */
+	load->limit = RTE_MAX(load->limit, 1u);
 	pace_set_rate(&load->pace, place.starting ? plan->rate * place.level / workers : 0.0,
 			worker->now_us);
 }

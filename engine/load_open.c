@@ -17,6 +17,9 @@
 #define LOAD_OPEN_MAX 32
 /* How long a device may take nothing. */
 #define LOAD_BATCH_PATIENCE_US 1000000
+/* Tuples of other workers passed over for one start: with hundreds of workers it does not happen.
+ */
+#define LOAD_OPEN_SEARCH 65536
 /* Tuples looked at for one start before there is none to be had. */
 #define LOAD_OPEN_TRIES 64
 
@@ -103,31 +106,27 @@ load_owns(const struct worker *worker, const struct tuple *tuple)
 	return steering_flow_owner(engine, &engine->port[0], &flow) == worker->index;
 }
 
-/* The next tuple whose answers will come to this worker. */
-static void
-load_open_tuple(struct worker *worker, struct tuple *tuple)
-{
-	struct load_worker *load = worker->load;
-	const uint64_t rounds = load->walk.rounds;
-
-	do {
-		if (load->load->plan.random_order)
-			tuple_walk_random(&load->walk, load_random(load), tuple);
-		else
-			tuple_walk_next(&load->walk, tuple);
-	} while (!load_owns(worker, tuple));
-	load_open_note_round(worker, rounds);
-}
-
+/* The next tuple whose answers will come to this worker; nobody's when it has none. */
 static void
 load_open_next(struct worker *worker, struct flow_key *key)
 {
+	struct load_worker *load = worker->load;
+	const uint64_t rounds = load->walk.rounds;
+	unsigned int tries = LOAD_OPEN_SEARCH;
 	struct tuple tuple;
 
-	load_open_tuple(worker, &tuple);
+	do {
+		if (load->load->plan.random_order)
+			tuple_walk_random(&load->walk, load_random(load), &tuple);
+		else
+			tuple_walk_next(&load->walk, &tuple);
+	} while (!load_owns(worker, &tuple) && --tries > 0);
+	load_open_note_round(worker, rounds);
 	memcpy(key->address, tuple.address, sizeof(key->address));
 	key->port = tuple.port;
 	key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | tuple.target);
+	if (tries == 0)
+		key->endpoint |= FLOW_KEY_NOBODY;
 }
 
 /* How many are to begin now, and when each was meant to. */
@@ -188,14 +187,15 @@ load_open_one(struct worker *worker, struct load_starts *starts, unsigned int i,
 	unsigned int length;
 
 	figures_count(load->figures, FIGURE_started, 1);
-	if (starts->conn[i] == NULL)
+	if (starts->conn[i] == NULL && flow_key_is_active(key))
 		/* An earlier one of the same burst may have taken a random tuple. */
 		conn = plan->random_order && conn_table_lookup(worker->table, key,
 							     starts->hash[i]) != NULL
 				       ? NULL
 				       : conn_table_insert(worker->table, key, starts->hash[i]);
 	if (conn == NULL) {
-		figures_fail(load->figures, starts->conn[i] != NULL || plan->random_order
+		figures_fail(load->figures, starts->conn[i] != NULL || plan->random_order ||
+									    !flow_key_is_active(key)
 							    ? FAILURE_no_tuple
 							    : FAILURE_table_full);
 		return false;

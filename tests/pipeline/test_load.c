@@ -366,6 +366,24 @@ workers_share_the_work(void **state)
 }
 
 static void
+a_worker_without_a_tuple_says_so(void **state)
+{
+	struct load_plan plan = plan_of(LOAD_REQUEST, "10.9.0.2", 80);
+
+	(void)state;
+	bench.workers = 2;
+	plan.first_port = plan.last_port;
+	plan.concurrency = 1;
+	plan.count = 4;
+	bench_begin(&plan);
+	play(30000);
+	assert_true(load_is_done(&bench.generator));
+	assert_int_equal(count(FIGURE_completed), 2);
+	assert_int_equal(failed(FAILURE_no_tuple), 2);
+	bench_end();
+}
+
+static void
 no_more_than_the_concurrency_are_open(void **state)
 {
 	struct load_plan plan = plan_of(LOAD_REQUEST, "10.9.0.2", 80);
@@ -845,6 +863,7 @@ main(int argc, char **argv)
 			LOAD_TEST(both_sides_count_the_same),
 			LOAD_TEST(large_answers_are_taken_whole),
 			LOAD_TEST(workers_share_the_work),
+			LOAD_TEST(a_worker_without_a_tuple_says_so),
 			LOAD_TEST(no_more_than_the_concurrency_are_open),
 			LOAD_TEST(it_stops_at_the_end_of_its_duration),
 			LOAD_TEST(ramps_rise_and_fall),
