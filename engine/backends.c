@@ -163,8 +163,10 @@ backends_let_go(struct engine *engine, unsigned int number)
 {
 	struct backends *backends = engine->backends;
 
-	if (--backends->entry[number].users == 0)
-		__atomic_store_n(&backends->usable[number], 0, __ATOMIC_RELEASE);
+	if (--backends->entry[number].users > 0)
+		return;
+	backends->drained[number] = false;
+	__atomic_store_n(&backends->usable[number], 0, __ATOMIC_RELEASE);
 }
 
 bool

@@ -78,7 +78,8 @@ struct backends {
 
 	pthread_mutex_t control; /**< Among control's threads: for all that follows and above. */
 	struct backend health[BACKENDS_MAX];
-	bool is_new[BACKENDS_MAX]; /**< Nothing is known of its health. */
+	bool drained[BACKENDS_MAX]; /**< By hand: backends_drain(). */
+	bool is_new[BACKENDS_MAX];  /**< Nothing is known of its health. */
 	struct {
 		uint64_t opened; /**< As of the last look, over all workers. */
 		uint64_t failed;

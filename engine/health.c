@@ -274,13 +274,17 @@ health_look(struct engine *engine, const struct pool *pool, unsigned int number,
 		change = backend_tick(backend, &pool->rules, now_ms);
 		health_changed(engine, number, &change);
 		position = choice_position(pool->choice, (uint16_t)number);
-		change = backend_drain(backend, choice_weight(pool->choice, position) == 0, now_ms);
+		change = backend_drain(backend,
+				backends->drained[number] ||
+						choice_weight(pool->choice, position) == 0,
+				now_ms);
 		health_changed(engine, number, &change);
 	}
 	if (backend_check_is_due(backend, &pool->rules, now_ms) && !engine->health->asked[number] &&
 			engine_phase(engine) == ENGINE_RUNNING)
 		health_begin(engine, pool, number, now_ms);
-	__atomic_store_n(&backends->usable[number], backend->health != BACKEND_DOWN,
+	__atomic_store_n(&backends->usable[number],
+			backend->health != BACKEND_DOWN && !backends->drained[number],
 			__ATOMIC_RELAXED);
 }
 

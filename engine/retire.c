@@ -80,14 +80,20 @@ retire_conns(const struct engine *engine, unsigned int listener)
 	return sum;
 }
 
-/* Until then TIME_WAIT, or a cookie that is on its way or spent, may name the listener. */
+/*
+ * Until then TIME_WAIT, or a cookie that is on its way or spent, may name the listener; and flows
+ * of mode: direct, which nobody counts, have at least their idle_timeout.
+ */
 static uint64_t
-retire_quiet_us(const struct services *services)
+retire_quiet_us(const struct services *services, const struct listener *listener)
 {
-	const uint32_t time_wait_ms = services->settings->tcp.time_wait_ms;
+	const struct settings_service *service = services->service[listener->edition].settings;
+	uint32_t quiet_ms =
+			RTE_MAX(services->settings->tcp.time_wait_ms, (uint32_t)SYNCOOKIE_LIFE_MS);
 
-	return (uint64_t)(RTE_MAX(time_wait_ms, (uint32_t)SYNCOOKIE_LIFE_MS) + RETIRE_SLACK_MS) *
-	       1000;
+	if (service->mode == SETTINGS_MODE_DIRECT)
+		quiet_ms = RTE_MAX(quiet_ms, service->idle_timeout_ms);
+	return ((uint64_t)quiet_ms + RETIRE_SLACK_MS) * 1000;
 }
 
 /* What the count means for one listener. @return whether anything is to be changed. */
@@ -105,7 +111,7 @@ retire_judge(const struct engine *engine, unsigned int number, bool *seal, bool 
 	}
 	if (*idle_us == 0)
 		*idle_us = asked_us;
-	if (asked_us - *idle_us < retire_quiet_us(services))
+	if (asked_us - *idle_us < retire_quiet_us(services, listener))
 		return false;
 	if (listener->sealed)
 		*forget = true;

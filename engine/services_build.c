@@ -282,8 +282,10 @@ services_copy(const struct services *running, struct services *next)
 static void
 services_finish(struct services *next)
 {
-	for (unsigned int i = 0; i < next->edition_count; i++)
+	for (unsigned int i = 0; i < next->edition_count; i++) {
 		next->synacks_limited |= next->service[i].synack_cost != 0;
+		next->has_direct |= next->service[i].settings->mode == SETTINGS_MODE_DIRECT;
+	}
 	for (unsigned int i = 0; i < next->listener_count; i++)
 		next->listener[i].newest = (uint16_t)i;
 	for (unsigned int i = 0; i < next->listener_count; i++) {

@@ -98,7 +98,6 @@ services_attach_pools(struct engine *engine, struct services *services)
 		pools_keep(pools);
 		service->pool = pools_find(pools, service->settings->pool);
 		if (service->settings->mode == SETTINGS_MODE_DIRECT) {
-			services->has_direct = true;
 			if (services_verify_neighbours(engine, service) != 0)
 				return -1;
 			continue;

@@ -8,6 +8,7 @@
 #include <rte_common.h>
 #include <rte_telemetry.h>
 
+#include "engine/backends_drain.h"
 #include "engine/compat.h"
 #include "engine/control.h"
 #include "engine/engine.h"
@@ -142,6 +143,9 @@ telemetry_do_drain(struct engine *engine, const struct telemetry_order *order, F
 {
 	const char *name = strcmp(order->name, "*") == 0 ? NULL : order->name;
 
+	/* Names have no slash. */
+	if (name != NULL && strchr(name, '/') != NULL)
+		return backends_drain(engine, name, order->flag, report);
 	return reload_drain(engine, name, order->flag, report);
 }
 
@@ -154,7 +158,8 @@ telemetry_drain(struct engine *engine, const char *parameters, struct rte_tel_da
 	RTE_SET_USED(engine);
 	if (comma == NULL || comma[1] == '\0' ||
 			(strncmp(parameters, "on,", 3) != 0 && strncmp(parameters, "off,", 4) != 0))
-		return telemetry_say_problem(data, "parameters: on|off,SERVICE", "");
+		return telemetry_say_problem(
+				data, "parameters: on|off,SERVICE or POOL/ADDRESS:PORT", "");
 	order.flag = strncmp(parameters, "on,", 3) == 0;
 	order.name = comma + 1;
 	return telemetry_order(&order, data);

@@ -21,7 +21,7 @@ int telemetry_reload(struct engine *engine, const char *parameters, struct rte_t
 int telemetry_reload_report(
 		struct engine *engine, const char *parameters, struct rte_tel_data *data);
 
-/** on|off,SERVICE; * is all of them. */
+/** on|off,SERVICE or on|off,POOL/ADDRESS:PORT; * is all services. */
 int telemetry_drain(struct engine *engine, const char *parameters, struct rte_tel_data *data);
 
 #endif /* TELEMETRY_RELOAD_H */

@@ -46,35 +46,43 @@ const char reload_help[] =
 		"  handfast reload --dry-run\n"
 		"  handfast reload\n";
 
-#define DRAIN_OPTIONS                            \
-	"  --all                every service\n" \
+#define DRAIN_OPTIONS                                                                 \
+	"  --backend POOL/ADDRESS:PORT\n"                                             \
+	"                       a backend of a pool, as the configuration names it\n" \
+	"  --all                every service\n"                                      \
 	"  -f, --instance NAME  engine.instance of the configuration, default handfast\n"
 
 const char drain_help[] =
-		"usage: handfast drain SERVICE|--all [--instance NAME]\n"
+		"usage: handfast drain SERVICE|--all|--backend POOL/ADDRESS:PORT [--instance "
+		"NAME]\n"
 		"\n"
 		"Has a service of a running engine take no new connections: a SYN is answered as "
 		"at a\n"
 		"port where nobody listens.  Connections that are open stay until they end; "
 		"`handfast\n"
-		"stats` counts them.  `handfast undrain` takes it back.  It lasts over a reload, "
+		"stats` counts them.  A backend that is drained is not chosen for new connections, "
+		"as\n"
+		"with a weight of 0.  `handfast undrain` takes it back.  It lasts over a reload, "
 		"not over\n"
 		"a restart.\n"
 		"\n" DRAIN_OPTIONS "\n"
 		"examples:\n"
 		"  handfast drain web && sleep 60 && handfast conns\n";
 
-const char undrain_help[] = "usage: handfast undrain SERVICE|--all [--instance NAME]\n"
-			    "\n"
-			    "Has a service that was drained take new connections again.\n"
-			    "\n" DRAIN_OPTIONS "\n"
-			    "examples:\n"
-			    "  handfast undrain --all\n";
+const char undrain_help[] =
+		"usage: handfast undrain SERVICE|--all|--backend POOL/ADDRESS:PORT [--instance "
+		"NAME]\n"
+		"\n"
+		"Has a service or backend that was drained take new connections again.\n"
+		"\n" DRAIN_OPTIONS "\n"
+		"examples:\n"
+		"  handfast undrain --all\n";
 
 struct reload_request {
 	const char *program;
 	const char *instance;
 	bool dry_run;
+	const char *backend; /**< NULL: a service. */
 	bool all;
 };
 
@@ -146,6 +154,7 @@ static int
 parse_arguments(int argc, char **argv, struct reload_request *request)
 {
 	static const struct option options[] = {{"all", no_argument, NULL, 'a'},
+			{"backend", required_argument, NULL, 'b'},
 			{"dry-run", no_argument, NULL, 'd'},
 			{"instance", required_argument, NULL, 'f'}, {0}};
 	int option;
@@ -155,6 +164,8 @@ parse_arguments(int argc, char **argv, struct reload_request *request)
 			request->instance = optarg;
 		else if (option == 'd')
 			request->dry_run = true;
+		else if (option == 'b')
+			request->backend = optarg;
 		else if (option == 'a')
 			request->all = true;
 		else
@@ -170,7 +181,7 @@ reload_verb(int argc, char **argv)
 
 	if (parse_arguments(argc, argv, &request) != 0)
 		return EXIT_CODE_USAGE;
-	if (optind != argc || request.all) {
+	if (optind != argc || request.all || request.backend != NULL) {
 		fprintf(stderr, "%s: takes --dry-run and --instance only\n", argv[0]);
 		return EXIT_CODE_USAGE;
 	}
@@ -184,11 +195,18 @@ drain_or_undrain(int argc, char **argv, const char *word)
 
 	if (parse_arguments(argc, argv, &request) != 0)
 		return EXIT_CODE_USAGE;
-	if (request.dry_run || argc - optind != (request.all ? 0 : 1)) {
-		fprintf(stderr, "%s: needs a service, or --all\n", argv[0]);
+	if (request.dry_run || request.all + (request.backend != NULL) + argc - optind != 1) {
+		fprintf(stderr, "%s: needs one of a service, --all and --backend\n", argv[0]);
 		return EXIT_CODE_USAGE;
 	}
-	return ask_engine(&request, "/handfast/drain", word, request.all ? "*" : argv[optind]);
+	if (request.backend != NULL && strchr(request.backend, '/') == NULL) {
+		fprintf(stderr, "%s: %s is not POOL/ADDRESS:PORT\n", argv[0], request.backend);
+		return EXIT_CODE_USAGE;
+	}
+	return ask_engine(&request, "/handfast/drain", word,
+			request.all               ? "*"
+			: request.backend != NULL ? request.backend
+						  : argv[optind]);
 }
 
 int

@@ -129,6 +129,19 @@ def test_backends_come_and_go_under_load():
                 rounds += 1
             lab.check(rounds >= 2, f"only {rounds} rounds of changes")
             check_load(here, load)
+            # And one by hand: the others answer.
+            last = f"web/{site.servers.chosen[1]}:80"
+            done = handfast("drain", "--backend", last, "-f", site.engine.instance)
+            lab.check(done.returncode == 0, done.stderr)
+            names = {site.client.run("curl", "-sS", f"http://{splice.FRONT4}/name").stdout
+                     for _ in range(4)}
+            lab.check(names == {site.servers.chosen[0]}, f"{names}")
+            done = handfast("undrain", "--backend", last, "-f", site.engine.instance)
+            lab.check(done.returncode == 0, done.stderr)
+            time.sleep(0.2)
+            names = {site.client.run("curl", "-sS", f"http://{splice.FRONT4}/name").stdout
+                     for _ in range(4)}
+            lab.check(len(names) == 2, f"{names}")
 
 
 def test_a_bad_file_changes_nothing_and_is_explained():
