@@ -209,18 +209,19 @@ prefix_set_create(struct prefix_list *list, bool deny_others)
 			.start = calloc(2 * list->count + 1, sizeof(*ranges.start)),
 			.denied = calloc(2 * list->count + 1, sizeof(*ranges.denied)),
 	};
+	struct prefix none, *item = list->count > 0 ? list->item : &none;
 	size_t n4 = SIZE_MAX;
 	bool good = false;
 
 	if (list->count > 1)
-		qsort(list->item, list->count, sizeof(*list->item), compare);
+		qsort(item, list->count, sizeof(*item), compare);
 	if (set != NULL && ranges.start != NULL && ranges.denied != NULL)
-		n4 = split_families(list->item, list->count);
+		n4 = split_families(item, list->count);
 	if (n4 != SIZE_MAX) {
-		ranges_make(&ranges, list->item, list->count - n4, ~(wide)0, deny_others);
+		ranges_make(&ranges, item, list->count - n4, ~(wide)0, deny_others);
 		good = set_keep6(set, &ranges);
 		ranges.count = 0;
-		ranges_make(&ranges, list->item + list->count - n4, n4, UINT32_MAX, deny_others);
+		ranges_make(&ranges, item + list->count - n4, n4, UINT32_MAX, deny_others);
 		good = good && set_keep4(set, &ranges);
 	}
 	free(ranges.start);
