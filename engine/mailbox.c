@@ -6,6 +6,7 @@
 #include <rte_common.h>
 
 #include "engine/mailbox.h"
+#include "engine/proxy.h"
 #include "engine/worker.h"
 
 #define MAILBOX_PAUSE_NS 100000
@@ -85,6 +86,26 @@ mailbox_answer(struct mailbox *mailbox)
 	__atomic_store_n(&mailbox->answered, mailbox->working_on, __ATOMIC_RELEASE);
 }
 
+/* Of a connection with two halves: the other one, and numbers that the machine does not keep. */
+static void
+mailbox_record_backend(
+		const struct worker *worker, const struct conn *conn, struct mailbox_record *record)
+{
+	const struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+
+	record->backend = splice->server;
+	record->local = splice->local;
+	record->local_port = splice->local_port;
+	record->closing = 0;
+	record->retries = splice->tries;
+	if (conn->tcp.state != TCP_SPLICED)
+		return;
+	record->closing = splice->closing;
+	record->snd_una = splice->ack[SPLICE_CLIENT];
+	record->snd_nxt = splice->next[SPLICE_SERVER];
+	record->rcv_nxt = splice->next[SPLICE_CLIENT];
+}
+
 static void
 mailbox_record(const struct worker *worker, const struct conn *conn, struct mailbox_record *record)
 {
@@ -95,6 +116,9 @@ mailbox_record(const struct worker *worker, const struct conn *conn, struct mail
 	record->deadline_ms = (int32_t)(conn->timer_deadline_ms - worker->now_ms);
 	record->state = conn->tcp.state;
 	record->retries = conn->tcp.retries;
+	record->has_backend = conn->tcp.state >= TCP_JOINING;
+	if (record->has_backend)
+		mailbox_record_backend(worker, conn, record);
 }
 
 /* A piece of the table a turn; the question's own cursor moves on. */

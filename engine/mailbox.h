@@ -60,6 +60,11 @@ struct mailbox_record {
 	int32_t deadline_ms; /**< Until the connection's timeout. */
 	uint8_t state;
 	uint8_t retries;
+	uint8_t closing;  /**< enum splice_closing, in TCP_SPLICED. */
+	bool has_backend; /**< In TCP_JOINING and TCP_SPLICED: what follows. */
+	uint16_t backend; /**< Its number. */
+	uint16_t local;   /**< Number of our address towards it. */
+	rte_be16_t local_port;
 };
 
 struct mailbox_answer {

@@ -18,6 +18,7 @@
 #include "engine/telemetry_reload.h"
 #include "engine/telemetry_tap.h"
 #include "engine/worker.h"
+#include "splice/splice.h"
 #include "version.h"
 
 /* Held, shared, while a command reads the engine, so that the engine is not freed under it. */
@@ -346,13 +347,47 @@ telemetry_format_conn(
 			record->deadline_ms);
 }
 
+static const char *
+telemetry_closing(uint8_t closing)
+{
+	const unsigned int fins = closing & SPLICE_BOTH_FINS;
+
+	if ((closing & SPLICE_ANY_RESET) != 0)
+		return "reset";
+	if ((closing & SPLICE_BOTH_FINS_ACKED) == SPLICE_BOTH_FINS_ACKED)
+		return "closed";
+	return fins == 0                             ? "open"
+	       : fins == SPLICE_BOTH_FINS            ? "closing"
+	       : fins == SPLICE_FIN << SPLICE_CLIENT ? "client_closed"
+						     : "backend_closed";
+}
+
+/* BACKEND PORT LOCAL_ADDRESS LOCAL_PORT CLOSING, or nothing for a connection without. */
+static void
+telemetry_format_half(
+		struct engine *engine, const struct mailbox_record *record, char *text, size_t size)
+{
+	const struct backends_entry *backend = &engine->backends->entry[record->backend];
+	char address[46], local[46];
+
+	text[0] = '\0';
+	if (!record->has_backend)
+		return;
+	snprintf(text, size, "%s %u %s %u %s", settings_format_address(backend->address, address),
+			rte_be_to_cpu_16(backend->port),
+			settings_format_address(
+					engine->local_addresses.entry[record->local].address,
+					local),
+			rte_be_to_cpu_16(record->local_port), telemetry_closing(record->closing));
+}
+
 /* WORKER,CURSOR,LIMIT */
 static int
 telemetry_conns(struct engine *engine, const char *parameters, struct rte_tel_data *data)
 {
 	struct mailbox_question question = {.kind = MAILBOX_DUMP};
 	struct mailbox_answer answer;
-	struct rte_tel_data *list;
+	struct rte_tel_data *list, *halves;
 	unsigned int worker;
 	uint32_t cursor;
 
@@ -364,19 +399,27 @@ telemetry_conns(struct engine *engine, const char *parameters, struct rte_tel_da
 					&answer) != 0)
 		return -1;
 	list = rte_tel_data_alloc();
-	if (list == NULL)
+	halves = rte_tel_data_alloc();
+	if (list == NULL || halves == NULL) {
+		rte_tel_data_free(list);
+		rte_tel_data_free(halves);
 		return -1;
+	}
 	rte_tel_data_start_array(list, RTE_TEL_STRING_VAL);
+	rte_tel_data_start_array(halves, RTE_TEL_STRING_VAL);
 	for (unsigned int i = 0; i < answer.dump.count; i++) {
 		char text[RTE_TEL_MAX_STRING_LEN];
 
 		telemetry_format_conn(engine, &answer.dump.record[i], text, sizeof(text));
 		rte_tel_data_add_array_string(list, text);
+		telemetry_format_half(engine, &answer.dump.record[i], text, sizeof(text));
+		rte_tel_data_add_array_string(halves, text);
 	}
 	cursor = answer.dump.cursor;
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_int(data, "next", cursor == MAILBOX_NO_CURSOR ? -1 : (int)cursor);
 	rte_tel_data_add_dict_container(data, "conns", list, 0);
+	rte_tel_data_add_dict_container(data, "backends", halves, 0);
 	return 0;
 }
 

@@ -36,7 +36,9 @@ const char conns_help[] =
 		"connections\n"
 		"that open or close meanwhile may be missing.  What `probe` opened has the "
 		"service\n"
-		"probe:PORT, with our own port.  Or ends one of them, named as listed; "
+		"probe:PORT, with our own port.  One that a backend answers has a second "
+		"line: where\n"
+		"it goes, and how far its close is.  Or ends one of them, named as listed; "
 		"ADDRESS:PORT\n"
 		"names that client's connections to whatever service:\n"
 		"\n"
@@ -75,6 +77,13 @@ struct conns_row {
 	uint32_t rcv_nxt;
 	unsigned int retries;
 	char timer[24];
+	/** The other half of a proxied connection: where it goes, and from which end of ours. */
+	bool has_backend;
+	char backend[48];
+	unsigned int backend_port;
+	char local[48];
+	unsigned int local_port;
+	char closing[16];
 };
 
 static bool
@@ -86,6 +95,15 @@ parse_row(const char *text, struct conns_row *row)
 			       &row->snd_nxt, &row->rcv_nxt, &row->retries, row->timer) == 9;
 }
 
+/* An empty text is a connection without a backend, as is an engine that does not know of any. */
+static void
+parse_half(const char *text, struct conns_row *row)
+{
+	row->has_backend = text != NULL &&
+			   sscanf(text, "%47s %u %47s %u %15s", row->backend, &row->backend_port,
+					   row->local, &row->local_port, row->closing) == 5;
+}
+
 static void
 print_json(const struct conns_row *row)
 {
@@ -95,6 +113,12 @@ print_json(const struct conns_row *row)
 			(json_int_t)row->snd_nxt, "rcv_nxt", (json_int_t)row->rcv_nxt, "retries",
 			(int)row->retries, "timer_ms", row->timer);
 
+	if (row->has_backend)
+		json_object_set_new(object, "backend",
+				json_pack("{s:s, s:i, s:s, s:i, s:s}", "address", row->backend,
+						"port", (int)row->backend_port, "local_address",
+						row->local, "local_port", (int)row->local_port,
+						"closing", row->closing));
 	json_dumpf(object, stdout, JSON_COMPACT);
 	fputc('\n', stdout);
 	json_decref(object);
@@ -106,12 +130,16 @@ print_text(const struct conns_row *row)
 	printf("%-20s %-39s %5u %-12s %10" PRIu32 " %10" PRIu32 " %10" PRIu32 " %7u %8s\n",
 			row->service, row->address, row->port, row->state, row->snd_una,
 			row->snd_nxt, row->rcv_nxt, row->retries, row->timer);
+	if (row->has_backend)
+		printf("%-20s %-39s %5u %-12s from %s port %u\n", "  to backend", row->backend,
+				row->backend_port, row->closing, row->local, row->local_port);
 }
 
 static int
 print_page(const json_t *page, struct conns_request *request)
 {
 	const json_t *conns = json_object_get(page, "conns");
+	const json_t *backends = json_object_get(page, "backends");
 
 	for (size_t i = 0; i < json_array_size(conns) && request->printed < request->limit; i++) {
 		const char *text = json_string_value(json_array_get(conns, i));
@@ -122,6 +150,7 @@ print_page(const json_t *page, struct conns_request *request)
 					text == NULL ? "" : text);
 			return -1;
 		}
+		parse_half(json_string_value(json_array_get(backends, i)), &row);
 		if (request->service != NULL &&
 				strncmp(row.service, request->service, SERVICE_NAME_SENT) != 0)
 			continue;

@@ -208,6 +208,10 @@ tcp_rules_reason(unsigned int rule)
 const char *
 tcp_rules_state_name(unsigned int state)
 {
+	if (state == TCP_JOINING)
+		return "JOINING";
+	if (state == TCP_SPLICED)
+		return "SPLICED";
 	return state < TCP_STATES ? state_names[state] : "?";
 }
 

@@ -3,6 +3,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import socket
@@ -327,6 +328,26 @@ def test_backends_learn_who_the_client_is():
                     done = site.client.run("curl", "-sS", "--max-time", "10",
                                            f"http://{host}/who")
                     lab.check(done.stdout == want, f"{version}: {done.stdout}")
+
+
+def test_conns_shows_both_halves():
+    """`handfast conns` lists the client's half and the backend's, as --json and as text."""
+    with lab.Lab() as here:
+        site = Site(here, ports=25)
+        server = serve(site, 25, lambda client: client.recv(1))
+        with site.client.connect(FRONT4, 80) as client:
+            lab.wait_for("the splice", lambda: site.engine.counters()["spliced"] == 1)
+            asked = [lab.HANDFAST, "conns", "--instance", site.engine.instance]
+            row = json.loads(lab.run([*asked, "--json"]).stdout)
+            lab.check((row["state"], row["address"], row["port"]) ==
+                      ("SPLICED", CLIENT4, client.getsockname()[1]), f"{row}")
+            half = row["backend"]
+            lab.check((half["address"], half["port"], half["local_address"], half["closing"]) ==
+                      ("10.8.0.10", 25, BACK4, "open"), f"{row}")
+            text = lab.run(asked).stdout
+            lab.check(re.search(rf"to backend +10.8.0.10 +25 open +from {BACK4} port "
+                                rf"{half['local_port']}\n", text), text)
+        stop(server)
 
 
 if __name__ == "__main__":
