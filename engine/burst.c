@@ -15,6 +15,7 @@
 #include "engine/tap.h"
 #include "engine/targets.h"
 #include "engine/transmit.h"
+#include "engine/transparent.h"
 #include "engine/worker.h"
 #include "wire/icmp_error.h"
 #include "wire/parse_plain.h"
@@ -294,6 +295,9 @@ burst_is_return(const struct worker *worker, struct burst *burst, unsigned int i
 		return false;
 	slot = local_ports_slot(worker, rte_pktmbuf_mtod(burst->packet[i], const uint8_t *),
 			&burst->frame[i]);
+	if (slot == CONN_TABLE_NO_SLOT && worker->services->transparent != NULL)
+		slot = transparent_slot(worker, rte_pktmbuf_mtod(burst->packet[i], const uint8_t *),
+				&burst->frame[i]);
 	if (slot == CONN_TABLE_NO_SLOT)
 		return false;
 	rte_prefetch0(&worker->proxy->splice[slot]);

@@ -34,6 +34,9 @@ struct worker;
 #define LOCAL_PORTS_ADDRESSES_MAX 255
 #define LOCAL_PORTS_NONE          UINT32_MAX
 
+/** In struct splice, instead of a number: the client's own address and port (source: client). */
+#define LOCAL_PORTS_CLIENT UINT16_MAX
+
 /** Addresses of ours by number; control adds, nobody removes. */
 struct local_addresses {
 	uint32_t count;    /**< Atomic. */

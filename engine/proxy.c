@@ -12,6 +12,7 @@
 #include "engine/proxy.h"
 #include "engine/proxy_held.h"
 #include "engine/proxy_send.h"
+#include "engine/transparent.h"
 #include "engine/worker.h"
 #include "tcp/tcp_seq.h"
 #include "wire/proxy_protocol.h"
@@ -291,8 +292,9 @@ proxy_leave_server(struct worker *worker, struct splice *splice)
 {
 	if (splice->local_port == 0)
 		return;
-	local_ports_give(worker, splice->local, splice->local_port,
-			splice->next[SPLICE_CLIENT] + splice->add[SPLICE_CLIENT]);
+	if (splice->local != LOCAL_PORTS_CLIENT)
+		local_ports_give(worker, splice->local, splice->local_port,
+				splice->next[SPLICE_CLIENT] + splice->add[SPLICE_CLIENT]);
 	backends_closed(worker->backends, splice->server);
 	splice->local_port = 0;
 }
@@ -369,6 +371,12 @@ proxy_take_port(struct worker *worker, struct conn *conn, struct splice *splice,
 	};
 	unsigned int tries = RTE_MAX(pool->settings->local_addresses.count, 1u);
 
+	if (pool->settings->source == SETTINGS_SOURCE_CLIENT) {
+		splice->local = LOCAL_PORTS_CLIENT;
+		splice->local_port =
+				transparent_is_taken(worker, conn, server) ? 0 : conn->key.port;
+		return splice->local_port != 0;
+	}
 	for (; tries > 0 && splice->local_port == 0; tries--) {
 		way.local = proxy_choose_local(worker, pool, splice->server);
 		if (way.local == LOCAL_PORTS_NONE)
@@ -382,18 +390,19 @@ proxy_take_port(struct worker *worker, struct conn *conn, struct splice *splice,
 
 /* RFC 6528, and beyond what the port's last connection said. */
 static uint32_t
-proxy_isn(const struct worker *worker, const struct splice *splice)
+proxy_isn(const struct worker *worker, const struct splice *splice, const struct splice_ends *ends)
 {
 	struct flow_key key = {
 			.port = splice->local_port,
 			.endpoint = (uint16_t)(FLOW_KEY_ACTIVE | splice->server),
 	};
-	const uint32_t beyond = local_ports_last(worker, splice->local, splice->local_port) +
-				PROXY_ISN_BEYOND;
-	uint32_t isn;
+	uint32_t isn, beyond;
 
-	memcpy(key.address, worker->engine->local_addresses.entry[splice->local].address, 16);
+	memcpy(key.address, ends->source, sizeof(key.address));
 	isn = isn_make(&worker->engine->isn_key, &key, worker->now_us);
+	if (splice->local == LOCAL_PORTS_CLIENT)
+		return isn;
+	beyond = local_ports_last(worker, splice->local, splice->local_port) + PROXY_ISN_BEYOND;
 	return tcp_seq_lt(isn, beyond) ? beyond : isn;
 }
 
@@ -423,7 +432,8 @@ proxy_send_first_syn(struct worker *worker, struct conn *conn, struct splice *sp
 	proxy_send_ends(worker, conn, splice, SPLICE_SERVER, &client_ends);
 	splice->sum_add = splice_sum(&client_ends, &server_ends);
 	proxy_client_of(worker, conn, &client);
-	splice_begin(splice, &client, proxy_isn(worker, splice), proxy_header_length(worker, conn));
+	splice_begin(splice, &client, proxy_isn(worker, splice, &server_ends),
+			proxy_header_length(worker, conn));
 	JOINING_SINCE_US(splice) = (uint32_t)worker->now_us;
 	splice->tries = 1;
 	proxy_send_syn(worker, conn, splice);

@@ -16,7 +16,10 @@ proxy_send_ends(const struct worker *worker, const struct conn *conn, const stru
 	const struct listener *listener = &worker->services->listener[conn->key.endpoint];
 	const struct backends_entry *server = &worker->engine->backends->entry[splice->server];
 
-	if (from == SPLICE_CLIENT)
+	if (from == SPLICE_CLIENT && splice->local == LOCAL_PORTS_CLIENT)
+		*ends = (struct splice_ends){
+				conn->key.address, server->address, conn->key.port, server->port};
+	else if (from == SPLICE_CLIENT)
 		*ends = (struct splice_ends){
 				worker->engine->local_addresses.entry[splice->local].address,
 				server->address, splice->local_port, server->port};

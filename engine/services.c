@@ -4,6 +4,7 @@
 
 #include "engine/pools.h"
 #include "engine/services.h"
+#include "engine/transparent.h"
 
 static void
 services_free_edition(const struct service *service)
@@ -44,6 +45,7 @@ services_free(struct services *services)
 	for (unsigned int i = 0; i < services->edition_count; i++)
 		services_free_edition(&services->service[i]);
 	pools_let_go(services->pools);
+	transparent_free(services->transparent);
 	for (unsigned int p = 0; p < SETTINGS_PORTS_MAX; p++)
 		free(services->map[p]);
 	free(services->copy);

@@ -33,6 +33,7 @@
 
 struct pool;
 struct pools;
+struct transparent;
 
 #define LISTENER_NONE UINT16_MAX
 
@@ -135,6 +136,7 @@ struct services {
 	struct service_map *map[SETTINGS_PORTS_MAX]; /**< By port: our addresses, who listens. */
 	struct pools *pools;                         /**< Whom services in front of others use. */
 	bool has_direct;                             /**< A service is mode: direct. */
+	struct transparent *transparent;             /**< NULL unless some have source: client. */
 };
 
 /** The service behind connections that we open: says nothing and closes at once.  The colon keeps

@@ -359,32 +359,13 @@ services_same(const struct service *running, const struct settings_service *want
 	       respond_same(running->replies->respond, replies->respond);
 }
 
-/* What is read and verified, but nobody can do yet. */
-static bool
-services_has_mode(const struct build *build, const struct settings_service *wanted)
-{
-	const struct settings *settings = build->settings;
-	const unsigned int pool = settings_find_pool(settings, wanted->pool);
-	const char *missing = NULL;
-
-	if (wanted->mode == SETTINGS_MODE_PROXY &&
-			settings->pool[pool].source == SETTINGS_SOURCE_CLIENT)
-		missing = "source: client";
-	if (missing != NULL)
-		services_complain(build, "service %s: %s is not in this version yet", wanted->name,
-				missing);
-	return missing == NULL;
-}
-
 /* Fill a service's place from its settings. */
 static bool
 services_prepare(struct build *build, unsigned int number, const struct settings_service *wanted)
 {
 	struct services *next = build->next;
 	struct service *before = &next->service[number];
-	struct service_replies *replies = services_has_mode(build, wanted)
-							  ? services_prepare_replies(build, wanted)
-							  : NULL;
+	struct service_replies *replies = services_prepare_replies(build, wanted);
 	struct service service = {
 			.settings = wanted,
 			.number = (uint16_t)number,

@@ -7,6 +7,8 @@
 #include "engine/services.h"
 #include "engine/services_map.h"
 #include "engine/services_pools.h"
+#include "engine/transparent.h"
+#include "engine/worker.h"
 
 /* What Linux takes for 4 MiB: windows of most backends pass as they are. */
 #define SERVICES_PROXY_SCALE 7
@@ -93,6 +95,11 @@ services_attach_pools(struct engine *engine, struct services *services)
 
 		if (service->settings->mode == SETTINGS_MODE_RESPOND || service->retired)
 			continue;
+		if (engine->worker[0]->proxy == NULL) {
+			log_error(service->settings->name, "mode: proxy where no service had it "
+							   "when the engine started: restart it");
+			return -1;
+		}
 		pools_let_go(service->pools);
 		service->pools = pools;
 		pools_keep(pools);
@@ -103,8 +110,9 @@ services_attach_pools(struct engine *engine, struct services *services)
 			continue;
 		}
 		services_intersect(engine, service);
-		if (services_add_local_addresses(engine, service->pool) != 0)
+		if (service->pool->settings->source == SETTINGS_SOURCE_LOCAL &&
+				services_add_local_addresses(engine, service->pool) != 0)
 			return -1;
 	}
-	return 0;
+	return transparent_create(engine, services);
 }

@@ -9,6 +9,7 @@
 
 #include "engine/log.h"
 #include "engine/steering.h"
+#include "engine/transparent.h"
 #include "engine/worker.h"
 #include "wire/icmp_error.h"
 #include "wire/parse.h"
@@ -160,10 +161,14 @@ steering_owner_of(const struct worker *worker, const struct rte_mbuf *packet)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(packet, const uint8_t *);
 	uint32_t hash = parse_steering_hash(data, packet->data_len);
+	unsigned int owner;
 
 	if (hash == 0)
 		hash = icmp_error_steering_hash(data, packet->data_len);
-	return hash == 0 ? worker->index : steering_owner(hash, worker->engine->worker_count);
+	owner = hash == 0 ? worker->index : steering_owner(hash, worker->engine->worker_count);
+	if (unlikely(worker->services->transparent != NULL))
+		owner = transparent_owner(worker, data, packet->data_len, owner);
+	return owner;
 }
 
 unsigned int

@@ -368,16 +368,17 @@ telemetry_format_half(
 		struct engine *engine, const struct mailbox_record *record, char *text, size_t size)
 {
 	const struct backends_entry *backend = &engine->backends->entry[record->backend];
+	const uint8_t *from =
+			record->local == LOCAL_PORTS_CLIENT
+					? record->key.address
+					: engine->local_addresses.entry[record->local].address;
 	char address[46], local[46];
 
 	text[0] = '\0';
 	if (!record->has_backend)
 		return;
 	snprintf(text, size, "%s %u %s %u %s", settings_format_address(backend->address, address),
-			rte_be_to_cpu_16(backend->port),
-			settings_format_address(
-					engine->local_addresses.entry[record->local].address,
-					local),
+			rte_be_to_cpu_16(backend->port), settings_format_address(from, local),
 			rte_be_to_cpu_16(record->local_port), telemetry_closing(record->closing));
 }
 

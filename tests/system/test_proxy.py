@@ -350,5 +350,24 @@ def test_conns_shows_both_halves():
         stop(server)
 
 
+def test_backends_may_hear_the_client_itself():
+    """source: client: nginx sees the client's own address, and its replies return through us."""
+    lab.need("ab", "curl")
+    tls = "location /who { return 200 $remote_addr; }"
+    for workers in (1, 2):
+        with lab.Lab() as here:
+            listen = [f"{FRONT4}:80"] if workers > 1 else [f"{FRONT4}:80", f"{FRONT4}:8080"]
+            site = Site(here, 2, pool={"source": "client"}, service={"listen": listen},
+                        workers=workers)
+            site.servers.namespace.ip("route", "add", "10.9.0.0/24", "via", BACK4)
+            with nginx(site, tls):
+                for endpoint in listen:
+                    done = site.client.run("curl", "-sS", "--max-time", "10",
+                                           f"http://{endpoint}/who")
+                    lab.check(done.stdout == CLIENT4, done.stdout)
+                done = site.client.run("ab", "-n", "200", "-c", "10", f"http://{FRONT4}/name")
+                lab.check("Failed requests:        0" in done.stdout, done.stdout)
+
+
 if __name__ == "__main__":
     lab.main(globals())
