@@ -170,7 +170,9 @@ names_cover_every_state_and_event(void **state)
 	(void)state;
 	assert_string_equal(tcp_rules_state_name(TCP_CLOSED), "CLOSED");
 	assert_string_equal(tcp_rules_state_name(TCP_TIME_WAIT), "TIME_WAIT");
-	assert_string_equal(tcp_rules_state_name(TCP_STATES), "?");
+	assert_string_equal(tcp_rules_state_name(TCP_JOINING), "JOINING");
+	assert_string_equal(tcp_rules_state_name(TCP_SPLICED), "SPLICED");
+	assert_string_equal(tcp_rules_state_name(TCP_SPLICED + 1), "?");
 	assert_string_equal(tcp_rules_event_name(TCP_EVENT_SYN), "SYN");
 	assert_string_equal(tcp_rules_event_name(TCP_EVENT_ABORT), "ABORT");
 	assert_string_equal(tcp_rules_event_name(TCP_EVENTS), "?");
