@@ -11,6 +11,7 @@
 #include "engine/health.h"
 #include "engine/local.h"
 #include "engine/proxy.h"
+#include "engine/proxy_icmp.h"
 #include "engine/steering.h"
 #include "engine/tap.h"
 #include "engine/targets.h"
@@ -275,6 +276,8 @@ burst_classify_other(struct worker *worker, struct burst *burst, unsigned int i,
 	const struct frame *frame = &burst->frame[i];
 	enum counter reason = DROP_icmp_ignored;
 
+	if (frame->kind != FRAME_ARP && proxy_icmp(worker, packet, frame))
+		return false;
 	if (frame->kind != FRAME_ARP)
 		reason = burst_take_icmp_error(worker, packet, frame, burst, to);
 	if (reason == DROP_icmp_ignored)

@@ -8,6 +8,7 @@
 
 #include "engine/burst_forward.h"
 #include "engine/proxy.h"
+#include "engine/proxy_icmp.h"
 #include "engine/proxy_send.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
@@ -78,6 +79,7 @@ burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side
 				  : (family == 4 ? 20 : 40);
 	if (unlikely(headers + in->frame->l4_length > port->mtu)) {
 		worker_drop(worker, in->packet, DROP_too_big);
+		proxy_icmp_too_big(worker, conn, from, in->segment->seq, port->mtu);
 		return;
 	}
 	if (from == SPLICE_SERVER) {

@@ -15,6 +15,7 @@
 #include "engine/transparent.h"
 #include "engine/worker.h"
 #include "tcp/tcp_seq.h"
+#include "wire/icmp_error.h"
 #include "wire/proxy_protocol.h"
 
 /* Until a SYN is sent again; twice as long each time, and given up after PROXY_TRIES. */
@@ -476,6 +477,17 @@ proxy_failed(struct worker *worker, struct conn *conn)
 	backends_failed(worker->backends, splice->server);
 	proxy_leave_server(worker, splice);
 	proxy_ask_server(worker, conn);
+}
+
+/* A backend that cannot be reached is as good as one that refuses (RFC 9293 3.9.2.2). */
+enum counter
+proxy_unreachable(struct worker *worker, struct conn *conn, const struct icmp_error *error)
+{
+	if (error->kind != ICMP_ERROR_HARD ||
+			error->seq != splice_iss(proxy_splice_of(worker, conn)))
+		return DROP_icmp_ignored;
+	proxy_failed(worker, conn);
+	return DROP_consumed;
 }
 
 /* An early segment: what is next in order is kept, the rest the client will repeat. */

@@ -26,6 +26,7 @@
 #include "engine/local_ports.h"
 #include "splice/splice.h"
 
+struct icmp_error;
 struct settings;
 struct service;
 
@@ -87,6 +88,10 @@ void proxy_answer(struct worker *worker, struct conn *conn, struct burst_returns
 
 /** A spliced connection's client begins anew: forget the old one; it stays until the burst ends. */
 void proxy_forget(struct worker *worker, struct conn *conn);
+
+/** ICMP about our SYN to a backend. @return what the message was */
+enum counter proxy_unreachable(
+		struct worker *worker, struct conn *conn, const struct icmp_error *error);
 
 /** A SYN for a live splice, or a SYN-ACK again: say where we are (RFC 5961 4). */
 void proxy_challenge_client(struct worker *worker, struct conn *conn, struct rte_mbuf *packet);

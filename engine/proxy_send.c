@@ -28,8 +28,7 @@ proxy_send_ends(const struct worker *worker, const struct conn *conn, const stru
 				conn->key.port};
 }
 
-/* @return false while the next hop's Ethernet address is not known. */
-static bool
+bool
 proxy_send_path(const struct worker *worker, const struct conn *conn, enum splice_side to,
 		struct build_path *path)
 {

@@ -34,6 +34,10 @@ struct proxy_send_text {
 void proxy_send_text(struct worker *worker, const struct conn *conn, enum splice_side to,
 		const struct build_tcp *tcp, const struct proxy_send_text *text);
 
+/** The way from us to a side. @return false while the next hop's Ethernet address is not known. */
+bool proxy_send_path(const struct worker *worker, const struct conn *conn, enum splice_side to,
+		struct build_path *path);
+
 /** What a backend's segments, or a client's, are translated to. */
 void proxy_send_ends(const struct worker *worker, const struct conn *conn,
 		const struct splice *splice, enum splice_side from, struct splice_ends *ends);

@@ -11,6 +11,7 @@
 #include "engine/transparent.h"
 #include "engine/worker.h"
 #include "table/service_map.h"
+#include "wire/icmp_error.h"
 
 #define TRANSPARENT_LISTENERS_MAX 15
 
@@ -185,6 +186,21 @@ transparent_slot(const struct worker *worker, const uint8_t *data, const struct 
 		return CONN_TABLE_NO_SLOT;
 	parse_destination(data, frame, key.address);
 	key.port = ports[1];
+	conn = transparent_find(worker, group, &key, NULL);
+	return conn == NULL ? CONN_TABLE_NO_SLOT : conn_table_slot(worker->table, conn);
+}
+
+uint32_t
+transparent_slot_of(const struct worker *worker, const struct icmp_error *error)
+{
+	const struct transparent_group *group = transparent_group(
+			worker->services->transparent, error->remote, error->remote_port);
+	struct flow_key key = {.port = error->local_port};
+	const struct conn *conn;
+
+	if (group == NULL)
+		return CONN_TABLE_NO_SLOT;
+	memcpy(key.address, error->local, sizeof(key.address));
 	conn = transparent_find(worker, group, &key, NULL);
 	return conn == NULL ? CONN_TABLE_NO_SLOT : conn_table_slot(worker->table, conn);
 }

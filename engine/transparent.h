@@ -39,6 +39,11 @@ void transparent_free(struct transparent *transparent);
 uint32_t transparent_slot(
 		const struct worker *worker, const uint8_t *data, const struct frame *frame);
 
+struct icmp_error;
+
+/** The connection whose packet to its backend an ICMP error quotes. */
+uint32_t transparent_slot_of(const struct worker *worker, const struct icmp_error *error);
+
 /** Whether a client's port has a connection to a backend already. */
 bool transparent_is_taken(const struct worker *worker, const struct conn *conn,
 		const struct backends_entry *server);

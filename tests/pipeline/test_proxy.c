@@ -19,6 +19,7 @@
 
 #include "engine/proxy.h"
 #include "wire/bytes.h"
+#include "wire/checksum.h"
 
 #include "rig.h"
 
@@ -51,6 +52,8 @@ struct scene {
 	struct end client;
 	struct end server; /* Whichever of them got the SYN. */
 	uint8_t payload[2000];
+	unsigned int icmps;
+	struct rig_frame icmp; /* The last one. */
 };
 
 static void
@@ -105,8 +108,11 @@ scene_listen(struct scene *scene)
 			scene_answer_arp(scene, &frame);
 			continue;
 		}
-		if (frame.frame.kind != FRAME_TCP)
+		if (frame.frame.kind != FRAME_TCP) {
+			scene->icmp = frame;
+			scene->icmps++;
 			continue;
+		}
 		parse_destination(frame.bytes, &frame.frame, to);
 		end = memcmp(to, scene->client.path.local, 16) == 0 ? &scene->client
 								    : &scene->server;
@@ -961,6 +967,113 @@ proxy_header_comes_first_and_again(void **state)
 	close_both(&scene);
 }
 
+/* A router's word about the last frame that an end got, quoting eight bytes of TCP. */
+static void
+say_too_big(struct scene *scene, const struct end *end, uint16_t mtu)
+{
+	const struct rig_frame *frame = &end->last;
+	const bool ipv4 = frame->frame.family == 4;
+	const unsigned int header = ipv4 ? 20 : 40;
+	uint8_t bytes[200] = {0};
+	uint8_t *ip = bytes + 14, *icmp = ip + header;
+	rte_be16_t checksum;
+	uint64_t sum = 0;
+
+	memcpy(bytes, frame->bytes + 6, 6);
+	memcpy(bytes + 6, frame->bytes, 6);
+	memcpy(bytes + 12, frame->bytes + 12, 2);
+	memcpy(ip, frame->bytes + 14, header);
+	icmp[0] = ipv4 ? 3 : 2;
+	icmp[1] = ipv4 ? 4 : 0;
+	bytes_write_16(icmp + 6, mtu);
+	memcpy(icmp + 8, frame->bytes + 14, header);
+	memcpy(icmp + 8 + header, frame->bytes + frame->frame.l4_offset, 8);
+	if (ipv4) {
+		memcpy(ip + 12, frame->bytes + 14 + 16, 4);
+		memcpy(ip + 16, frame->bytes + 14 + 12, 4);
+		bytes_write_16(ip + 2, 56);
+		ip[9] = 1;
+		memset(ip + 10, 0, 2);
+		checksum = checksum_finish(checksum_add(0, ip, 20));
+		memcpy(ip + 10, &checksum, 2);
+	} else {
+		memcpy(ip + 8, frame->bytes + 14 + 24, 16);
+		memcpy(ip + 24, frame->bytes + 14 + 8, 16);
+		bytes_write_16(ip + 4, 56);
+		ip[6] = 58;
+		sum = checksum_pseudo(ip + 8, ip + 24, 16, 58, 56);
+	}
+	checksum = checksum_finish(checksum_add(sum, icmp, header + 16));
+	memcpy(icmp + 2, &checksum, 2);
+	rig_put(&scene->rig, bytes, 14 + header + header + 16);
+	scene_listen(scene);
+}
+
+/* What an end was told: about which of its numbers, and how small to be. */
+static void
+hear_too_big(struct scene *scene, const struct end *end, uint32_t seq, uint16_t mtu)
+{
+	const struct rig_frame *frame = &scene->icmp;
+	const bool ipv4 = end->path.family == 4;
+	const uint8_t *icmp = frame->bytes + frame->frame.l4_offset;
+	const uint8_t *quoted = icmp + 8;
+	const uint8_t *tcp = quoted + (ipv4 ? 20 : 40);
+
+	assert_int_equal(frame->frame.kind, ipv4 ? FRAME_ICMP : FRAME_ICMP6);
+	assert_memory_equal(frame->bytes, end->path.local_mac, 6);
+	assert_int_equal(icmp[0], ipv4 ? 3 : 2);
+	assert_int_equal(icmp[1], ipv4 ? 4 : 0);
+	assert_int_equal(bytes_read_16(icmp + 6), mtu);
+	assert_memory_equal(
+			quoted + (ipv4 ? 12 : 8), end->path.local + (ipv4 ? 12 : 0), ipv4 ? 4 : 16);
+	assert_memory_equal(quoted + (ipv4 ? 16 : 24), end->path.remote + (ipv4 ? 12 : 0),
+			ipv4 ? 4 : 16);
+	assert_memory_equal(tcp, &end->path.local_port, 2);
+	assert_memory_equal(tcp + 2, &end->path.remote_port, 2);
+	assert_int_equal(bytes_read_32(tcp + 4), seq);
+}
+
+static void
+icmp_errors_reach_who_sent_what_they_quote(void **state)
+{
+	static const unsigned int families[] = {4, 6};
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct scene scene;
+		struct end *client = &scene.client, *server = &scene.server;
+		struct end old;
+
+		scene_begin_as(&scene, families[i], "", "", 1);
+		open_both(&scene);
+		talk(&scene);
+		say(&scene, client, TCP_ACK, 1000);
+		hear(&scene, server, TCP_ACK, 1000);
+		old = *server;
+		say_too_big(&scene, server, 1300);
+		assert_int_equal(scene.icmps, 1);
+		hear_too_big(&scene, client, client->next.seq - 1000,
+				families[i] == 4 ? 1300 : 1320);
+		say(&scene, server, TCP_ACK, 900);
+		hear(&scene, client, TCP_ACK, 900);
+		say_too_big(&scene, client, 1380);
+		assert_int_equal(scene.icmps, 2);
+		hear_too_big(&scene, server, server->next.seq - 900,
+				families[i] == 4 ? 1380 : 1360);
+		/* RFC 5927 4.1: what is acknowledged is not in flight. */
+		say(&scene, client, TCP_ACK, 0);
+		hear(&scene, server, TCP_ACK, 0);
+		say(&scene, client, TCP_ACK, 10);
+		hear(&scene, server, TCP_ACK, 10);
+		say(&scene, server, TCP_ACK, 0);
+		hear(&scene, client, TCP_ACK, 0);
+		say_too_big(&scene, &old, 1300);
+		assert_int_equal(scene.icmps, 2);
+		assert_int_equal(rig_counter(&scene.rig, COUNTER_icmp_errors_sent), 2);
+		close_both(&scene);
+	}
+}
+
 /* Only the backend that was asked may answer. */
 static void
 reply_from_elsewhere_is_dropped(void **state)
@@ -1029,6 +1142,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(profile_of_the_pool_limits_the_syn_ack),
 			cmocka_unit_test(cookie_opens_a_splice),
 			cmocka_unit_test(proxy_header_comes_first_and_again),
+			cmocka_unit_test(icmp_errors_reach_who_sent_what_they_quote),
 			cmocka_unit_test(reply_from_elsewhere_is_dropped),
 			cmocka_unit_test(engine_that_stops_resets_both),
 	};
