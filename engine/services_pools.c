@@ -95,7 +95,8 @@ services_attach_pools(struct engine *engine, struct services *services)
 
 		if (service->settings->mode == SETTINGS_MODE_RESPOND || service->retired)
 			continue;
-		if (engine->worker[0]->proxy == NULL) {
+		if (service->settings->mode == SETTINGS_MODE_PROXY &&
+				engine->worker[0]->proxy == NULL) {
 			log_error(service->settings->name, "mode: proxy where no service had it "
 							   "when the engine started: restart it");
 			return -1;
