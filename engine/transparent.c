@@ -32,7 +32,8 @@ _Static_assert(SETTINGS_BACKENDS_MAX < SERVICE_MAP_FOREIGN, "a group's number fi
 static bool
 transparent_is_wanted(const struct service *service)
 {
-	return service->pool != NULL && service->pool->settings->source == SETTINGS_SOURCE_CLIENT;
+	return service->pool != NULL && service->settings->mode == SETTINGS_MODE_PROXY &&
+	       service->pool->settings->source == SETTINGS_SOURCE_CLIENT;
 }
 
 static int
