@@ -51,7 +51,7 @@ class Site:
     """A client's kernel, the engine with two TAPs, and a kernel with the backends."""
 
     def __init__(self, here: lab.Lab, count: int = 1, pool: dict = None, service: dict = None,
-                 ports: int = 80, packets: int = 60000, family: int = 4, **options):
+                 ports: int = 80, packets: int = 5000, family: int = 4, **options):
         self.here = here
         self.client = here.namespace()
         self.front, self.back = here.name(), here.name()
@@ -162,7 +162,7 @@ def test_ab_and_wrk_see_no_failure():
     """ab opens 600 connections to two backends and wrk keeps 50 busy; not one request fails."""
     lab.need("ab", "wrk")
     with lab.Lab() as here:
-        site = Site(here, 2, packets=10000)
+        site = Site(here, 2, packets=3000)
         with nginx(site):
             done = site.client.run("ab", "-n", "600", "-c", "20", f"http://{FRONT4}/name")
             lab.check("Failed requests:        0" in done.stdout and
@@ -322,7 +322,7 @@ def test_backends_learn_who_the_client_is():
            "location /who { return 200 $proxy_protocol_addr; }")
     for version in ("v1", "v2"):
         with lab.Lab() as here:
-            site = Site(here, ports=81, pool={"proxy_protocol": version})
+            site = Site(here, ports=81, packets=0, pool={"proxy_protocol": version})
             with nginx(site, tls):
                 for host, want in ((FRONT4, CLIENT4), (f"[{FRONT6}]", CLIENT6)):
                     done = site.client.run("curl", "-sS", "--max-time", "10",
@@ -333,7 +333,7 @@ def test_backends_learn_who_the_client_is():
 def test_conns_shows_both_halves():
     """`handfast conns` lists the client's half and the backend's, as --json and as text."""
     with lab.Lab() as here:
-        site = Site(here, ports=25)
+        site = Site(here, ports=25, packets=0)
         server = serve(site, 25, lambda client: client.recv(1))
         with site.client.connect(FRONT4, 80) as client:
             lab.wait_for("the splice", lambda: site.engine.counters()["spliced"] == 1)
