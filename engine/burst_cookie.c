@@ -10,6 +10,7 @@
 #include "engine/burst_env.h"
 #include "engine/burst_reply.h"
 #include "engine/cookies.h"
+#include "engine/services_pools.h"
 #include "engine/worker.h"
 #include "wire/build_reply.h"
 
@@ -265,7 +266,7 @@ entrance_write_form(
 	/* What is promised in the name of backends; burst_env() says the same. */
 	if (service->pool != NULL) {
 		syn_ack.window = service->first_window;
-		syn_ack.options.mss = RTE_MIN(syn_ack.options.mss, service->path_mss);
+		syn_ack.options.mss = services_mss(service, syn_ack.options.mss);
 	}
 	build_reply_form(&entrance->form[which], &syn_ack, entrance->family);
 	entrance->forms |= 1u << which;

@@ -3,6 +3,7 @@
 #include <rte_common.h>
 
 #include "engine/burst_env.h"
+#include "engine/services_pools.h"
 #include "engine/worker.h"
 
 /* For where nobody listens; and for who has no time left: it allows no retries. */
@@ -49,7 +50,7 @@ burst_env(const struct worker *worker, const struct burst *burst, unsigned int i
 		env->rcv_wnd = burst_env_window(worker, service, conn);
 		if (service->pool != NULL) {
 			env->rcv_wnd = service->first_window;
-			env->path_mss = RTE_MIN(env->path_mss, service->path_mss);
+			env->path_mss = services_mss(service, env->path_mss);
 		}
 	}
 	if (burst->event[i] == TCP_EVENT_TIMEOUT &&

@@ -736,7 +736,8 @@ proxy_open_window(struct worker *worker, struct conn *conn, uint16_t window)
 }
 
 static void
-proxy_learn(struct worker *worker, unsigned int server, const struct tcp_segment *segment)
+proxy_learn(struct worker *worker, unsigned int server, const struct splice_client *client,
+		const struct tcp_segment *segment)
 {
 	const struct backends_profile profile = {
 			.mss = (segment->options & TCP_OPTION_MSS) != 0 ? segment->mss : 0,
@@ -746,7 +747,9 @@ proxy_learn(struct worker *worker, unsigned int server, const struct tcp_segment
 			.has_timestamps = (segment->options & TCP_OPTION_TIMESTAMPS) != 0,
 	};
 
-	backends_learn(worker->engine->backends, server, &profile);
+	/* What was not asked for cannot have been granted. */
+	if (client->scaled && client->sack && client->timestamps)
+		backends_learn(worker->engine->backends, server, &profile);
 }
 
 static void
@@ -765,7 +768,7 @@ proxy_join(struct worker *worker, struct conn *conn, struct rte_mbuf *packet,
 	SPLICED_TSVAL(conn) = segment->tsval;
 	splice->tries = 0;
 	backends_opened(worker->backends, splice->server, (uint32_t)worker->now_us - since_us);
-	proxy_learn(worker, splice->server, segment);
+	proxy_learn(worker, splice->server, &client, segment);
 	worker_count(worker, splice->port[SPLICE_CLIENT], COUNTER_spliced, 1);
 	timer_wheel_schedule(worker->wheel, conn,
 			worker->now_ms + proxy_timeout_ms(worker, proxy_service(worker, conn),

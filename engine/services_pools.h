@@ -8,8 +8,26 @@
  * Services that stand in front of backends: their pools, and what they may promise clients.
  */
 
+#include <rte_common.h>
+
+#include "engine/pools.h"
+#include "engine/services.h"
+
 struct engine;
-struct services;
+
+/** However small a backend says it is, clients are not asked for less. */
+#define SERVICES_MSS_MIN ((uint16_t)256)
+
+/** The MSS that clients of a service in front of backends are told, where the port takes @p mss. */
+static inline uint16_t
+services_mss(const struct service *service, uint16_t mss)
+{
+	const uint16_t learned = pools_profile(service->pool).mss;
+	const uint16_t limit = RTE_MAX(learned, SERVICES_MSS_MIN);
+
+	mss = RTE_MIN(mss, service->path_mss);
+	return learned == 0 || mss < limit ? mss : limit;
+}
 
 /**
  * Prepare the pools of a new snapshot's settings, and put them behind the services that name them;

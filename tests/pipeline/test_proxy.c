@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/health.h"
 #include "engine/proxy.h"
 #include "wire/bytes.h"
 #include "wire/checksum.h"
@@ -903,6 +904,30 @@ profile_of_the_pool_limits_the_syn_ack(void **state)
 	rig_close(&scene.rig);
 }
 
+/* A backend that takes less than the path does: those that come later are told. */
+static void
+mss_of_the_backends_is_learnt(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene);
+	scene.server.next.options.mss = 1200;
+	open_both(&scene);
+	say(&scene, &scene.client, TCP_RST, 0);
+	hear(&scene, &scene.server, TCP_RST, 0);
+	health_poll(&scene.rig.engine);
+	rig_wait_ms(&scene.rig, 300);
+	health_poll(&scene.rig.engine);
+	scene.client.path.local_port = rte_cpu_to_be_16(CLIENT_PORT + 1);
+	scene.client.next = (struct build_tcp){
+			.seq = CLIENT_ISN, .window = 64240, .options = linux_options};
+	say(&scene, &scene.client, TCP_SYN, 0);
+	hear(&scene, &scene.client, TCP_SYN | TCP_ACK, 0);
+	assert_int_equal(scene.client.last.segment.mss, 1200);
+	rig_close(&scene.rig);
+}
+
 static void
 cookie_opens_a_splice(void **state)
 {
@@ -1140,6 +1165,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(reset_while_joining_takes_the_backend_along),
 			cmocka_unit_test(options_of_any_two_are_reconciled),
 			cmocka_unit_test(profile_of_the_pool_limits_the_syn_ack),
+			cmocka_unit_test(mss_of_the_backends_is_learnt),
 			cmocka_unit_test(cookie_opens_a_splice),
 			cmocka_unit_test(proxy_header_comes_first_and_again),
 			cmocka_unit_test(icmp_errors_reach_who_sent_what_they_quote),
