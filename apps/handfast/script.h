@@ -12,7 +12,7 @@
  * Become python3 with a script, which finds this very program in the environment variable HANDFAST.
  *
  * @param name
- *   Of the script: "demo.py", or "bench/bench.py"; looked for in the source tree that this was
+ *   Of the script: "demo/demo.py", or "bench/bench.py"; looked for in the source tree that this was
  *   built from, then where it is installed.
  * @param argv
  *   The verb's own; argv[0] is for messages.

@@ -37,6 +37,9 @@ packages_to_run=(
 	"iproute2                 the demo's network namespaces"
 	"curl                     the demo's first client"
 	"apache2-utils            ab, the demo's second client"
+	"wrk                      the demo's third client"
+	"nginx-light              the demo's servers"
+	"hping3                   the demo's SYN flood"
 )
 
 # shellcheck disable=SC2034
@@ -47,13 +50,10 @@ packages_to_test=(
 	"libcmocka-dev            unit tests"
 	"tshark                   judges the captures"
 	"tcpdump                  takes the captures"
-	"wrk                      load with keep-alive"
 	"iputils-ping             ARP, NDP and echo by the kernel"
 	"ethtool                  checksum offloads of veths"
-	"nginx-light              a server nobody here wrote"
 	"haproxy                  a proxy nobody here wrote"
 	"openssl                  certificates for tests"
-	"hping3                   odd TCP flags"
 	"nmap                     odd TCP flags"
 	"netsniff-ng              trafgen: frames of any content, fast"
 	"nftables                 sends SYNs to one node and ACKs to another"

@@ -31,19 +31,31 @@ def start(here: lab.Lab, *options: str) -> subprocess.Popen:
                       stdout=open(here.path("demo.txt"), "wb"))
 
 
-def test_the_demo_succeeds():
-    """The demo ends with exit code 0, a table without failures, and nothing left."""
-    lab.need("curl", "ab")
+def succeeds(programs: list, options: list, steps: list) -> None:
+    """A demo ends with exit code 0, a table without failures, and nothing left."""
+    lab.need(*programs)
     with lab.Lab() as here:
-        demo = start(here, "--requests", "3000", "--connections", "1500")
+        demo = start(here, "--requests", "3000", "--connections", "1500", *options)
         code = demo.wait(120)
         said = here.path("demo.txt").read_text()
         print(said)
         lab.check(code == 0, f"exit code {code}")
-        for step in ("curl over IPv4 +1 +0", "curl over IPv6 +1 +0",
-                     "ab, 50 at a time +3,000 +0", "1,500 open at once +1,500 +0"):
+        for step in ("curl over IPv4 +1 +0", "ab, 50 at a time +3,000 +0",
+                     "1,500 open at once +1,500 +0", *steps):
             lab.check(re.search(step, said), f"no '{step}' in the table")
         lab.check(not traces(demo.pid), f"left behind: {traces(demo.pid)}")
+
+
+def test_the_responder_demo_succeeds():
+    """curl, ab and a crowd against the engine alone."""
+    succeeds(["curl", "ab"], ["--responder"], ["curl over IPv6 +1 +0"])
+
+
+def test_the_demo_succeeds():
+    """The engine between clients and two nginx: a backend dies, a reload, a SYN flood."""
+    succeeds(["curl", "ab", "wrk", "nginx", "hping3"], [],
+             ["curl over IPv6, nginx over IPv4 +1 +0", r"wrk, a backend killed +[\d,]+ +0",
+              r"wrk, a reload +[\d,]+ +0", r"wrk, a SYN flood +[\d,]+ +0"])
 
 
 def test_an_interrupted_demo_cleans_up():
