@@ -157,7 +157,7 @@ class Wrk:
     @staticmethod
     def percentile(said: str, which: int) -> float:
         """One line of wrk's latency distribution, in milliseconds."""
-        found = re.search(rf"^\s+{which}%\s+([\d.]+)(us|ms|s)$", said, re.MULTILINE)
+        found = re.search(rf"^\s+{which}%\s+([\d.]+)(us|ms|s)\s*$", said, re.MULTILINE)
         if found is None:
             return None
         return float(found.group(1)) * {"us": 1e-3, "ms": 1, "s": 1e3}[found.group(2)]
