@@ -132,9 +132,8 @@ class FrontEnd:
         """Wait until health checks say so, for example first="up"."""
         end = time.monotonic() + 15
         while time.monotonic() < end:
-            now = {backend["address"].rsplit(":", 1)[0]: backend["state"]
-                   for pool in self.stage.statistics().get("pools", [])
-                   for backend in pool["backends"]}
+            now = {backend["backend"].rsplit(":", 1)[0]: backend["state"]
+                   for backend in self.stage.statistics()["backends"]}
             if all(now.get(BACKENDS[letter]) == state for letter, state in states.items()):
                 return
             time.sleep(0.1)
