@@ -250,8 +250,8 @@ never_sent(struct tcp_conn *conn, const struct tcp_stream *stream, const struct 
 		struct tcp_chunk *chunk)
 {
 	/* A stream that was exchanged for a shorter one has nothing new. */
-	const uint32_t ready = tcp_seq_lt(stream->end, conn->snd_nxt) ? 0
-								      : stream->end - conn->snd_nxt;
+	const uint32_t ready =
+			tcp_seq_lt(stream->end, conn->snd_nxt) ? 0 : stream->end - conn->snd_nxt;
 	const uint32_t length = new_length(conn, ready);
 	/* The FIN needs a place in the peer's window, but not in the congestion window. */
 	const bool fin = stream->fin && conn->state >= TCP_ESTABLISHED && length == ready &&
