@@ -8,8 +8,8 @@
 
 #include "cookie/syncookie.h"
 #include "engine/log.h"
-#include "engine/pools.h"
 #include "engine/services_build.h"
+#include "engine/services_copy.h"
 #include "limit/gcra.h"
 
 /* Below this limit workers take credits one by one, so that none lies idle. */
@@ -33,8 +33,6 @@ struct build {
 	bool *wanted_service;       /* By number. */
 	struct services_problem *problem;
 };
-
-static const struct settings_service services_nobody;
 
 static void services_complain(const struct build *build, const char *format, ...)
 		__rte_format_printf(2, 3);
@@ -177,138 +175,6 @@ services_limit(const struct build *build, const struct service *before,
 	return limit;
 }
 
-/* Put an edition into a place of the snapshot, whose settings are copied to the same place. */
-static void
-services_put(struct services *next, unsigned int place, const struct service *service)
-{
-	struct settings_service *copy = &next->copy[place];
-
-	*copy = *service->settings;
-	next->service[place] = *service;
-	next->service[place].settings = copy;
-	if (service->replies != NULL)
-		service->replies->users++;
-	if (service->limit != NULL)
-		service->limit->users++;
-	pools_keep(service->pools);
-}
-
-static void
-services_drop(struct services *next, unsigned int place)
-{
-	struct service *service = &next->service[place];
-
-	if (service->replies != NULL && --service->replies->users == 0) {
-		respond_free(service->replies->respond);
-		free(service->replies);
-	}
-	if (service->limit != NULL && --service->limit->users == 0)
-		free(service->limit);
-	pools_let_go(service->pools);
-	*service = (struct service){.settings = &services_nobody, .number = (uint16_t)place};
-}
-
-/* Room for so many more of each. */
-static struct services *
-services_alloc(const struct services *running, unsigned int services, unsigned int listeners)
-{
-	struct services *next = calloc(1, sizeof(*next));
-	/* The editions of all services may become older ones. */
-	const unsigned int editions = running->edition_count + running->service_count + services;
-
-	if (next == NULL)
-		return NULL;
-	next->listener = calloc(running->listener_count + listeners + 1, sizeof(*next->listener));
-	next->service = calloc(editions + 1, sizeof(*next->service));
-	next->copy = calloc(editions + 1, sizeof(*next->copy));
-	if (next->listener != NULL && next->service != NULL && next->copy != NULL)
-		return next;
-	services_free(next);
-	return NULL;
-}
-
-/* Have so many numbers; older editions stand behind them, and those between are nobody's. */
-static void
-services_number_up_to(struct services *next, unsigned int count)
-{
-	const unsigned int before = next->service_count;
-	const unsigned int older = next->edition_count - before;
-
-	memmove(&next->service[count], &next->service[before], older * sizeof(*next->service));
-	memmove(&next->copy[count], &next->copy[before], older * sizeof(*next->copy));
-	for (unsigned int i = count; i < count + older; i++)
-		next->service[i].settings = &next->copy[i];
-	for (unsigned int i = before; i < count; i++)
-		next->service[i] = (struct service){
-				.settings = &services_nobody, .number = (uint16_t)i};
-	for (unsigned int i = 0; i < next->listener_count; i++) {
-		if (next->listener[i].edition >= before)
-			next->listener[i].edition =
-					(uint16_t)(next->listener[i].edition + count - before);
-	}
-	next->service_count = count;
-	next->edition_count = count + older;
-}
-
-/* Whether an edition is any listener's. */
-static bool
-services_has_listeners(const struct services *services, unsigned int edition)
-{
-	for (unsigned int i = 0; i < services->listener_count; i++) {
-		if (services->listener[i].family != 0 && services->listener[i].edition == edition)
-			return true;
-	}
-	return false;
-}
-
-/* Everything as it is. */
-static void
-services_copy(const struct services *running, struct services *next)
-{
-	next->settings = running->settings;
-	next->listener_count = running->listener_count;
-	next->service_count = running->service_count;
-	next->edition_count = running->edition_count;
-	next->pools = running->pools;
-	pools_keep(next->pools);
-	if (running->listener_count > 0)
-		memcpy(next->listener, running->listener,
-				running->listener_count * sizeof(*next->listener));
-	for (unsigned int i = 0; i < running->edition_count; i++)
-		services_put(next, i, &running->service[i]);
-}
-
-/* What follows from everything else. */
-static void
-services_finish(struct services *next)
-{
-	for (unsigned int i = 0; i < next->edition_count; i++) {
-		next->synacks_limited |= next->service[i].synack_cost != 0;
-		next->has_direct |= next->service[i].settings->mode == SETTINGS_MODE_DIRECT;
-	}
-	for (unsigned int i = 0; i < next->listener_count; i++)
-		next->listener[i].newest = (uint16_t)i;
-	for (unsigned int i = 0; i < next->listener_count; i++) {
-		struct listener *listener = &next->listener[i];
-
-		if (listener->family == 0)
-			continue;
-		listener->closed = listener->retired || next->service[listener->service].drained;
-		if (listener->closed || listener->older != LISTENER_NONE)
-			next->changing = true;
-		if (listener->older != LISTENER_NONE)
-			next->listener[listener->older].newest = (uint16_t)i;
-	}
-	/* Chains are short: each round carries the newest one step further down. */
-	for (unsigned int round = 0; round < SERVICES_OLDER_MAX; round++) {
-		for (unsigned int i = 0; i < next->listener_count; i++) {
-			struct listener *listener = &next->listener[i];
-
-			listener->newest = next->listener[listener->newest].newest;
-		}
-	}
-}
-
 unsigned int
 services_find(const struct services *services, const char *name)
 {
@@ -334,20 +200,6 @@ services_new_number(struct build *build, const char *name)
 			"have connections, and there is room for no more",
 			name, SERVICES_MAX - 1);
 	return 0;
-}
-
-/* An older edition keeps what its connections began with, but for the limit, which is shared. */
-static void
-services_set_aside(struct services *next, unsigned int number)
-{
-	const unsigned int place = next->edition_count++;
-
-	services_put(next, place, &next->service[number]);
-	next->service[place].retired = true;
-	for (unsigned int i = 0; i < next->listener_count; i++) {
-		if (next->listener[i].edition == number)
-			next->listener[i].edition = (uint16_t)place;
-	}
 }
 
 /* Whether connections of the running edition can go on with the wanted one. */
@@ -386,8 +238,8 @@ services_prepare(struct build *build, unsigned int number, const struct settings
 		respond_free(replies->respond);
 		free(replies);
 		replies = before->replies;
-	} else if (services_has_listeners(next, number)) {
-		services_set_aside(next, number);
+	} else {
+		services_copy_set_aside(next, number);
 	}
 	if (service.limit == NULL) {
 		if (replies->users == 0) {
@@ -399,13 +251,7 @@ services_prepare(struct build *build, unsigned int number, const struct settings
 	service.replies = replies;
 	service.respond = replies->respond;
 	services_tcp_config(&service.tcp, &build->settings->tcp, wanted);
-	/* What stays must not lose its last user in between. */
-	replies->users++;
-	service.limit->users++;
-	services_drop(next, number);
-	services_put(next, number, &service);
-	replies->users--;
-	service.limit->users--;
+	services_copy_replace(next, number, &service);
 	return true;
 }
 
@@ -534,53 +380,6 @@ services_retire(struct build *build)
 	}
 }
 
-/* Whether any listener, of whatever edition, is the service's. */
-static bool
-services_is_reachable(const struct services *services, unsigned int number)
-{
-	for (unsigned int i = 0; i < services->listener_count; i++) {
-		if (services->listener[i].family != 0 && services->listener[i].service == number)
-			return true;
-	}
-	return false;
-}
-
-static void
-services_remove_older(struct services *next, unsigned int place)
-{
-	const unsigned int last = --next->edition_count;
-
-	services_drop(next, place);
-	if (place == last)
-		return;
-	next->service[place] = next->service[last];
-	next->copy[place] = next->copy[last];
-	next->service[place].settings = &next->copy[place];
-	for (unsigned int i = 0; i < next->listener_count; i++) {
-		if (next->listener[i].edition == last)
-			next->listener[i].edition = (uint16_t)place;
-	}
-}
-
-static void
-services_sweep(struct services *next)
-{
-	unsigned int last;
-
-	for (unsigned int i = SERVICES_OWN + 1; i < next->service_count; i++) {
-		if (next->service[i].retired && !services_is_reachable(next, i))
-			services_drop(next, i);
-	}
-	/* The last one takes the place of one that is nobody's any more. */
-	for (unsigned int i = next->edition_count; i-- > next->service_count;) {
-		if (!services_has_listeners(next, i))
-			services_remove_older(next, i);
-	}
-	for (last = next->service_count; last > 1 && !services_is_used(next, last - 1); last--)
-		;
-	services_number_up_to(next, last);
-}
-
 /* Older editions count with the limit that their service has now. */
 static void
 services_share_limits(struct services *next)
@@ -630,12 +429,9 @@ services_begin(const struct services *running, const struct settings *settings)
 
 	for (unsigned int i = 0; i < settings->service_count; i++)
 		listeners += settings->service[i].listen.count;
-	next = services_alloc(running, services - running->service_count, listeners);
-	if (next == NULL)
-		return NULL;
-	services_copy(running, next);
-	services_number_up_to(next, services);
-	next->settings = settings;
+	next = services_copy(running, services - running->service_count, listeners);
+	if (next != NULL)
+		next->settings = settings;
 	return next;
 }
 
@@ -662,9 +458,9 @@ services_build(const struct services *running, const struct settings *settings,
 	good = good && services_prepare_all(&build);
 	if (good) {
 		services_retire(&build);
-		services_sweep(build.next);
+		services_copy_sweep(build.next);
 		services_share_limits(build.next);
-		services_finish(build.next);
+		services_copy_finish(build.next);
 	} else {
 		services_free(build.next);
 		build.next = NULL;
@@ -675,37 +471,23 @@ services_build(const struct services *running, const struct settings *settings,
 	return build.next;
 }
 
-/* The listener is gone: whoever was found through it is found through the next. */
-static void
-services_forget(struct services *next, unsigned int number)
-{
-	struct listener *gone = &next->listener[number];
-
-	for (unsigned int i = 0; i < next->listener_count; i++) {
-		if (next->listener[i].older == number)
-			next->listener[i].older = gone->older;
-	}
-	*gone = (struct listener){.older = LISTENER_NONE};
-}
-
 struct services *
 services_change(const struct services *running, const struct services_change *change)
 {
-	struct services *next = services_alloc(running, 0, 0);
+	struct services *next = services_copy(running, 0, 0);
 
 	if (next == NULL)
 		return NULL;
-	services_copy(running, next);
 	for (unsigned int i = 0; change->drain != NULL && i < next->service_count; i++)
 		next->service[i].drained ^= change->drain[i];
 	for (unsigned int i = 0; i < next->listener_count; i++) {
 		if (change->seal != NULL && change->seal[i])
 			next->listener[i].sealed = true;
 		if (change->forget != NULL && change->forget[i])
-			services_forget(next, i);
+			services_copy_forget(next, i);
 	}
-	services_sweep(next);
-	services_finish(next);
+	services_copy_sweep(next);
+	services_copy_finish(next);
 	return next;
 }
 
@@ -717,7 +499,7 @@ services_prepare_check(struct service *service, const struct settings *settings,
 			.name = SERVICES_CHECK_NAME,
 			.idle_timeout_ms = 60000,
 	};
-	static const struct service nothing = {.settings = &services_nobody};
+	static const struct service nothing = {.settings = &check};
 	const struct respond_options options = {
 			.reply = RESPOND_BANNER,
 			.close = RESPOND_CLOSE_PEER,
