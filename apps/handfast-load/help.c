@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+/**
+ * @file
+ * The text of handfast-load --help, a file of its own because it is long and nothing else. Written
+ * by hand: its groups and the packets of each exchange are not in the table of options.c.
+ */
+
 #include "options.h"
 
 const char options_help[] =

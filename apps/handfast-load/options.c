@@ -1,53 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "settings/settings_address.h"
 
 #include "../handfast/endpoint.h"
 #include "../handfast/exit_code.h"
+#include "given.h"
 #include "number.h"
 #include "options.h"
 
 const char *const options_exchanges[] = {"syn", "handshake", "open-close", "request", "keepalive",
 		"idle", "forged-ack", "rst-flood"};
-
-/* Words that become lines of settings. */
-struct port_words {
-	const char *device;
-	const char *mac;
-	const char *vlan;
-	const char *mtu;
-	const char *queues;
-	const char *workers;
-	const char *main_core;
-	const char *memory;
-	const char *memory_size;
-	const char *idle;
-	const char *eal;
-	const char *log_level;
-	const char *connections;
-	const char *time_wait_table;
-	const char *instance;
-	char addresses[SETTINGS_TEXT_MAX];
-	char gateways[SETTINGS_TEXT_MAX];
-};
-
-/* What is being read. */
-struct reader {
-	struct options *options;
-	struct port_words words;
-	const char *program;
-	const char *path;
-	const char *send;
-	const char *send_file;
-	bool closes;    /* Said who closes, */
-	bool third_ack; /* and how the third segment goes. */
-};
 
 enum known_option {
 	OPTION_HELP = 'h',
@@ -316,7 +282,7 @@ parse_target_item(char *text, void *targets)
 /* Options about the device and the process, taken to the settings as they are. @return whether the
  * option is one. */
 static bool
-read_word(struct port_words *words, int option, char *value)
+read_word(struct given_words *words, int option, char *value)
 {
 	switch (option) {
 	case OPTION_PORT:
@@ -371,15 +337,15 @@ read_word(struct port_words *words, int option, char *value)
 
 /* Options about peers and tuples. @return 1: read, 0: wrong, -1: another. */
 static int
-read_tuples(struct reader *reader, int option, char *value)
+read_tuples(struct given *given, int option, char *value)
 {
-	struct load_plan *plan = &reader->options->plan;
+	struct load_plan *plan = &given->options->plan;
 
 	switch (option) {
 	case OPTION_ADDRESS:
-		return append_list(reader->words.addresses, value);
+		return append_list(given->words.addresses, value);
 	case OPTION_GATEWAY:
-		return append_list(reader->words.gateways, value);
+		return append_list(given->words.gateways, value);
 	case OPTION_TARGET:
 		return parse_each(value, parse_target_item, &plan->targets);
 	case OPTION_TARGET_MAC:
@@ -409,9 +375,9 @@ read_whole32(const char *value, uint64_t least, uint64_t most, uint32_t *into)
 
 /* Options about what is done with a connection. */
 static int
-read_exchange(struct reader *reader, int option, char *value)
+read_exchange(struct given *given, int option, char *value)
 {
-	struct load_plan *plan = &reader->options->plan;
+	struct load_plan *plan = &given->options->plan;
 	uint32_t number;
 	int word;
 
@@ -421,13 +387,13 @@ read_exchange(struct reader *reader, int option, char *value)
 		plan->exchange = (enum load_exchange)word;
 		return word >= 0;
 	case OPTION_PATH:
-		reader->path = value;
+		given->path = value;
 		return value[0] == '/';
 	case OPTION_SEND:
-		reader->send = value;
+		given->send = value;
 		return 1;
 	case OPTION_SEND_FILE:
-		reader->send_file = value;
+		given->send_file = value;
 		return 1;
 	case OPTION_EXPECT_BYTES:
 		return read_whole32(value, 0, UINT32_MAX, &plan->answer_bytes);
@@ -437,10 +403,10 @@ read_exchange(struct reader *reader, int option, char *value)
 		plan->requests = (uint16_t)number;
 		return 1;
 	case OPTION_CLOSE:
-		reader->closes = true;
+		given->closes = true;
 		return parse_either(value, "us", "peer", &plan->peer_closes);
 	case OPTION_THIRD_ACK:
-		reader->third_ack = true;
+		given->third_ack = true;
 		return parse_either(value, "ride", "alone", &plan->third_ack_alone);
 	case OPTION_TIMESTAMPS:
 		plan->timestamps = true;
@@ -452,9 +418,9 @@ read_exchange(struct reader *reader, int option, char *value)
 
 /* Options about how much and how long. */
 static int
-read_amount(struct reader *reader, int option, char *value)
+read_amount(struct given *given, int option, char *value)
 {
-	struct load_plan *plan = &reader->options->plan;
+	struct load_plan *plan = &given->options->plan;
 	uint64_t us;
 	uint32_t number;
 	bool poisson;
@@ -492,7 +458,7 @@ read_amount(struct reader *reader, int option, char *value)
 	case OPTION_RESOLVE:
 		if (!number_parse_time(value, &us) || us > 3600000000)
 			return 0;
-		reader->options->resolve_ms = (uint32_t)(us / 1000);
+		given->options->resolve_ms = (uint32_t)(us / 1000);
 		return 1;
 	default:
 		return -1;
@@ -501,9 +467,9 @@ read_amount(struct reader *reader, int option, char *value)
 
 /* Options about what is told. */
 static int
-read_report(struct reader *reader, int option, char *value)
+read_report(struct given *given, int option, char *value)
 {
-	struct options *options = reader->options;
+	struct options *options = given->options;
 
 	switch (option) {
 	case OPTION_JSON:
@@ -527,242 +493,27 @@ read_report(struct reader *reader, int option, char *value)
 }
 
 static int
-read_option(struct reader *reader, int option, char *value)
+read_option(struct given *given, int option, char *value)
 {
-	int (*const readers[])(struct reader *, int, char *) = {
+	int (*const readers[])(struct given *, int, char *) = {
 			read_tuples, read_exchange, read_amount, read_report};
 	int result;
 
-	if (read_word(&reader->words, option, value))
+	if (read_word(&given->words, option, value))
 		return 1;
 	for (unsigned int i = 0; i < RTE_DIM(readers); i++) {
-		result = readers[i](reader, option, value);
+		result = readers[i](given, option, value);
 		if (result >= 0)
 			return result;
 	}
 	return 0;
 }
 
-static int
-complain(const struct reader *reader, const char *what)
-{
-	fprintf(stderr, "%s: %s; see handfast-load --help\n", reader->program, what);
-	return EXIT_CODE_USAGE;
-}
-
-static int
-read_send_file(struct reader *reader)
-{
-	struct options *options = reader->options;
-	FILE *file = fopen(reader->send_file, "rb");
-	size_t length;
-
-	if (file == NULL) {
-		fprintf(stderr, "%s: %s: %s\n", reader->program, reader->send_file,
-				strerror(errno));
-		return EXIT_CODE_USAGE;
-	}
-	options->request = malloc(LOAD_REQUEST_MAX + 1);
-	length = options->request != NULL ? fread(options->request, 1, LOAD_REQUEST_MAX + 1, file)
-					  : 0;
-	fclose(file);
-	if (length == 0 || length > LOAD_REQUEST_MAX)
-		return complain(reader, "the request must have 1 to 1200 bytes");
-	options->plan.request_length = (uint32_t)length;
-	return EXIT_CODE_OK;
-}
-
-/* \r, \n, \t, \\ and \xHH. */
-static size_t
-unescape(const char *text, uint8_t *to)
-{
-	size_t n = 0;
-
-	for (; *text != '\0'; text++) {
-		unsigned int byte;
-
-		if (*text != '\\' || text[1] == '\0') {
-			to[n++] = (uint8_t)*text;
-		} else if (*++text == 'x' && sscanf(text + 1, "%2x", &byte) == 1) {
-			to[n++] = (uint8_t)byte;
-			text += text[2] != '\0' ? 2 : 1;
-		} else {
-			to[n++] = (uint8_t)(*text == 'r'   ? '\r'
-					    : *text == 'n' ? '\n'
-					    : *text == 't' ? '\t'
-							   : *text);
-		}
-	}
-	return n;
-}
-
-static int
-make_http_request(struct reader *reader)
-{
-	struct options *options = reader->options;
-	const struct settings_endpoint *target = &options->plan.targets.item[0];
-	const bool ipv6 = !flow_key_is_ipv4(target->address);
-	char address[46], *text;
-	int length;
-
-	settings_format_address(target->address, address);
-	length = asprintf(&text, "GET %s HTTP/1.1\r\nHost: %s%s%s\r\n%s\r\n",
-			reader->path != NULL ? reader->path : "/", ipv6 ? "[" : "", address,
-			ipv6 ? "]" : "", options->plan.peer_closes ? "Connection: close\r\n" : "");
-	if (length < 0 || length > LOAD_REQUEST_MAX)
-		return complain(reader, "the request must have 1 to 1200 bytes");
-	options->request = (uint8_t *)text;
-	options->plan.request_length = (uint32_t)length;
-	return EXIT_CODE_OK;
-}
-
-static int
-make_request(struct reader *reader)
-{
-	struct options *options = reader->options;
-	struct load_plan *plan = &options->plan;
-	int code = EXIT_CODE_OK;
-
-	if (plan->exchange != LOAD_REQUEST && plan->exchange != LOAD_KEEPALIVE) {
-		plan->requests = 0;
-		return EXIT_CODE_OK;
-	}
-	if (plan->exchange == LOAD_REQUEST)
-		plan->requests = 1;
-	plan->http = reader->send == NULL && reader->send_file == NULL;
-	if (!plan->http && plan->requests > 1 && plan->answer_bytes == 0)
-		return complain(reader, "several raw requests need --expect-bytes");
-	if (plan->http) {
-		code = make_http_request(reader);
-	} else if (reader->send_file != NULL) {
-		code = read_send_file(reader);
-	} else {
-		options->request = malloc(strlen(reader->send) + 1);
-		plan->request_length = (uint32_t)unescape(reader->send, options->request);
-		if (plan->request_length == 0 || plan->request_length > LOAD_REQUEST_MAX)
-			return complain(reader, "the request must have 1 to 1200 bytes");
-	}
-	plan->request = options->request;
-	return code;
-}
-
-/* What was not said, from what was. */
-static void
-complete_plan(struct reader *reader)
-{
-	struct load_plan *plan = &reader->options->plan;
-
-	if (!reader->closes)
-		plan->peer_closes = plan->exchange == LOAD_REQUEST;
-	if (!reader->third_ack)
-		plan->third_ack_alone = plan->exchange == LOAD_OPEN_CLOSE;
-	if (plan->concurrency == 0)
-		plan->concurrency = plan->rate > 0.0 ? 262144 : 256;
-	if (plan->duration_us == 0 && plan->count == 0)
-		plan->duration_us = 10000000;
-	if (plan->requests == 0)
-		plan->requests = 10;
-}
-
-static int
-check_plan(const struct reader *reader)
-{
-	const struct load_plan *plan = &reader->options->plan;
-	const bool ipv4 = flow_key_is_ipv4(plan->targets.item[0].address);
-
-	if (reader->words.device == NULL)
-		return complain(reader, "needs a --port");
-	if (reader->words.addresses[0] == '\0')
-		return complain(reader, "needs an --address");
-	if (plan->targets.count == 0)
-		return complain(reader, "needs a --target");
-	for (unsigned int i = 1; i < plan->targets.count; i++) {
-		if (flow_key_is_ipv4(plan->targets.item[i].address) != ipv4)
-			return complain(reader, "targets are all IPv4 or all IPv6");
-	}
-	if (plan->count == 0 && plan->duration_us == 0)
-		return complain(reader, "needs a --duration or a --count");
-	return EXIT_CODE_OK;
-}
-
-static void
-write_word(FILE *out, const char *name, const char *value)
-{
-	if (value != NULL)
-		fprintf(out, "  %s: \"%s\"\n", name, value);
-}
-
-/* Settings must have a service; the generator has none, so this one goes again. */
-static void
-write_placeholder(FILE *out, const char *addresses)
-{
-	const int length = (int)strcspn(addresses, "/,");
-	const bool ipv6 = memchr(addresses, ':', (size_t)length) != NULL;
-
-	fprintf(out, "services:\n  - name: none\n    listen: \"%s%.*s%s:1\"\n", ipv6 ? "[" : "",
-			length, addresses, ipv6 ? "]" : "");
-}
-
-/* The engine's settings, through the same door as a file. */
-static int
-make_settings(struct reader *reader)
-{
-	const struct port_words *words = &reader->words;
-	const struct load_plan *plan = &reader->options->plan;
-	char *text = NULL, instance[SETTINGS_NAME_MAX];
-	const uint64_t connections = (uint64_t)plan->concurrency * 5 / 4 + 4096;
-	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
-
-	if (out == NULL)
-		return EXIT_CODE_RUNTIME;
-	snprintf(instance, sizeof(instance), "load-%d", (int)getpid());
-	fprintf(out, "engine:\n");
-	write_word(out, "instance", words->instance != NULL ? words->instance : instance);
-	if (words->workers != NULL)
-		fprintf(out, "  workers: %s\n", words->workers);
-	write_word(out, "main_core", words->main_core);
-	write_word(out, "memory", words->memory);
-	write_word(out, "memory_size", words->memory_size);
-	write_word(out, "idle", words->idle != NULL ? words->idle : "pause");
-	write_word(out, "eal", words->eal);
-	write_word(out, "log_level", words->log_level != NULL ? words->log_level : "warning");
-	if (words->connections != NULL)
-		write_word(out, "connections", words->connections);
-	else
-		fprintf(out, "  connections: %llu\n",
-				(unsigned long long)(plan->exchange == LOAD_IDLE ? 64
-										 : connections));
-	fprintf(out, "tcp:\n  max_tw_buckets: %s\n",
-			words->time_wait_table != NULL ? words->time_wait_table : "65536");
-	fprintf(out, "ports:\n  - name: load\n");
-	fprintf(out, "    device: \"%s\"\n    addresses: [%s]\n", words->device, words->addresses);
-	if (words->gateways[0] != '\0')
-		fprintf(out, "    gateways: [%s]\n", words->gateways);
-	fprintf(out, "%s%s%s", words->mac != NULL ? "    mac: \"" : "",
-			words->mac != NULL ? words->mac : "", words->mac != NULL ? "\"\n" : "");
-	if (words->vlan != NULL)
-		fprintf(out, "    vlan: %s\n", words->vlan);
-	if (words->mtu != NULL)
-		fprintf(out, "    mtu: %s\n", words->mtu);
-	if (words->queues != NULL)
-		fprintf(out, "    queues: %s\n", words->queues);
-	write_placeholder(out, words->addresses);
-	fclose(out);
-	reader->options->settings =
-			settings_parse("the command line, as settings", text, length, stderr);
-	free(text);
-	if (reader->options->settings == NULL)
-		return EXIT_CODE_USAGE;
-	reader->options->settings->service_count = 0;
-	return EXIT_CODE_OK;
-}
-
 int
 options_parse(int argc, char **argv, struct options *options)
 {
-	struct reader reader = {.options = options, .program = argv[0]};
-	int option, at = -1, code;
+	struct given given = {.options = options, .program = argv[0]};
+	int option, at = -1;
 
 	*options = (struct options){
 			.resolve_ms = 5000,
@@ -783,7 +534,7 @@ options_parse(int argc, char **argv, struct options *options)
 			fputs(options_help, stdout);
 			return -1;
 		}
-		if (!read_option(&reader, option, optarg)) {
+		if (!read_option(&given, option, optarg)) {
 			fprintf(stderr, "%s: --%s: cannot use \"%s\"; see handfast-load --help\n",
 					argv[0], known[at].name, optarg);
 			return EXIT_CODE_USAGE;
@@ -794,13 +545,7 @@ options_parse(int argc, char **argv, struct options *options)
 				argv[optind]);
 		return EXIT_CODE_USAGE;
 	}
-	complete_plan(&reader);
-	code = check_plan(&reader);
-	if (code == EXIT_CODE_OK)
-		code = make_request(&reader);
-	if (code == EXIT_CODE_OK)
-		code = make_settings(&reader);
-	return code;
+	return given_complete(&given);
 }
 
 void

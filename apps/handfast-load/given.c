@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../handfast/exit_code.h"
+#include "given.h"
+
+static int
+complain(const struct given *given, const char *what)
+{
+	fprintf(stderr, "%s: %s; see handfast-load --help\n", given->program, what);
+	return EXIT_CODE_USAGE;
+}
+
+static int
+read_send_file(struct given *given)
+{
+	struct options *options = given->options;
+	FILE *file = fopen(given->send_file, "rb");
+	size_t length;
+
+	if (file == NULL) {
+		fprintf(stderr, "%s: %s: %s\n", given->program, given->send_file, strerror(errno));
+		return EXIT_CODE_USAGE;
+	}
+	options->request = malloc(LOAD_REQUEST_MAX + 1);
+	length = options->request != NULL ? fread(options->request, 1, LOAD_REQUEST_MAX + 1, file)
+					  : 0;
+	fclose(file);
+	if (length == 0 || length > LOAD_REQUEST_MAX)
+		return complain(given, "the request must have 1 to 1200 bytes");
+	options->plan.request_length = (uint32_t)length;
+	return EXIT_CODE_OK;
+}
+
+/* \r, \n, \t, \\ and \xHH. */
+static size_t
+unescape(const char *text, uint8_t *to)
+{
+	size_t n = 0;
+
+	for (; *text != '\0'; text++) {
+		unsigned int byte;
+
+		if (*text != '\\' || text[1] == '\0') {
+			to[n++] = (uint8_t)*text;
+		} else if (*++text == 'x' && sscanf(text + 1, "%2x", &byte) == 1) {
+			to[n++] = (uint8_t)byte;
+			text += text[2] != '\0' ? 2 : 1;
+		} else {
+			to[n++] = (uint8_t)(*text == 'r'   ? '\r'
+					    : *text == 'n' ? '\n'
+					    : *text == 't' ? '\t'
+							   : *text);
+		}
+	}
+	return n;
+}
+
+static int
+make_http_request(struct given *given)
+{
+	struct options *options = given->options;
+	const struct settings_endpoint *target = &options->plan.targets.item[0];
+	const bool ipv6 = !flow_key_is_ipv4(target->address);
+	char address[46], *text;
+	int length;
+
+	settings_format_address(target->address, address);
+	length = asprintf(&text, "GET %s HTTP/1.1\r\nHost: %s%s%s\r\n%s\r\n",
+			given->path != NULL ? given->path : "/", ipv6 ? "[" : "", address,
+			ipv6 ? "]" : "", options->plan.peer_closes ? "Connection: close\r\n" : "");
+	if (length < 0 || length > LOAD_REQUEST_MAX)
+		return complain(given, "the request must have 1 to 1200 bytes");
+	options->request = (uint8_t *)text;
+	options->plan.request_length = (uint32_t)length;
+	return EXIT_CODE_OK;
+}
+
+static int
+make_request(struct given *given)
+{
+	struct options *options = given->options;
+	struct load_plan *plan = &options->plan;
+	int code = EXIT_CODE_OK;
+
+	if (plan->exchange != LOAD_REQUEST && plan->exchange != LOAD_KEEPALIVE) {
+		plan->requests = 0;
+		return EXIT_CODE_OK;
+	}
+	if (plan->exchange == LOAD_REQUEST)
+		plan->requests = 1;
+	plan->http = given->send == NULL && given->send_file == NULL;
+	if (!plan->http && plan->requests > 1 && plan->answer_bytes == 0)
+		return complain(given, "several raw requests need --expect-bytes");
+	if (plan->http) {
+		code = make_http_request(given);
+	} else if (given->send_file != NULL) {
+		code = read_send_file(given);
+	} else {
+		options->request = malloc(strlen(given->send) + 1);
+		plan->request_length = (uint32_t)unescape(given->send, options->request);
+		if (plan->request_length == 0 || plan->request_length > LOAD_REQUEST_MAX)
+			return complain(given, "the request must have 1 to 1200 bytes");
+	}
+	plan->request = options->request;
+	return code;
+}
+
+/* What was not said, from what was. */
+static void
+complete_plan(struct given *given)
+{
+	struct load_plan *plan = &given->options->plan;
+
+	if (!given->closes)
+		plan->peer_closes = plan->exchange == LOAD_REQUEST;
+	if (!given->third_ack)
+		plan->third_ack_alone = plan->exchange == LOAD_OPEN_CLOSE;
+	if (plan->concurrency == 0)
+		plan->concurrency = plan->rate > 0.0 ? 262144 : 256;
+	if (plan->duration_us == 0 && plan->count == 0)
+		plan->duration_us = 10000000;
+	if (plan->requests == 0)
+		plan->requests = 10;
+}
+
+static int
+check_plan(const struct given *given)
+{
+	const struct load_plan *plan = &given->options->plan;
+	const bool ipv4 = flow_key_is_ipv4(plan->targets.item[0].address);
+
+	if (given->words.device == NULL)
+		return complain(given, "needs a --port");
+	if (given->words.addresses[0] == '\0')
+		return complain(given, "needs an --address");
+	if (plan->targets.count == 0)
+		return complain(given, "needs a --target");
+	for (unsigned int i = 1; i < plan->targets.count; i++) {
+		if (flow_key_is_ipv4(plan->targets.item[i].address) != ipv4)
+			return complain(given, "targets are all IPv4 or all IPv6");
+	}
+	if (plan->count == 0 && plan->duration_us == 0)
+		return complain(given, "needs a --duration or a --count");
+	return EXIT_CODE_OK;
+}
+
+static void
+write_word(FILE *out, const char *name, const char *value)
+{
+	if (value != NULL)
+		fprintf(out, "  %s: \"%s\"\n", name, value);
+}
+
+/* Settings must have a service; the generator has none, so this one goes again. */
+static void
+write_placeholder(FILE *out, const char *addresses)
+{
+	const int length = (int)strcspn(addresses, "/,");
+	const bool ipv6 = memchr(addresses, ':', (size_t)length) != NULL;
+
+	fprintf(out, "services:\n  - name: none\n    listen: \"%s%.*s%s:1\"\n", ipv6 ? "[" : "",
+			length, addresses, ipv6 ? "]" : "");
+}
+
+/* The engine's settings, through the same door as a file. */
+static int
+make_settings(struct given *given)
+{
+	const struct given_words *words = &given->words;
+	const struct load_plan *plan = &given->options->plan;
+	char *text = NULL, instance[SETTINGS_NAME_MAX];
+	const uint64_t connections = (uint64_t)plan->concurrency * 5 / 4 + 4096;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+
+	if (out == NULL)
+		return EXIT_CODE_RUNTIME;
+	snprintf(instance, sizeof(instance), "load-%d", (int)getpid());
+	fprintf(out, "engine:\n");
+	write_word(out, "instance", words->instance != NULL ? words->instance : instance);
+	if (words->workers != NULL)
+		fprintf(out, "  workers: %s\n", words->workers);
+	write_word(out, "main_core", words->main_core);
+	write_word(out, "memory", words->memory);
+	write_word(out, "memory_size", words->memory_size);
+	write_word(out, "idle", words->idle != NULL ? words->idle : "pause");
+	write_word(out, "eal", words->eal);
+	write_word(out, "log_level", words->log_level != NULL ? words->log_level : "warning");
+	if (words->connections != NULL)
+		write_word(out, "connections", words->connections);
+	else
+		fprintf(out, "  connections: %llu\n",
+				(unsigned long long)(plan->exchange == LOAD_IDLE ? 64
+										 : connections));
+	fprintf(out, "tcp:\n  max_tw_buckets: %s\n",
+			words->time_wait_table != NULL ? words->time_wait_table : "65536");
+	fprintf(out, "ports:\n  - name: load\n");
+	fprintf(out, "    device: \"%s\"\n    addresses: [%s]\n", words->device, words->addresses);
+	if (words->gateways[0] != '\0')
+		fprintf(out, "    gateways: [%s]\n", words->gateways);
+	fprintf(out, "%s%s%s", words->mac != NULL ? "    mac: \"" : "",
+			words->mac != NULL ? words->mac : "", words->mac != NULL ? "\"\n" : "");
+	if (words->vlan != NULL)
+		fprintf(out, "    vlan: %s\n", words->vlan);
+	if (words->mtu != NULL)
+		fprintf(out, "    mtu: %s\n", words->mtu);
+	if (words->queues != NULL)
+		fprintf(out, "    queues: %s\n", words->queues);
+	write_placeholder(out, words->addresses);
+	fclose(out);
+	given->options->settings =
+			settings_parse("the command line, as settings", text, length, stderr);
+	free(text);
+	if (given->options->settings == NULL)
+		return EXIT_CODE_USAGE;
+	given->options->settings->service_count = 0;
+	return EXIT_CODE_OK;
+}
+
+int
+given_complete(struct given *given)
+{
+	int code;
+
+	complete_plan(given);
+	code = check_plan(given);
+	if (code == EXIT_CODE_OK)
+		code = make_request(given);
+	if (code == EXIT_CODE_OK)
+		code = make_settings(given);
+	return code;
+}

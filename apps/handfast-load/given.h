@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef GIVEN_H
+#define GIVEN_H
+
+/**
+ * @file
+ * What the command line of handfast-load gave, and what follows from it: the rest of the plan, the
+ * request, the engine's settings. Settings are written as the text of a file and parsed, so that
+ * their rules and messages exist once. Options are read in options.c; nothing here knows their
+ * numbers.
+ */
+
+#include <stdbool.h>
+
+#include "settings/settings.h"
+
+#include "options.h"
+
+/** Words that become lines of settings; NULL or empty: not given. */
+struct given_words {
+	const char *device;
+	const char *mac;
+	const char *vlan;
+	const char *mtu;
+	const char *queues;
+	const char *workers;
+	const char *main_core;
+	const char *memory;
+	const char *memory_size;
+	const char *idle;
+	const char *eal;
+	const char *log_level;
+	const char *connections;
+	const char *time_wait_table;
+	const char *instance;
+	char addresses[SETTINGS_TEXT_MAX];
+	char gateways[SETTINGS_TEXT_MAX];
+};
+
+/** The options of one command line, while they are read. */
+struct given {
+	struct options *options;
+	struct given_words words;
+	const char *program;
+	const char *path;
+	const char *send;
+	const char *send_file;
+	bool closes;    /**< Who closes was said, */
+	bool third_ack; /**< and how the third segment goes. */
+};
+
+/**
+ * Fill options->plan, request and settings from what was given.
+ * @return an exit code; the reason was written to standard error.
+ */
+int given_complete(struct given *given);
+
+#endif /* GIVEN_H */
