@@ -8,6 +8,7 @@
 
 #include "engine/burst_forward.h"
 #include "engine/proxy.h"
+#include "engine/proxy_close.h"
 #include "engine/proxy_icmp.h"
 #include "engine/proxy_send.h"
 #include "engine/transmit.h"
@@ -69,7 +70,7 @@ burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side
 
 	splice_track(splice, from, in->segment);
 	timer_wheel_schedule(worker->wheel, conn,
-			worker->now_ms + proxy_timeout_ms(worker,
+			worker->now_ms + proxy_close_after_ms(worker,
 							 services_of(worker->services, &conn->key),
 							 splice));
 	proxy_send_ends(worker, conn, splice, from, &ends);

@@ -26,9 +26,10 @@
 #include "engine/local_ports.h"
 #include "splice/splice.h"
 
-struct icmp_error;
 struct settings;
-struct service;
+
+/** Until a SYN, or a header, is sent again; twice as long each time. */
+#define PROXY_RETRY_MS      200
 
 #define PROXY_HELD_SEGMENTS 4    /**< Early segments of one client. */
 #define PROXY_HELD_MAX      4096 /**< Of all clients of a worker. */
@@ -89,16 +90,8 @@ void proxy_answer(struct worker *worker, struct conn *conn, struct burst_returns
 /** A spliced connection's client begins anew: forget the old one; it stays until the burst ends. */
 void proxy_forget(struct worker *worker, struct conn *conn);
 
-/** ICMP about our SYN to a backend. @return what the message was */
-enum counter proxy_unreachable(
-		struct worker *worker, struct conn *conn, const struct icmp_error *error);
-
 /** A SYN for a live splice, or a SYN-ACK again: say where we are (RFC 5961 4). */
 void proxy_challenge_client(struct worker *worker, struct conn *conn, struct rte_mbuf *packet);
 void proxy_challenge_server(struct worker *worker, struct conn *conn, struct rte_mbuf *packet);
-
-/** How long a spliced connection may be silent, as its close stands. */
-uint32_t proxy_timeout_ms(const struct worker *worker, const struct service *service,
-		const struct splice *splice);
 
 #endif /* PROXY_H */

@@ -6,6 +6,7 @@
 #include <rte_mbuf.h>
 
 #include "engine/proxy.h"
+#include "engine/proxy_ask.h"
 #include "engine/proxy_icmp.h"
 #include "engine/proxy_send.h"
 #include "engine/transmit.h"
@@ -242,7 +243,7 @@ proxy_icmp(struct worker *worker, struct rte_mbuf *packet, const struct frame *f
 	if (conn->tcp.state == TCP_SPLICED)
 		worker_drop(worker, packet, icmp_pass(worker, conn, went_to, &error));
 	else if (went_to == SPLICE_SERVER)
-		worker_drop(worker, packet, proxy_unreachable(worker, conn, &error));
+		worker_drop(worker, packet, proxy_ask_unreachable(worker, conn, &error));
 	else
 		worker_drop(worker, packet, DROP_icmp_ignored);
 	return true;

@@ -4,10 +4,12 @@
 
 #include <rte_mbuf.h>
 
+#include "engine/pools.h"
 #include "engine/proxy.h"
 #include "engine/proxy_send.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
+#include "wire/proxy_protocol.h"
 
 void
 proxy_send_ends(const struct worker *worker, const struct conn *conn, const struct splice *splice,
@@ -137,4 +139,133 @@ proxy_send_text(struct worker *worker, const struct conn *conn, enum splice_side
 	}
 	proxy_send_built(worker, packet, port, &path, tcp, text);
 	transmit_originated(worker, packet, port->index);
+}
+
+uint32_t
+proxy_send_stamp(const struct worker *worker, const struct conn *conn)
+{
+	const struct cookies *cookies = &worker->engine->cookies;
+	const uint64_t hash = conn_table_hash(worker->table, &conn->key);
+
+	return worker->now_ms + cookies->ts_base_ms +
+	       ((uint32_t)(hash >> 32) & cookies->ts_flow_mask);
+}
+
+void
+proxy_send_client(struct worker *worker, struct conn *conn, struct rte_mbuf *packet, uint8_t flags,
+		uint16_t window)
+{
+	struct build_tcp tcp = {
+			.seq = conn->tcp.snd_nxt,
+			.ack = conn->tcp.rcv_nxt,
+			.flags = flags,
+			.window = window,
+	};
+
+	if ((conn->tcp.flags & TCP_CONN_TIMESTAMPS) != 0) {
+		tcp.options.options = TCP_OPTION_TIMESTAMPS;
+		tcp.options.tsval = proxy_send_stamp(worker, conn);
+		tcp.options.tsecr = conn->tcp.ts_recent;
+	}
+	proxy_send(worker, conn, SPLICE_CLIENT, packet, &tcp);
+}
+
+void
+proxy_send_syn(struct worker *worker, struct conn *conn, const struct splice *splice)
+{
+	const struct tcp_conn *client = &conn->tcp;
+	const struct engine *engine = worker->engine;
+	const struct backends_entry *server = &engine->backends->entry[splice->server];
+	const uint32_t path_mss =
+			engine->port[server->port_index].mtu - (server->family == 4 ? 40u : 60u);
+	const bool stamps = (client->flags & TCP_CONN_TIMESTAMPS) != 0;
+	const uint32_t window = (uint32_t)client->snd_wnd << (client->scales & 0xf);
+	struct build_tcp tcp = {
+			.seq = splice_iss(splice),
+			.flags = TCP_SYN,
+			.window = (uint16_t)RTE_MIN(window, (uint32_t)UINT16_MAX),
+			.options = {.options = TCP_OPTION_MSS,
+					.mss = (uint16_t)RTE_MIN(path_mss,
+							client->mss + (stamps ? 12u : 0u))},
+	};
+
+	if (stamps) {
+		tcp.options.options |= TCP_OPTION_TIMESTAMPS;
+		tcp.options.tsval = client->ts_recent;
+	}
+	if ((client->flags & TCP_CONN_SACK) != 0)
+		tcp.options.options |= TCP_OPTION_SACK_PERMITTED;
+	if ((client->flags & TCP_CONN_WINDOW_SCALE) != 0) {
+		tcp.options.options |= TCP_OPTION_WINDOW_SCALE;
+		tcp.options.window_scale = client->scales & 0xf;
+	}
+	worker_count(worker, server->port_index, COUNTER_syn_sent, 1);
+	proxy_send(worker, conn, SPLICE_SERVER, NULL, &tcp);
+}
+
+static void
+proxy_send_header_ends(const struct worker *worker, const struct conn *conn,
+		struct proxy_protocol_ends *ends)
+{
+	const struct listener *listener = &worker->services->listener[conn->key.endpoint];
+
+	memcpy(ends->source, conn->key.address, sizeof(ends->source));
+	memcpy(ends->destination, listener->address, sizeof(ends->destination));
+	ends->source_port = conn->key.port;
+	ends->destination_port = listener->port;
+}
+
+static enum proxy_protocol_version
+proxy_send_header_version(const struct worker *worker, const struct conn *conn)
+{
+	return (enum proxy_protocol_version)services_of(worker->services, &conn->key)
+			->pool->settings->proxy_protocol;
+}
+
+uint8_t
+proxy_send_header_length(const struct worker *worker, const struct conn *conn)
+{
+	struct proxy_protocol_ends ends;
+
+	proxy_send_header_ends(worker, conn, &ends);
+	return (uint8_t)proxy_protocol_length(proxy_send_header_version(worker, conn), &ends);
+}
+
+/*
+ * Who the client is, in front of its first word.  These bytes are ours to repeat; they are made
+ * anew each time.
+ */
+void
+proxy_send_header(struct worker *worker, struct conn *conn)
+{
+	struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+	struct build_tcp tcp = {
+			.seq = splice->ack[SPLICE_SERVER] + splice->add[SPLICE_CLIENT] -
+			       splice->header,
+			.ack = splice->ack[SPLICE_CLIENT] - splice->add[SPLICE_SERVER],
+			.flags = TCP_ACK | TCP_PSH,
+			.window = splice_window(splice, SPLICE_CLIENT, conn->tcp.snd_wnd),
+	};
+	struct proxy_protocol_ends ends;
+	uint8_t bytes[PROXY_PROTOCOL_MAX];
+	struct proxy_send_text text = {.bytes = bytes};
+
+	proxy_send_header_ends(worker, conn, &ends);
+	text.length = (unsigned int)proxy_protocol_write(
+			bytes, proxy_send_header_version(worker, conn), &ends);
+	if ((splice->flags & SPLICE_SERVER_TIMESTAMPS) != 0) {
+		tcp.options.options = TCP_OPTION_TIMESTAMPS;
+		tcp.options.tsval = conn->tcp.ts_recent;
+		tcp.options.tsecr = PROXY_SEND_TSVAL(conn);
+	}
+	proxy_send_text(worker, conn, SPLICE_SERVER, &tcp, &text);
+	splice->tries++;
+}
+
+void
+proxy_send_reset(struct worker *worker, struct conn *conn, uint32_t seq)
+{
+	const struct build_tcp tcp = {.seq = seq, .flags = TCP_RST};
+
+	proxy_send(worker, conn, SPLICE_SERVER, NULL, &tcp);
 }

@@ -42,4 +42,26 @@ bool proxy_send_path(const struct worker *worker, const struct conn *conn, enum 
 void proxy_send_ends(const struct worker *worker, const struct conn *conn,
 		const struct splice *splice, enum splice_side from, struct splice_ends *ends);
 
+/** Of a spliced connection the machine's words are free: TSval of the backend's SYN-ACK. */
+#define PROXY_SEND_TSVAL(conn) ((conn)->tcp.snd_una)
+
+/** TSval for the client now, as the machine would say it (burst_env()). */
+uint32_t proxy_send_stamp(const struct worker *worker, const struct conn *conn);
+
+/** A segment to a client that waits for a backend; the packet as with proxy_send(). */
+void proxy_send_client(struct worker *worker, struct conn *conn, struct rte_mbuf *packet,
+		uint8_t flags, uint16_t window);
+
+/** Our SYN to the backend that was chosen. */
+void proxy_send_syn(struct worker *worker, struct conn *conn, const struct splice *splice);
+
+/** Bytes of the PROXY protocol's header for a connection; 0 is none. */
+uint8_t proxy_send_header_length(const struct worker *worker, const struct conn *conn);
+
+/** That header, once more. */
+void proxy_send_header(struct worker *worker, struct conn *conn);
+
+/** What the server is not to wait for any longer. */
+void proxy_send_reset(struct worker *worker, struct conn *conn, uint32_t seq);
+
 #endif /* PROXY_SEND_H */
