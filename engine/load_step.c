@@ -3,7 +3,7 @@
 /**
  * @file
  * What happens to the generator's connections: events go through the TCP machine, its actions
- * become segments at once, and what became of a connection is counted in one place.
+ * become segments at once.  What becomes of a connection is counted in load_event.c.
  *
  * A segment is answered before the next one of the burst is looked at, so acknowledgements and
  * timers need no second thought.  A connection that ended stays in the table until the burst is
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "engine/load.h"
+#include "engine/load_event.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
 #include "tcp/tcp_output.h"
@@ -24,20 +25,9 @@
 /* Soonest that a SYN goes out again after the reset that a challenge asked for. */
 #define LOAD_STEP_RETRY_MS 2
 
-/* One event in progress. */
-struct load_event {
-	struct worker *worker;
-	struct load_worker *load;
-	struct rte_mbuf *packet; /* What came, until it has become an answer. */
-	const struct flow_key *key;
-	struct tcp_conn *tcp;
-	struct conn *conn; /* NULL: in TIME_WAIT, or unknown. */
-	struct load_conn *own;
-};
-
 /* A buffer for the next segment. */
 static struct rte_mbuf *
-load_event_buffer(struct load_event *event, bool *answers)
+load_step_buffer(struct load_event *event, bool *answers)
 {
 	struct rte_mbuf *packet = event->packet;
 
@@ -56,7 +46,7 @@ load_event_buffer(struct load_event *event, bool *answers)
 
 /* What every segment carries (RFC 7323 3.2), in front of the SYN's own. */
 static const struct frame_text *
-load_event_timestamps(const struct load_event *event, uint8_t bytes[12], struct frame_text *text)
+load_step_timestamps(const struct load_event *event, uint8_t bytes[12], struct frame_text *text)
 {
 	const struct tcp_options options = {
 			.options = TCP_OPTION_TIMESTAMPS,
@@ -73,7 +63,7 @@ load_event_timestamps(const struct load_event *event, uint8_t bytes[12], struct 
 }
 
 static uint16_t
-load_event_window(const struct load_event *event)
+load_step_window(const struct load_event *event)
 {
 	const struct tcp_env *env = &event->load->env;
 	const bool scaled = (event->tcp->flags & TCP_CONN_WINDOW_SCALE) != 0;
@@ -84,12 +74,12 @@ load_event_window(const struct load_event *event)
 
 /* Write a segment and send it. @return false when there is no buffer. */
 static bool
-load_event_send(struct load_event *event, struct frame_tcp *tcp, const struct frame_text *options,
+load_step_send(struct load_event *event, struct frame_tcp *tcp, const struct frame_text *options,
 		const struct frame_text *payload)
 {
 	const struct load_target *target = &event->load->load->target[flow_key_target(event->key)];
 	bool answers;
-	struct rte_mbuf *packet = load_event_buffer(event, &answers);
+	struct rte_mbuf *packet = load_step_buffer(event, &answers);
 	unsigned int length;
 
 	if (packet == NULL)
@@ -109,7 +99,7 @@ load_event_send(struct load_event *event, struct frame_tcp *tcp, const struct fr
 
 /* SYN or SYN,ACK, with all options; the window there is never scaled (RFC 7323 2.2). */
 static void
-load_event_send_syn(struct load_event *event, uint8_t flags)
+load_step_send_syn(struct load_event *event, uint8_t flags)
 {
 	const struct tcp_env *env = &event->load->env;
 	struct frame_tcp tcp = {
@@ -119,11 +109,11 @@ load_event_send_syn(struct load_event *event, uint8_t flags)
 			.flags = flags,
 	};
 
-	load_event_send(event, &tcp, &event->load->syn_options, NULL);
+	load_step_send(event, &tcp, &event->load->syn_options, NULL);
 }
 
 static void
-load_event_control(struct load_event *event, enum tcp_send send, const struct tcp_segment *segment)
+load_step_control(struct load_event *event, enum tcp_send send, const struct tcp_segment *segment)
 {
 	const struct tcp_conn *conn = event->tcp;
 	struct frame_tcp tcp = {.flags = TCP_ACK};
@@ -134,20 +124,20 @@ load_event_control(struct load_event *event, enum tcp_send send, const struct tc
 	case TCP_SEND_SYN:
 		if (conn->retries > 0)
 			figures_count(event->load->figures, FIGURE_syn_retransmits, 1);
-		load_event_send_syn(event, TCP_SYN);
+		load_step_send_syn(event, TCP_SYN);
 		return;
 	case TCP_SEND_SYN_ACK:
-		load_event_send_syn(event, TCP_SYN | TCP_ACK);
+		load_step_send_syn(event, TCP_SYN | TCP_ACK);
 		return;
 	case TCP_SEND_RST:
 		tcp.seq = segment->ack;
 		tcp.flags = TCP_RST;
-		load_event_send(event, &tcp, NULL, NULL);
+		load_step_send(event, &tcp, NULL, NULL);
 		return;
 	case TCP_SEND_RST_ACK:
 		tcp.ack = segment->seq + tcp_segment_length(segment);
 		tcp.flags = TCP_RST | TCP_ACK;
-		load_event_send(event, &tcp, NULL, NULL);
+		load_step_send(event, &tcp, NULL, NULL);
 		return;
 	case TCP_SEND_ABORT:
 		tcp.flags |= TCP_RST;
@@ -164,13 +154,13 @@ load_event_control(struct load_event *event, enum tcp_send send, const struct tc
 	else if (send == TCP_SEND_PROBE)
 		tcp.seq = conn->snd_una - 1;
 	tcp.ack = conn->rcv_nxt;
-	tcp.window = load_event_window(event);
-	load_event_send(event, &tcp, load_event_timestamps(event, bytes, &text), NULL);
+	tcp.window = load_step_window(event);
+	load_step_send(event, &tcp, load_step_timestamps(event, bytes, &text), NULL);
 }
 
 /* The bytes of a chunk: of the request, from wherever it starts. */
 static const struct frame_text *
-load_event_payload(const struct load_event *event, const struct tcp_chunk *chunk,
+load_step_payload(const struct load_event *event, const struct tcp_chunk *chunk,
 		struct frame_text *text)
 {
 	const struct frame_text *request = &event->load->request;
@@ -189,13 +179,13 @@ load_event_payload(const struct load_event *event, const struct tcp_chunk *chunk
 }
 
 static bool
-load_event_chunk(struct load_event *event, const struct tcp_chunk *chunk)
+load_step_chunk(struct load_event *event, const struct tcp_chunk *chunk)
 {
 	struct figures *figures = event->load->figures;
 	struct frame_tcp tcp = {
 			.seq = chunk->seq,
 			.ack = event->tcp->rcv_nxt,
-			.window = load_event_window(event),
+			.window = load_step_window(event),
 			.flags = chunk->flags,
 	};
 	struct frame_text timestamps, text;
@@ -209,13 +199,13 @@ load_event_chunk(struct load_event *event, const struct tcp_chunk *chunk)
 		event->own->flags |= LOAD_CONN_FIN_SENT;
 		event->own->mark_us = (uint32_t)event->worker->now_us;
 	}
-	return load_event_send(event, &tcp, load_event_timestamps(event, bytes, &timestamps),
-			load_event_payload(event, chunk, &text));
+	return load_step_send(event, &tcp, load_step_timestamps(event, bytes, &timestamps),
+			load_step_payload(event, chunk, &text));
 }
 
 /* Whether there can be no further chunk: to ask for one would cost as much as the first. */
 static bool
-load_event_said_all(const struct tcp_conn *tcp, const struct tcp_stream *stream)
+load_step_said_all(const struct tcp_conn *tcp, const struct tcp_stream *stream)
 {
 	return (tcp->flags & TCP_CONN_FIN_SENT) != 0 ||
 	       (!stream->fin && tcp->snd_nxt == stream->end);
@@ -223,7 +213,7 @@ load_event_said_all(const struct tcp_conn *tcp, const struct tcp_stream *stream)
 
 /* Everything the windows allow of what there is to say. @return whether anything went. */
 static bool
-load_event_stream(struct load_event *event)
+load_step_stream(struct load_event *event)
 {
 	struct worker *worker = event->worker;
 	struct tcp_conn *tcp = event->tcp;
@@ -238,7 +228,7 @@ load_event_stream(struct load_event *event)
 
 	while (tcp_output_next(tcp, &stream, &event->load->env, &chunk)) {
 		sent = true;
-		if (!load_event_chunk(event, &chunk) || load_event_said_all(tcp, &stream))
+		if (!load_step_chunk(event, &chunk) || load_step_said_all(tcp, &stream))
 			break;
 	}
 	if (!held && (tcp->flags & TCP_CONN_PERSIST) != 0)
@@ -249,120 +239,9 @@ load_event_stream(struct load_event *event)
 	return sent;
 }
 
-static void
-load_event_fail(struct load_event *event, enum failure failure)
-{
-	if ((event->own->flags & LOAD_CONN_FAILED) == 0)
-		figures_fail(event->load->figures, failure);
-	event->own->flags |= LOAD_CONN_FAILED;
-}
-
-/* Out of the table when the burst is over. */
-static void
-load_event_note(struct load_event *event, uint64_t hash)
-{
-	struct worker *worker = event->worker;
-
-	worker->ending[worker->ending_count++] =
-			(struct worker_ending){.conn = event->conn, .hash = hash};
-	event->load->active--;
-	event->load->finished_us = worker->now_us;
-}
-
-/* It closed in an orderly way: TIME_WAIT or CLOSED. */
-static void
-load_event_closed(struct load_event *event)
-{
-	struct figures *figures = event->load->figures;
-	const struct load_conn *own = event->own;
-
-	if ((own->flags & LOAD_CONN_FAILED) != 0)
-		return;
-	figures_count(figures, FIGURE_completed, 1);
-	if ((own->flags & LOAD_CONN_FIN_SENT) != 0)
-		histogram_record(&figures->close_us, (uint32_t)event->worker->now_us - own->mark_us,
-				1);
-}
-
-static enum failure
-load_timeout_of(enum tcp_state state)
-{
-	switch (state) {
-	case TCP_SYN_RCVD:
-		return FAILURE_timeout_syn_rcvd;
-	case TCP_FIN_WAIT_1:
-		return FAILURE_timeout_fin_wait_1;
-	case TCP_FIN_WAIT_2:
-		return FAILURE_timeout_fin_wait_2;
-	case TCP_CLOSE_WAIT:
-		return FAILURE_timeout_close_wait;
-	case TCP_CLOSING:
-		return FAILURE_timeout_closing;
-	case TCP_LAST_ACK:
-		return FAILURE_timeout_last_ack;
-	default:
-		return FAILURE_timeout_established;
-	}
-}
-
-/* Why a connection is over that had not done what was planned. */
-static enum failure
-load_failure_of(const struct load_event *event, enum tcp_event happened, enum tcp_state before)
-{
-	if (before == TCP_SYN_SENT) {
-		if (happened == TCP_EVENT_RST)
-			return FAILURE_refused;
-		if (happened == TCP_EVENT_UNREACHABLE)
-			return FAILURE_unreachable;
-		if ((event->own->flags & LOAD_CONN_BAD_ACK) != 0)
-			return FAILURE_bad_ack;
-		return (event->own->flags & LOAD_CONN_UNSENT) != 0 ? FAILURE_transmit_full
-								   : FAILURE_no_syn_ack;
-	}
-	if (happened == TCP_EVENT_TIMEOUT)
-		return load_timeout_of(before);
-	return before == TCP_SYN_RCVD || before == TCP_ESTABLISHED ? FAILURE_reset_established
-								   : FAILURE_reset_closing;
-}
-
-static void
-load_event_ended(struct load_event *event, enum tcp_event happened, enum tcp_state before,
-		uint8_t outcome)
-{
-	/* At the end of the run what is unfinished is reset, and that is nobody's failure. */
-	if (happened == TCP_EVENT_ABORT)
-		return;
-	if ((outcome & (TCP_OUTCOME_RESET | TCP_OUTCOME_TIMED_OUT)) == 0)
-		load_event_closed(event);
-	else
-		load_event_fail(event, load_failure_of(event, happened, before));
-}
-
-/* The peer acknowledged our SYN. */
-static void
-load_event_opened(struct load_event *event)
-{
-	const struct load_plan *plan = &event->load->load->plan;
-	struct load_conn *own = event->own;
-	struct tcp_sender sender;
-
-	figures_count(event->load->figures, FIGURE_opened, 1);
-	histogram_record(&event->load->figures->connect_us,
-			(uint32_t)event->worker->now_us - own->begin_us, 1);
-	tcp_output_open(event->tcp, &sender, &event->load->config);
-	own->recover = sender.recover;
-	own->ssthresh = sender.ssthresh;
-	own->end = event->tcp->snd_una;
-	own->flags |= LOAD_CONN_OPEN;
-	if (plan->exchange == LOAD_OPEN_CLOSE)
-		own->flags |= LOAD_CONN_FIN_DUE;
-	if (own->requests_left > 0)
-		own->end += event->load->request.length;
-}
-
 /* An answer is complete: the next request, or nothing more. */
 static void
-load_event_answered(struct load_event *event)
+load_step_answered(struct load_event *event)
 {
 	const struct load_plan *plan = &event->load->load->plan;
 	struct load_conn *own = event->own;
@@ -383,7 +262,7 @@ load_event_answered(struct load_event *event)
 
 /* Remember a header that is complete in one segment, and what follows it. */
 static void
-load_learn_head(struct load_worker *load, const uint8_t *data, size_t length)
+load_step_learn_head(struct load_worker *load, const uint8_t *data, size_t length)
 {
 	const uint8_t *end = memmem(data, length, "\r\n\r\n", 4);
 	struct http_answer answer = {0};
@@ -409,8 +288,8 @@ load_learn_head(struct load_worker *load, const uint8_t *data, size_t length)
 
 /* An answer that begins with the header that all had so far, without reading it. */
 static bool
-load_known_head(const struct load_worker *load, struct http_answer *answer, const uint8_t *data,
-		size_t length)
+load_step_known_head(const struct load_worker *load, struct http_answer *answer,
+		const uint8_t *data, size_t length)
 {
 	if (load->head_length == 0 || length < load->head_length ||
 			memcmp(data, load->head, load->head_length) != 0)
@@ -420,7 +299,7 @@ load_known_head(const struct load_worker *load, struct http_answer *answer, cons
 }
 
 static enum http_answer_result
-load_read_http(struct load_event *event, const uint8_t *data, size_t length, size_t *taken)
+load_step_read_http(struct load_event *event, const uint8_t *data, size_t length, size_t *taken)
 {
 	struct load_conn *own = event->own;
 	struct http_answer answer = {own->answer_left, own->answer_state, own->answer_match};
@@ -429,10 +308,10 @@ load_read_http(struct load_event *event, const uint8_t *data, size_t length, siz
 
 	if (answer.state == 0 && answer.match == 0) {
 		answer.left = 0;
-		if (load_known_head(event->load, &answer, data, length))
+		if (load_step_known_head(event->load, &answer, data, length))
 			skipped = event->load->head_length;
 		else
-			load_learn_head(event->load, data, length);
+			load_step_learn_head(event->load, data, length);
 	}
 	*taken = 0;
 	if (skipped > 0 && event->load->head_ends)
@@ -448,7 +327,7 @@ load_read_http(struct load_event *event, const uint8_t *data, size_t length, siz
 
 /* An answer that is so many bytes of anything. */
 static enum http_answer_result
-load_read_raw(struct load_event *event, size_t length, size_t *taken)
+load_step_read_raw(struct load_event *event, size_t length, size_t *taken)
 {
 	struct load_conn *own = event->own;
 	const uint32_t wanted = event->load->load->plan.answer_bytes;
@@ -466,7 +345,7 @@ load_read_raw(struct load_event *event, size_t length, size_t *taken)
 
 /* New bytes came. @return false when they are wrong. */
 static bool
-load_event_data(struct load_event *event, const uint8_t *data, size_t length)
+load_step_data(struct load_event *event, const uint8_t *data, size_t length)
 {
 	const struct load_plan *plan = &event->load->load->plan;
 	struct load_conn *own = event->own;
@@ -488,12 +367,12 @@ load_event_data(struct load_event *event, const uint8_t *data, size_t length)
 					1);
 			own->flags |= LOAD_CONN_BYTES;
 		}
-		result = plan->http ? load_read_http(event, data, length, &taken)
-				    : load_read_raw(event, length, &taken);
+		result = plan->http ? load_step_read_http(event, data, length, &taken)
+				    : load_step_read_raw(event, length, &taken);
 		if (result == HTTP_ANSWER_WRONG)
 			return false;
 		if (result == HTTP_ANSWER_DONE)
-			load_event_answered(event);
+			load_step_answered(event);
 		data += taken;
 		length -= taken;
 	}
@@ -502,7 +381,7 @@ load_event_data(struct load_event *event, const uint8_t *data, size_t length)
 
 /* The peer will say no more. */
 static void
-load_event_peer_closed(struct load_event *event)
+load_step_peer_closed(struct load_event *event)
 {
 	const struct load_plan *plan = &event->load->load->plan;
 	struct load_conn *own = event->own;
@@ -514,14 +393,14 @@ load_event_peer_closed(struct load_event *event)
 	if ((own->flags & LOAD_CONN_BYTES) != 0 && own->requests_left == 1 &&
 			(plan->http ? http_answer_closed(&answer) == HTTP_ANSWER_DONE
 				    : plan->answer_bytes == 0))
-		load_event_answered(event);
+		load_step_answered(event);
 	else
 		load_event_fail(event, FAILURE_closed_early);
 }
 
 /* What the step brought, for the congestion window and for the exchange. @return false: wrong. */
 static bool
-load_event_outcome(struct load_event *event, const struct burst *burst, unsigned int i,
+load_step_outcome(struct load_event *event, const struct burst *burst, unsigned int i,
 		const struct tcp_action *action, uint32_t acked)
 {
 	struct load_conn *own = event->own;
@@ -536,32 +415,32 @@ load_event_outcome(struct load_event *event, const struct burst *burst, unsigned
 		own->ssthresh = sender.ssthresh;
 	}
 	if ((outcome & TCP_OUTCOME_DATA) != 0)
-		good = load_event_data(event,
+		good = load_step_data(event,
 				rte_pktmbuf_mtod_offset(burst->packet[i], const uint8_t *,
 						burst->frame[i].l4_offset +
 								burst->segment[i].payload_offset +
 								action->skip),
 				action->take);
 	if ((outcome & TCP_OUTCOME_PEER_FIN) != 0)
-		load_event_peer_closed(event);
+		load_step_peer_closed(event);
 	return good;
 }
 
 /* We end it ourselves. */
 static void
-load_event_abort(struct load_event *event, uint64_t hash)
+load_step_abort(struct load_event *event, uint64_t hash)
 {
 	const struct tcp_action action =
 			tcp_step(event->tcp, TCP_EVENT_ABORT, NULL, &event->load->env);
 
 	if (action.send != TCP_SEND_NOTHING)
-		load_event_control(event, (enum tcp_send)action.send, NULL);
+		load_step_control(event, (enum tcp_send)action.send, NULL);
 	load_event_note(event, hash);
 }
 
 /* Whether there may be something to say now. */
 static bool
-load_event_has_stream(const struct load_event *event, uint8_t outcome)
+load_step_has_stream(const struct load_event *event, uint8_t outcome)
 {
 	return (outcome & LOAD_STEP_OUTPUT) != 0 && event->tcp->state >= TCP_ESTABLISHED &&
 	       event->tcp->state != TCP_TIME_WAIT;
@@ -569,20 +448,19 @@ load_event_has_stream(const struct load_event *event, uint8_t outcome)
 
 /* Send what the action says, set the timer. */
 static void
-load_event_answer(struct load_event *event, const struct tcp_action *action,
+load_step_answer(struct load_event *event, const struct tcp_action *action,
 		const struct tcp_segment *segment)
 {
 	struct worker *worker = event->worker;
-	const bool has_stream = load_event_has_stream(event, action->outcome);
+	const bool has_stream = load_step_has_stream(event, action->outcome);
 
 	const bool alone = event->load->load->plan.third_ack_alone &&
 			   (action->outcome & TCP_OUTCOME_OPENED) != 0;
 
 	if (alone)
-		load_event_control(event, TCP_SEND_ACK, segment);
-	if ((!has_stream || !load_event_stream(event)) && !alone &&
-			action->send != TCP_SEND_NOTHING)
-		load_event_control(event, (enum tcp_send)action->send, segment);
+		load_step_control(event, TCP_SEND_ACK, segment);
+	if ((!has_stream || !load_step_stream(event)) && !alone && action->send != TCP_SEND_NOTHING)
+		load_step_control(event, (enum tcp_send)action->send, segment);
 	if (!has_stream && action->timer == TCP_TIMER_SET && event->tcp->state != TCP_TIME_WAIT)
 		timer_wheel_schedule(worker->wheel, event->conn, worker->now_ms + action->delay_ms);
 }
@@ -593,7 +471,7 @@ load_event_answer(struct load_event *event, const struct tcp_action *action,
  * timeout is what makes a reused tuple cost a millisecond and not a second.
  */
 static void
-load_event_challenged(struct load_event *event, const struct tcp_action *action)
+load_step_challenged(struct load_event *event, const struct tcp_action *action)
 {
 	if (action->drop != TCP_REFUSAL_BAD_ACK || event->tcp->state != TCP_SYN_SENT)
 		return;
@@ -629,15 +507,15 @@ load_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 	if ((action.outcome & LOAD_STEP_ENDED) != 0)
 		load_event_ended(&event, happened, before, action.outcome);
 	else if (action.outcome != 0)
-		good = load_event_outcome(&event, burst, i, &action, conn->tcp.snd_una - una);
+		good = load_step_outcome(&event, burst, i, &action, conn->tcp.snd_una - una);
 
 	if (good) {
-		load_event_answer(&event, &action, segment);
+		load_step_answer(&event, &action, segment);
 	} else {
 		load_event_fail(&event, FAILURE_wrong_reply);
-		load_event_abort(&event, burst->hash[i]);
+		load_step_abort(&event, burst->hash[i]);
 	}
-	load_event_challenged(&event, &action);
+	load_step_challenged(&event, &action);
 	if (before != TCP_TIME_WAIT && conn->tcp.state == TCP_TIME_WAIT) {
 		load_event_closed(&event);
 		time_wait_prefetch(worker->time_wait, burst->hash[i]);
@@ -647,7 +525,7 @@ load_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 	} else if ((action.outcome & TCP_OUTCOME_OPENED) != 0 &&
 			event.load->load->plan.exchange == LOAD_HANDSHAKE) {
 		figures_count(event.load->figures, FIGURE_completed, 1);
-		load_event_abort(&event, burst->hash[i]);
+		load_step_abort(&event, burst->hash[i]);
 	}
 	if (event.packet != NULL)
 		worker_drop(worker, event.packet, DROP_consumed);
@@ -686,27 +564,10 @@ load_step_other(struct worker *worker, struct burst *burst, unsigned int i)
 	}
 	if (action.send != TCP_SEND_NOTHING &&
 			(waits || token_bucket_take(&worker->resets, worker->now_us)))
-		load_event_control(&event, (enum tcp_send)action.send, &burst->segment[i]);
+		load_step_control(&event, (enum tcp_send)action.send, &burst->segment[i]);
 	if (event.packet != NULL)
 		worker_drop(worker, event.packet, DROP_consumed);
 	burst->packet[i] = NULL;
-}
-
-/* What ended leaves the table; TIME_WAIT goes on in its own. */
-static void
-load_step_settle(struct worker *worker)
-{
-	for (unsigned int i = 0; i < worker->ending_count; i++) {
-		const struct worker_ending *ending = &worker->ending[i];
-		struct conn *conn = ending->conn;
-
-		if (conn->tcp.state == TCP_TIME_WAIT)
-			time_wait_insert(worker->time_wait, &conn->key, ending->hash, &conn->tcp,
-					worker->now_ms);
-		timer_wheel_cancel(worker->wheel, conn);
-		conn_table_remove(worker->table, conn, ending->hash);
-	}
-	worker->ending_count = 0;
 }
 
 void
@@ -719,5 +580,5 @@ load_step(struct worker *worker, struct burst *burst)
 			load_step_other(worker, burst, i);
 	}
 	burst->n = 0;
-	load_step_settle(worker);
+	load_event_settle(worker);
 }
