@@ -724,6 +724,16 @@ clocks_at_their_ends_work(void **state)
 	}
 }
 
+/* Field by field: what is between them nobody writes. */
+static void
+assert_same_cookie(const struct syncookie *one, const struct syncookie *other)
+{
+	assert_int_equal(one->isn, other->isn);
+	assert_int_equal(one->tsval, other->tsval);
+	assert_int_equal(one->options, other->options);
+	assert_int_equal(one->ecn, other->ecn);
+}
+
 /*
  * A burst of which every third ACK is spoilt, every fifth has a cookie of the other secret, and
  * every seventh SYN cannot have one.
@@ -752,7 +762,7 @@ check_burst(enum siphash_path path, unsigned int n)
 	for (unsigned int i = 0; i < n; i++) {
 		assert_int_equal(made >> i & 1, i % 7 != 3);
 		if (made >> i & 1)
-			assert_memory_equal(&cookies[i], &clients[i].cookie, sizeof(cookies[i]));
+			assert_same_cookie(&cookies[i], &clients[i].cookie);
 		if (i % 5 == 2)
 			client_open(&clients[i], &other_keys);
 		clients[i].ack.ack += i % 3 == 1;

@@ -265,7 +265,7 @@ built_cookies_are_read_back(void **state)
 		s = parse(TCP_SYN, bytes, 24 + length);
 		assert_int_equal(s.options, options.options);
 		assert_int_equal(s.cookie_length, length);
-		assert_memory_equal(bytes + s.cookie_offset - 20, options.cookie, length);
+		assert_memory_equal(bytes + (s.cookie_offset - 20), options.cookie, length);
 	}
 }
 
