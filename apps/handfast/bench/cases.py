@@ -35,16 +35,17 @@ services:
   - {{name: sink, listen: ["10.9.0.2:9", "%s:9"], reply: discard}}
 """ % (WILD, WILD)
 
+# A port of ours rests after its connection, so it takes many addresses to go on opening.
 PROXY = HEAD + """\
   - name: back
     device: "memif:socket={folder}/b.sock,role=server,id=0,socket-abstract=no"
     mac: "%s"
     addresses: [10.8.0.2/16]
 pools:
-  - {{name: web, backends: ["10.8.0.3:80"], source: local}}
+  - {{name: web, backends: ["10.8.0.3:80"], source: local, local_addresses: [%s]}}
 services:
   - {{name: web, listen: "10.9.0.2:80", mode: proxy, pool: web}}
-""" % BACK_MAC
+""" % (BACK_MAC, ", ".join(f"10.8.1.{number}" for number in range(1, 65)))
 
 FORWARD = PROXY.replace("mode: proxy", "mode: direct")
 
