@@ -269,6 +269,23 @@ verify_families(const struct settings_verify *verify, unsigned int number,
 	}
 }
 
+/* Nothing is put into what mode: direct passes on; who relies on the header must hear of it. */
+static void
+verify_untouched(const struct settings_verify *verify, unsigned int number,
+		const struct settings_pool *pool)
+{
+	const struct settings_marks *marks = &verify->source->service[number];
+
+	if (verify->settings->service[number].mode != SETTINGS_MODE_DIRECT ||
+			pool->proxy_protocol == SETTINGS_PROXY_PROTOCOL_NONE)
+		return;
+	settings_problem_add(verify->errors, settings_schema_place(marks, OPTION_OF(service, pool)),
+			"pool %s wants a PROXY protocol header, which mode: direct cannot add",
+			pool->name);
+	settings_problem_hint(verify->errors, "backends see the client's own address: take a pool "
+					      "without proxy_protocol");
+}
+
 static void
 verify_service(const struct settings_verify *verify, unsigned int number)
 {
@@ -291,6 +308,7 @@ verify_service(const struct settings_verify *verify, unsigned int number)
 		return;
 	if (pool < settings->pool_count) {
 		verify_families(verify, number, &settings->pool[pool]);
+		verify_untouched(verify, number, &settings->pool[pool]);
 		return;
 	}
 	settings_problem_add(verify->errors, settings_schema_place(marks, OPTION_OF(service, pool)),
