@@ -4,6 +4,7 @@
 
 #include <rte_mbuf.h>
 
+#include "engine/burst_reply.h"
 #include "engine/pools.h"
 #include "engine/proxy.h"
 #include "engine/proxy_send.h"
@@ -55,18 +56,6 @@ proxy_send_path(const struct worker *worker, const struct conn *conn, enum splic
 	return true;
 }
 
-static void
-proxy_send_offload(
-		struct rte_mbuf *packet, const struct build_lengths *lengths, unsigned int family)
-{
-	packet->l2_len = lengths->l2;
-	packet->l3_len = lengths->l3;
-	packet->l4_len = lengths->l4;
-	packet->ol_flags = RTE_MBUF_F_TX_TCP_CKSUM;
-	packet->ol_flags |= family == 4 ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM
-					: RTE_MBUF_F_TX_IPV6;
-}
-
 /* Headers, and the text behind them, into the packet; and off it goes. */
 static void
 proxy_send_built(struct worker *worker, struct rte_mbuf *packet, const struct port *port,
@@ -87,7 +76,7 @@ proxy_send_built(struct worker *worker, struct rte_mbuf *packet, const struct po
 	packet->data_len = (uint16_t)build_tcp(data, path, tcp, text->length, checksum, &lengths);
 	packet->pkt_len = packet->data_len;
 	if (port->transmit_offload)
-		proxy_send_offload(packet, &lengths, path->family);
+		burst_reply_offload(packet, path->family, &lengths);
 	if ((tcp->flags & TCP_RST) != 0)
 		worker_count(worker, port->index, COUNTER_resets_sent, 1);
 }

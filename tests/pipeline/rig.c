@@ -324,3 +324,13 @@ rig_connections(const struct rig *rig)
 		connections += conn_table_count(rig->engine.worker[w]->table);
 	return connections;
 }
+
+int
+rig_teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	if (rig->open)
+		rig_close(rig);
+	return 0;
+}

@@ -70,6 +70,13 @@ void rig_free(struct rig *rig);
 /** Take the engine apart, whatever state it is in. */
 void rig_close(struct rig *rig);
 
+/** A cmocka teardown: close a rig that a test left open, for it failed. */
+int rig_teardown(void **state);
+
+/** A test whose rig is closed, however the test ends. */
+#define RIG_TEST(name, rig) \
+	cmocka_unit_test_prestate_setup_teardown(name, NULL, rig_teardown, &(rig))
+
 /** Give the engine a frame; it is looked at in the next turn. */
 void rig_put(struct rig *rig, const uint8_t *bytes, unsigned int length);
 

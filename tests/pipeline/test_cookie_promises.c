@@ -403,16 +403,7 @@ replay_opens_nothing_however_the_first_one_ended(void **state)
 	}
 }
 
-static int
-close_rig(void **state)
-{
-	(void)state;
-	if (rig.open)
-		rig_close(&rig);
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_teardown(name, close_rig)
+#define TEST(name) RIG_TEST(name, rig)
 
 int
 main(int argc, char **argv)

@@ -699,16 +699,7 @@ random_frames_are_dropped_for_a_reason(void **state)
 	rig_free(&rig);
 }
 
-static int
-close_rig(void **state)
-{
-	(void)state;
-	if (rig.open)
-		rig_close(&rig);
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_teardown(name, close_rig)
+#define TEST(name) RIG_TEST(name, rig)
 
 int
 main(int argc, char **argv)

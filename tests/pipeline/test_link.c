@@ -675,16 +675,7 @@ frames_cut_at_every_length_are_dropped(void **state)
 	rig_free(&rig);
 }
 
-static int
-close_rig(void **state)
-{
-	(void)state;
-	if (rig.open)
-		rig_close(&rig);
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_teardown(name, close_rig)
+#define TEST(name) RIG_TEST(name, rig)
 
 int
 main(int argc, char **argv)

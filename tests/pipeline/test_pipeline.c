@@ -400,16 +400,7 @@ frames_of_any_content_are_all_accounted_for(void **state)
 	rig_free(&rig);
 }
 
-static int
-close_rig(void **state)
-{
-	(void)state;
-	if (rig.open)
-		rig_close(&rig);
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_teardown(name, close_rig)
+#define TEST(name) RIG_TEST(name, rig)
 
 int
 main(int argc, char **argv)
