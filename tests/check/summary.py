@@ -5,9 +5,9 @@
 Usage: summary.py [--brief] LABEL=JSON... [-- FAILURE...]
 
 A log holds one JSON object per line and test.  A run without a log, or with an empty one, is a
-failure: a suite that quietly runs nothing must not look green.  With --brief only the failures
-and one line of counts are printed; otherwise failures, skips with their reasons and, last, the
-line `N passed, N failed, N skipped`.  Exit code 1 when something failed.
+failure: a suite that quietly runs nothing must not look green.  With --brief only the failures,
+each with its last words, and one line of counts are printed; otherwise failures, skips with their
+reasons and, last, the line `N passed, N failed, N skipped`.  Exit code 1 when something failed.
 """
 
 import json
@@ -15,6 +15,13 @@ import sys
 from pathlib import Path
 
 PASSED = {"OK", "EXPECTEDFAIL"}
+LAST_LINES, LONGEST_LINE = 12, 400
+
+
+def last_words(test: dict) -> str:
+    """The end of what a failed test said, as whoever reads a CI run has no other way to see it."""
+    said = ((test.get("stdout") or "") + (test.get("stderr") or "")).strip().splitlines()
+    return "".join(f"\n           {line[:LONGEST_LINE]}" for line in said[-LAST_LINES:])
 
 
 def read(label: str, path: Path) -> tuple:
@@ -35,7 +42,7 @@ def read(label: str, path: Path) -> tuple:
             skipped.append(f"{name}: {said[-1] if said else 'no reason given'}")
         else:
             failed.append(f"{name}: {test['result'].lower()} after {test['duration']:.0f} s:"
-                          f" {path.with_suffix('.txt')}")
+                          f" {path.with_suffix('.txt')}" + last_words(test))
     return passed, failed, skipped
 
 

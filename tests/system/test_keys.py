@@ -121,8 +121,12 @@ def test_a_fleet_rotates_while_clients_come():
         here.path("stop").touch()
         lab.check(clients.wait(20) == 0, "a client failed: " + here.path("ab.txt").read_text())
         first, second = (engine.settled() for engine in fleet.engines)
-        lab.check(first["syn_cookies_sent"] == second["syn_cookies_opened"] >= 500,
-                  f"{first} {second}")
+        # ab opens more connections than it needs, and drops some of them before the SYN-ACK comes.
+        rounds = fleet.rounds()
+        dropped = first["syn_cookies_sent"] - second["syn_cookies_opened"]
+        lab.check(second["requests"] == 100 * rounds >= 500, f"{rounds} rounds: {second}")
+        lab.check(second["syn_cookies_opened"] >= second["requests"], f"{second}")
+        lab.check(0 <= dropped <= 10 * rounds, f"{first} {second}")
         lab.check(second["syn_cookies_bad"] == second["syn_cookies_expired"] == 0, f"{second}")
         for engine in fleet.engines:
             said = shown(key("show-id", "--instance", engine.instance).stdout)
