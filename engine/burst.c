@@ -276,7 +276,8 @@ burst_classify_other(struct worker *worker, struct burst *burst, unsigned int i,
 	const struct frame *frame = &burst->frame[i];
 	enum counter reason = DROP_icmp_ignored;
 
-	if (frame->kind != FRAME_ARP && proxy_icmp(worker, packet, frame))
+	if (frame->kind != FRAME_ARP && (steering_pass_error(worker, packet, frame) ||
+							proxy_icmp(worker, packet, frame)))
 		return false;
 	if (frame->kind != FRAME_ARP)
 		reason = burst_take_icmp_error(worker, packet, frame, burst, to);

@@ -3,6 +3,7 @@
 #include <rte_malloc.h>
 
 #include "engine/engine.h"
+#include "engine/flow_rules.h"
 #include "engine/health.h"
 #include "engine/local_ports.h"
 #include "engine/log.h"
@@ -10,6 +11,8 @@
 #include "engine/steering.h"
 #include "engine/worker.h"
 #include "table/service_map.h"
+
+_Static_assert(SETTINGS_PORTS_MAX <= 16, "one bit each in what is ruled");
 
 /* So many free ports are looked at, times the number of workers, for one that steering favours. */
 #define LOCAL_PORTS_TRIES 16
@@ -71,9 +74,22 @@ local_ports_create_all(
 	return true;
 }
 
+/* The ports whose NIC could be told where replies to an address go. */
+static uint16_t
+local_ports_rule(const struct engine *engine, const uint8_t address[16])
+{
+	uint16_t ruled = 0;
+
+	for (unsigned int p = 0; p < engine->port_count; p++) {
+		if (engine->port[p].hardware_steering && flow_rules_add(&engine->port[p], address))
+			ruled |= (uint16_t)(1u << p);
+	}
+	return ruled;
+}
+
 unsigned int
 local_ports_add(struct engine *engine, const uint8_t address[16],
-		const struct settings_port_range *range)
+		const struct settings_port_range *range, bool apart)
 {
 	struct local_addresses *addresses = &engine->local_addresses;
 	unsigned int number = local_ports_find(addresses, address);
@@ -101,6 +117,7 @@ local_ports_add(struct engine *engine, const uint8_t address[16],
 	memcpy(addresses->entry[number].address, address, 16);
 	addresses->entry[number].first = range->first;
 	addresses->entry[number].last = range->last;
+	addresses->entry[number].ruled = apart ? local_ports_rule(engine, address) : 0;
 	addresses->entry[number].next = addresses->head[address[15]];
 	__atomic_store_n(&addresses->count, number + 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&addresses->head[address[15]], (uint8_t)(number + 1), __ATOMIC_RELEASE);

@@ -45,7 +45,8 @@ struct local_addresses {
 		uint8_t address[16]; /**< IPv4-mapped. */
 		uint16_t first;      /**< Ports. */
 		uint16_t last;
-		uint8_t next; /**< As head. */
+		uint16_t ruled; /**< Engine ports whose NIC steers by rules; one bit each. */
+		uint8_t next;   /**< As head. */
 	} entry[LOCAL_PORTS_ADDRESSES_MAX];
 };
 
@@ -66,11 +67,13 @@ uint64_t local_ports_footprint(const struct settings_port_range *range);
 /**
  * Find or add an address, for all workers that exist; by control.
  *
+ * @param apart
+ *   Whether it is there for this alone, so that NICs may steer what comes to it (flow_rules.h).
  * @return
  *   Its number, or LOCAL_PORTS_NONE after the reason was logged.
  */
 unsigned int local_ports_add(struct engine *engine, const uint8_t address[16],
-		const struct settings_port_range *range);
+		const struct settings_port_range *range, bool apart);
 
 /** The number of an address, or LOCAL_PORTS_NONE. */
 unsigned int local_ports_find(const struct local_addresses *addresses, const uint8_t address[16]);

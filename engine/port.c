@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <rte_ethdev.h>
+#include <rte_flow.h>
 #include <rte_thash.h>
 
 #include "cookie/siphash.h"
@@ -360,6 +361,9 @@ port_open(struct port *port, const struct settings_port *settings, unsigned int 
 void
 port_close(struct port *port)
 {
+	struct rte_flow_error error;
+
+	rte_flow_flush(port->id, &error);
 	rte_eth_dev_stop(port->id);
 	rte_eth_dev_close(port->id);
 }

@@ -47,13 +47,13 @@ services_add_local_addresses(struct engine *engine, const struct pool *pool)
 	const struct settings_port_range *range = &pool->settings->local_ports;
 
 	for (unsigned int i = 0; i < addresses->count; i++) {
-		if (local_ports_add(engine, addresses->item[i], range) == LOCAL_PORTS_NONE)
+		if (local_ports_add(engine, addresses->item[i], range, true) == LOCAL_PORTS_NONE)
 			return -1;
 	}
 	for (unsigned int i = 0; addresses->count == 0 && i < choice_count(pool->choice); i++) {
 		const unsigned int number = choice_number(pool->choice, i);
 
-		if (local_ports_add(engine, engine->backends->entry[number].local, range) ==
+		if (local_ports_add(engine, engine->backends->entry[number].local, range, false) ==
 				LOCAL_PORTS_NONE)
 			return -1;
 	}

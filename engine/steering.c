@@ -7,6 +7,8 @@
 #include <rte_errno.h>
 #include <rte_ring.h>
 
+#include "engine/flow_rules.h"
+#include "engine/local_ports.h"
 #include "engine/log.h"
 #include "engine/steering.h"
 #include "engine/transparent.h"
@@ -196,6 +198,16 @@ steering_keep_own(struct worker *worker, struct rte_mbuf *packets[], unsigned in
 	return kept;
 }
 
+/* Whether rules of the NIC steer what comes to an address. */
+static bool
+steering_is_ruled(const struct engine *engine, const struct port *port, const uint8_t address[16])
+{
+	const unsigned int local = local_ports_find(&engine->local_addresses, address);
+
+	return local != LOCAL_PORTS_NONE &&
+	       (engine->local_addresses.entry[local].ruled >> port->index & 1) != 0;
+}
+
 unsigned int
 steering_flow_owner(
 		const struct engine *engine, const struct port *port, const struct port_flow *flow)
@@ -206,10 +218,35 @@ steering_flow_owner(
 		return 0;
 	/* Hardware steering: as many queues as workers, and queue i is worker i's. */
 	if (!port->software_steering)
-		return port_rss_queue(port, flow);
+		return steering_is_ruled(engine, port, flow->local)
+				       ? flow_rules_queue(workers, flow->local_port)
+				       : port_rss_queue(port, flow);
 	return steering_owner(parse_steering_hash_of(flow->remote, flow->local, flow->remote_port,
 					      flow->local_port),
 			workers);
+}
+
+bool
+steering_pass_error(struct worker *worker, struct rte_mbuf *packet, const struct frame *frame)
+{
+	const struct port *port = &worker->engine->port[packet->port];
+	struct icmp_error error;
+	struct port_flow flow;
+	unsigned int owner;
+
+	if (!port->hardware_steering || icmp_error_read(rte_pktmbuf_mtod(packet, const uint8_t *),
+							frame, &error) != DROP_NONE)
+		return false;
+	memcpy(flow.remote, error.remote, sizeof(flow.remote));
+	memcpy(flow.local, error.local, sizeof(flow.local));
+	flow.remote_port = error.remote_port;
+	flow.local_port = error.local_port;
+	owner = steering_flow_owner(worker->engine, port, &flow);
+	if (owner == worker->index)
+		return false;
+	worker->handover[owner].packet[worker->handover[owner].n++] = packet;
+	steering_hand_over(worker, owner);
+	return true;
 }
 
 unsigned int

@@ -7,7 +7,7 @@
  * @file
  * Every packet of a flow to the one worker that owns it.
  *
- * Where the NIC spreads flows with RSS and every worker has a queue, nothing is done here.
+ * Where the NIC spreads flows with RSS and every worker has a queue, only ICMP errors pass here.
  * Everywhere else the owner is computed from the packet and the packet goes there over a
  * single-producer single-consumer ring, in bursts.  Any number of workers, any number of queues.
  *
@@ -15,11 +15,13 @@
  * same for all of them, and NICs only spread by themselves when all ports' do it alike.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/port.h"
 
 struct engine;
+struct frame;
 struct rte_mbuf;
 struct worker;
 
@@ -47,6 +49,15 @@ void steering_free(struct engine *engine);
  *   How many stay, moved to the front of @p packets.
  */
 unsigned int steering_keep_own(struct worker *worker, struct rte_mbuf *packets[], unsigned int n);
+
+/**
+ * Hand an ICMP error to whose connection it is about.  NICs hash ports only of TCP itself, so the
+ * error comes to any queue; software steering has looked inside before.
+ *
+ * @return
+ *   Whether it went; then it is the other worker's.
+ */
+bool steering_pass_error(struct worker *worker, struct rte_mbuf *packet, const struct frame *frame);
 
 /** The worker to which packets of a TCP flow go that come in through @p port. */
 unsigned int steering_flow_owner(

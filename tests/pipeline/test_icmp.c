@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "engine/steering.h"
 #include "wire/bytes.h"
 #include "wire/checksum.h"
 
@@ -43,13 +44,18 @@ exchange_say(struct exchange *exchange, uint8_t flags, const char *text)
 		exchange->segments++;
 }
 
-/* A client that asked for 1 MiB, got the first window of it, and acknowledged nothing. */
 static void
-exchange_begin(struct exchange *exchange, unsigned int workers)
+exchange_start(struct exchange *exchange, unsigned int workers)
 {
 	memset(exchange, 0, sizeof(*exchange));
 	rig_init(&exchange->rig, NULL, workers);
-	rig_path(&exchange->rig, &exchange->path, 4, CLIENT_PORT, 8080);
+}
+
+/* A client asks for 1 MiB, gets the first window of it, and acknowledges nothing. */
+static void
+exchange_ask(struct exchange *exchange, uint16_t client_port)
+{
+	rig_path(&exchange->rig, &exchange->path, 4, client_port, 8080);
 	exchange->next = (struct build_tcp){.seq = 100,
 			.window = 65535,
 			.options = {.options = TCP_OPTION_MSS, .mss = 1460}};
@@ -59,6 +65,13 @@ exchange_begin(struct exchange *exchange, unsigned int workers)
 	exchange_say(exchange, TCP_ACK, "GET / HTTP/1.0\r\n\r\n");
 	assert_int_equal(exchange->segments, 10);
 	assert_int_equal(exchange->last.segment.payload_length, 1460);
+}
+
+static void
+exchange_begin(struct exchange *exchange, unsigned int workers)
+{
+	exchange_start(exchange, workers);
+	exchange_ask(exchange, CLIENT_PORT);
 }
 
 /* A router says that the engine's last segment was too big; @p seq is what it quotes. */
@@ -115,6 +128,51 @@ smaller_path_gets_smaller_segments_at_once(void **state)
 	}
 }
 
+/* A client's port that our software and a NIC's RSS bring to the second of two workers. */
+static uint16_t
+port_of_second_worker(const struct rig *rig)
+{
+	const struct port nic = {.receive_queues = 2,
+			.reta_size = 128,
+			.rss_types = RTE_ETH_RSS_NONFRAG_IPV4_TCP};
+	struct port_flow flow = {.local_port = RTE_BE16(8080)};
+
+	flow_key_map_ipv4(flow.remote, RTE_BE32(0x0a090001));
+	flow_key_map_ipv4(flow.local, RTE_BE32(0x0a090002));
+	for (uint16_t port = 40000; port < 50000; port++) {
+		flow.remote_port = rte_cpu_to_be_16(port);
+		if (steering_flow_owner(&rig->engine, &rig->engine.port[0], &flow) == 1 &&
+				port_rss_queue(&nic, &flow) == 1)
+			return port;
+	}
+	fail_msg("no port is the second worker's");
+	return 0;
+}
+
+static void
+error_finds_the_worker_that_a_nic_gave_the_flow_to(void **state)
+{
+	struct exchange exchange;
+	struct rig_frame again;
+	struct port *port = &exchange.rig.engine.port[0];
+
+	(void)state;
+	exchange_start(&exchange, 2);
+	exchange_ask(&exchange, port_of_second_worker(&exchange.rig));
+	port->software_steering = false;
+	port->hardware_steering = true;
+	port->rss_types = RTE_ETH_RSS_NONFRAG_IPV4_TCP;
+	port->reta_size = 128;
+	port->receive_queues = 2;
+	exchange_too_big(&exchange, exchange.last.segment.seq, 1000);
+	assert_true(rig_take(&exchange.rig, &again));
+	assert_int_equal(again.segment.payload_length, 1000 - 40);
+	port->receive_queues = 1;
+	port->hardware_steering = false;
+	port->software_steering = true;
+	rig_free(&exchange.rig);
+}
+
 static void
 blind_error_changes_nothing(void **state)
 {
@@ -148,6 +206,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(smaller_path_gets_smaller_segments_at_once),
+			cmocka_unit_test(error_finds_the_worker_that_a_nic_gave_the_flow_to),
 			cmocka_unit_test(blind_error_changes_nothing),
 			cmocka_unit_test(larger_mtu_does_not_raise_the_mss),
 	};
