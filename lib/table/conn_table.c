@@ -332,6 +332,12 @@ conn_table_tail(const struct conn_table *table, const struct conn *conn)
 }
 
 uint32_t
+conn_table_used(const struct conn_table *table)
+{
+	return table->high_water;
+}
+
+uint32_t
 conn_table_count(const struct conn_table *table)
 {
 	return table->count;

@@ -139,6 +139,9 @@ struct conn *conn_table_conns(const struct conn_table *table);
 /** The tail of a connection. */
 struct conn_tail *conn_table_tail(const struct conn_table *table, const struct conn *conn);
 
+/** Every connection's slot is below this: the most there ever were. */
+uint32_t conn_table_used(const struct conn_table *table);
+
 uint32_t conn_table_count(const struct conn_table *table);
 uint32_t conn_table_capacity(const struct conn_table *table);
 

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef PREDICT_H
+#define PREDICT_H
+
+/**
+ * @file
+ * The steps that a connection of the generator takes when all goes well, without asking the TCP
+ * machine: opening, the SYN,ACK that answers, closing behind it, and the peer's FIN.
+ *
+ * Each function does what tcp_step() and tcp_output would do, bit by bit, or says that it cannot
+ * and has changed nothing.  They hold for connections that use no timestamps and lost nothing so
+ * far; that is what makes the machine's facts known beforehand.  test_predict.c runs both over
+ * random connections and segments and compares.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_bitops.h>
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+
+#include "tcp/tcp_step.h"
+
+/* As tcp_step.c has them. */
+#define PREDICT_SHIFT_MAX 14
+#define PREDICT_MSS_MIN   48
+/* Eight times that still fits where SRTT is kept. */
+#define PREDICT_RTT_MAX_MS 8000
+
+/** What must not have happened to a connection whose steps are predicted. */
+#define PREDICT_TROUBLES                                                                   \
+	(TCP_CONN_TIMESTAMPS | TCP_CONN_SACK | TCP_CONN_ECN | TCP_CONN_SYN_RETRANSMITTED | \
+			TCP_CONN_RETRANSMIT | TCP_CONN_RECOVERY | TCP_CONN_PERSIST |       \
+			TCP_CONN_ORPHAN | TCP_CONN_DUP_ACKS | TCP_CONN_TIMER_DUE |         \
+			TCP_CONN_ACK_DUE)
+
+/** Whether steps can be predicted at all. */
+static inline bool
+predict_is_possible(const struct tcp_config *config)
+{
+	return !config->timestamps && !config->sack && config->initial_cwnd > 0;
+}
+
+/** TCP_EVENT_OPEN, from CLOSED. */
+static inline void
+predict_begin(struct tcp_conn *conn, const struct tcp_env *env)
+{
+	*conn = (struct tcp_conn){
+			.snd_una = env->isn,
+			.snd_nxt = env->isn + 1,
+			.srtt_8ms = (uint16_t)env->ts_clock,
+			.rttvar_4ms = true,
+			.timer_tick = conn->timer_tick,
+			.flags = (uint16_t)(TCP_CONN_ACTIVE |
+					    (env->config->window_scaling ? TCP_CONN_WINDOW_SCALE
+									 : 0)),
+			.state = TCP_SYN_SENT,
+	};
+}
+
+/** SND.WND, and the order of the largest one. */
+static inline void
+predict_set_window(struct tcp_conn *conn, uint16_t window)
+{
+	const uint32_t log2 = rte_fls_u32(window | 1) - 1;
+
+	conn->snd_wnd = window;
+	if (log2 > conn->scales >> 4)
+		conn->scales = (uint8_t)(log2 << 4 | (conn->scales & 0xf));
+}
+
+/** The RTO of a connection whose only round trip was its handshake, without timeouts. */
+static inline uint32_t
+predict_rto_ms(const struct tcp_conn *conn, const struct tcp_config *config)
+{
+	uint32_t rto_ms = (conn->srtt_8ms >> 3) + RTE_MAX(conn->rttvar_4ms, 1);
+
+	rto_ms = RTE_MAX(rto_ms, config->rto_min_ms);
+	return RTE_MIN(rto_ms, config->rto_max_ms);
+}
+
+/**
+ * TCP_EVENT_SYN_ACK in SYN_SENT, and tcp_output_open().
+ *
+ * @return false: not as predicted.
+ */
+static inline bool
+predict_open(struct tcp_conn *conn, const struct tcp_segment *segment, const struct tcp_env *env)
+{
+	const uint16_t rtt_ms = (uint16_t)(env->ts_clock - conn->srtt_8ms);
+	const bool scaled = (conn->flags & TCP_CONN_WINDOW_SCALE) != 0 &&
+			    (segment->options & TCP_OPTION_WINDOW_SCALE) != 0;
+	const uint8_t shift = scaled ? RTE_MIN(segment->window_scale, PREDICT_SHIFT_MAX) : 0;
+	const uint16_t window = (uint16_t)(segment->window >> shift);
+	uint16_t mss = (segment->options & TCP_OPTION_MSS) != 0 ? segment->mss : env->default_mss;
+
+	if (unlikely(conn->state != TCP_SYN_SENT || segment->ack != conn->snd_nxt ||
+			    (conn->flags & PREDICT_TROUBLES) != 0 || conn->rttvar_4ms != 1 ||
+			    window == 0 || rtt_ms > PREDICT_RTT_MAX_MS))
+		return false;
+	mss = RTE_MIN(mss, env->path_mss);
+	conn->mss = RTE_MAX(mss, PREDICT_MSS_MIN);
+	conn->snd_una = segment->ack;
+	conn->rcv_nxt = segment->seq + 1;
+	conn->srtt_8ms = (uint16_t)(rtt_ms * 8);
+	conn->rttvar_4ms = (uint16_t)(rtt_ms * 2);
+	conn->flags |= TCP_CONN_RTT_MEASURED;
+	if (!scaled)
+		conn->flags &= (uint16_t)~TCP_CONN_WINDOW_SCALE;
+	conn->scales = shift;
+	conn->retries = 0;
+	conn->cwnd = env->config->initial_cwnd;
+	predict_set_window(conn, window);
+	conn->state = TCP_ESTABLISHED;
+	return true;
+}
+
+/** tcp_output_next() right after predict_open(): a FIN, and nothing before it. */
+static inline void
+predict_close(struct tcp_conn *conn)
+{
+	conn->snd_nxt++;
+	conn->flags |= TCP_CONN_FIN_SENT;
+	conn->state = TCP_FIN_WAIT_1;
+}
+
+/**
+ * tcp_output_next() right after predict_open(): so much text in one segment, and no FIN.
+ *
+ * @return false: it does not fit.
+ */
+static inline bool
+predict_send(struct tcp_conn *conn, uint32_t length)
+{
+	if (length > conn->mss || length > (uint32_t)conn->snd_wnd << (conn->scales & 0xf))
+		return false;
+	conn->snd_nxt += length;
+	return true;
+}
+
+/**
+ * TCP_EVENT_FIN without text in FIN_WAIT_1 or FIN_WAIT_2, when it acknowledges our FIN: on to
+ * TIME_WAIT.
+ *
+ * @return false: not as predicted.
+ */
+static inline bool
+predict_finish(struct tcp_conn *conn, const struct tcp_segment *segment, const struct tcp_env *env)
+{
+	if (unlikely((conn->state != TCP_FIN_WAIT_1 && conn->state != TCP_FIN_WAIT_2) ||
+			    segment->seq != conn->rcv_nxt || segment->ack != conn->snd_nxt ||
+			    segment->payload_length != 0 || env->rcv_wnd == 0 ||
+			    (conn->flags & PREDICT_TROUBLES) != 0))
+		return false;
+	conn->snd_una = segment->ack;
+	conn->rcv_nxt++;
+	conn->retries = 0;
+	predict_set_window(conn, segment->window);
+	conn->state = TCP_TIME_WAIT;
+	return true;
+}
+
+#endif /* PREDICT_H */
