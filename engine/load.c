@@ -300,8 +300,8 @@ load_turn(struct worker *worker)
 		burst_lookup(worker, &burst);
 		load_step(worker, &burst);
 		busy = load_open(worker) > 0;
+		load_watch(worker);
 		busy |= load_expire(worker, &burst);
-		time_wait_expire(worker->time_wait, worker->now_ms, BURST_MAX);
 	} else if (load->idle != NULL) {
 		load_idle_input(worker, &burst);
 		busy = load_idle(worker) > 0;

@@ -22,6 +22,7 @@
 
 #include "engine/burst.h"
 #include "load/figures.h"
+#include "load/frame_shape.h"
 #include "load/frame_template.h"
 #include "load/http_answer.h"
 #include "load/pace.h"
@@ -89,7 +90,11 @@ struct load_target {
 	uint8_t address[16];
 	rte_be16_t port;
 	uint8_t next_hop[16];
-	struct frame_template frames; /**< Once its next hop is known. */
+	struct frame_template frames; /**< Once its next hop is known; these too: */
+	struct frame_shape syn;
+	struct frame_shape ack;
+	struct frame_shape fin;
+	struct frame_shape request;
 };
 
 struct load {
@@ -173,7 +178,12 @@ struct load_worker {
 	unsigned int batch_end;                 /**< which are sent before others are made, */
 	uint64_t batch_us;                      /**< and since when. */
 	struct rte_mbuf *batch[LOAD_BATCH_MAX]; /**< From batch_first on, before batch_end. */
-	struct load_idle *idle;                 /**< NULL: another exchange. */
+	bool predicts;                          /**< load_predict.h has something to do. */
+	unsigned int spare_count;               /**< Buffers that this burst may need. */
+	struct rte_mbuf *spare[BURST_MAX];
+	uint32_t watch_slot;    /**< load_watch(): the next connection to look at, */
+	uint32_t watched_ms;    /**< and when it looked. */
+	struct load_idle *idle; /**< NULL: another exchange. */
 	struct figures phases[LOAD_PHASES];
 };
 
@@ -248,8 +258,20 @@ void load_classify(struct worker *worker, struct burst *burst);
 /** Begin as many connections as are due. @return how many. */
 unsigned int load_open(struct worker *worker);
 
+/**
+ * Hand connections that live long enough to the timer wheel.
+ *
+ * Most end within a millisecond.  So a new connection's deadline is only written into it, and a
+ * look over all of them, a few in each turn, links those it still finds.  A round of that takes
+ * less than the shortest timeout, so nothing is late for it.
+ */
+void load_watch(struct worker *worker);
+
 /** Segments or timeouts to actions and answers, and what ended out of the table. */
 void load_step(struct worker *worker, struct burst *burst);
+
+/** A packet of no connection in the table. */
+void load_stranger(struct worker *worker, struct burst *burst, unsigned int i);
 
 /** The stateless floods: judge answers, send what is due. */
 void load_flood_input(struct worker *worker, struct burst *burst);

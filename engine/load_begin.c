@@ -8,19 +8,19 @@
 #include <string.h>
 #include <time.h>
 
-#include <sys/random.h>
-
 #include <rte_malloc.h>
 
 #include "engine/load.h"
 #include "engine/log.h"
+#include "engine/outside.h"
 #include "engine/worker.h"
+#include "load/predict.h"
 #include "settings/settings_address.h"
 
 #define LOAD_PAUSE_NS 500000
 /* How long answers may wait for the device before they are given up. */
 #define LOAD_DEVICE_PATIENCE_US 50000
-/* Our receive window; a scale of 2 says it exactly. */
+/* Our receive window; a scale of 2 says it exactly, so every segment says 65535. */
 #define LOAD_WINDOW       (65535u << 2)
 #define LOAD_WINDOW_SCALE 2
 
@@ -71,9 +71,9 @@ load_set_env(struct worker *worker)
 	struct load_worker *load = worker->load;
 
 	load->env.now_ms = worker->now_ms;
+	load->env.ts_clock = worker->now_ms + worker->engine->cookies.ts_base_ms;
 	if (!load->config.timestamps)
 		return;
-	load->env.ts_clock = worker->now_ms + worker->engine->cookies.ts_base_ms;
 	load_init_options(load, load->env.path_mss);
 }
 
@@ -110,6 +110,7 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 			.default_mss = ipv4 ? 536 : 1220,
 	};
 	load_init_options(own, mss);
+	own->predicts = predict_is_possible(&own->config) && plan->exchange != LOAD_HANDSHAKE;
 	own->request = (struct frame_text){plan->request, plan->request_length,
 			checksum_add(0, plan->request, plan->request_length)};
 	return plan->exchange == LOAD_IDLE ? load_idle_init(worker) : 0;
@@ -187,7 +188,7 @@ load_init(struct engine *engine, const struct load_plan *plan, unsigned int *whi
 	uint64_t secret;
 
 	*which = 0;
-	if (load == NULL || getrandom(&secret, sizeof(secret), 0) != sizeof(secret)) {
+	if (load == NULL || !outside_random(&secret, sizeof(secret))) {
 		rte_free(load);
 		return LOAD_NO_MEMORY;
 	}
@@ -223,6 +224,21 @@ load_free(struct engine *engine)
 	engine->load = NULL;
 }
 
+/* What connections without timestamps say; the texts are the same for all workers. */
+static void
+load_resolve_shapes(const struct load_worker *load, struct load_target *target)
+{
+	struct frame_tcp tcp = {.window = UINT16_MAX, .flags = TCP_SYN};
+
+	frame_shape_init(&target->syn, &target->frames, &tcp, &load->syn_options, NULL);
+	tcp.flags = TCP_ACK;
+	frame_shape_init(&target->ack, &target->frames, &tcp, NULL, NULL);
+	tcp.flags = TCP_ACK | TCP_FIN;
+	frame_shape_init(&target->fin, &target->frames, &tcp, NULL, NULL);
+	tcp.flags = TCP_ACK | TCP_PSH;
+	frame_shape_init(&target->request, &target->frames, &tcp, NULL, &load->request);
+}
+
 static enum load_result
 load_resolve(struct engine *engine, struct load_target *target, uint64_t until_us)
 {
@@ -251,6 +267,7 @@ load_resolve(struct engine *engine, struct load_target *target, uint64_t until_u
 		nanosleep(&pause, NULL);
 	}
 	frame_template_init(&target->frames, &path);
+	load_resolve_shapes(engine->worker[0]->load, target);
 	return LOAD_OK;
 }
 

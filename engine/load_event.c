@@ -120,10 +120,8 @@ load_event_settle(struct worker *worker)
 		const struct worker_ending *ending = &worker->ending[i];
 		struct conn *conn = ending->conn;
 
-		if (conn->tcp.state == TCP_TIME_WAIT)
-			time_wait_insert(worker->time_wait, &conn->key, ending->hash, &conn->tcp,
-					worker->now_ms);
-		timer_wheel_cancel(worker->wheel, conn);
+		if (timer_wheel_is_scheduled(conn))
+			timer_wheel_cancel(worker->wheel, conn);
 		conn_table_remove(worker->table, conn, ending->hash);
 	}
 	worker->ending_count = 0;

@@ -25,7 +25,7 @@ struct load_event {
 	struct rte_mbuf *packet; /**< What came, until it has become an answer. */
 	const struct flow_key *key;
 	struct tcp_conn *tcp;
-	struct conn *conn; /**< NULL: in TIME_WAIT, or unknown. */
+	struct conn *conn;
 	struct load_conn *own;
 };
 
@@ -52,7 +52,7 @@ void load_event_ended(struct load_event *event, enum tcp_event happened, enum tc
 /** Out of the table when the burst is over. */
 void load_event_note(struct load_event *event, uint64_t hash);
 
-/** What ended leaves the table; TIME_WAIT goes on in its own. */
+/** What ended leaves the table; of TIME_WAIT nothing need be kept (load_stranger.c). */
 void load_event_settle(struct worker *worker);
 
 #endif /* LOAD_EVENT_H */

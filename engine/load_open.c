@@ -12,6 +12,7 @@
 #include "engine/steering.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
+#include "load/predict.h"
 
 /* Starts per turn, at most. */
 #define LOAD_OPEN_MAX 32
@@ -171,6 +172,37 @@ load_open_choose(struct worker *worker, struct load_starts *starts)
 	siphash_flow_bulk(&worker->engine->isn_key, starts->key, starts->n, starts->isn);
 }
 
+/* By the machine. @return the SYN's length. */
+static unsigned int
+load_open_begin(struct worker *worker, struct conn *conn, struct rte_mbuf *packet)
+{
+	struct load_worker *load = worker->load;
+	const struct tcp_action action = tcp_step(&conn->tcp, TCP_EVENT_OPEN, NULL, &load->env);
+	const struct frame_tcp tcp = {
+			.source = conn->key.address,
+			.port = conn->key.port,
+			.window = (uint16_t)RTE_MIN(load->env.rcv_wnd, (uint32_t)UINT16_MAX),
+			.seq = conn->tcp.snd_una,
+			.flags = TCP_SYN,
+	};
+
+	timer_wheel_schedule(worker->wheel, conn, worker->now_ms + action.delay_ms);
+	return frame_template_write(&load->load->target[flow_key_target(&conn->key)].frames,
+			rte_pktmbuf_mtod(packet, uint8_t *), &tcp, &load->syn_options, NULL);
+}
+
+/* The same where it is known beforehand; the wheel need not know of it yet. */
+static unsigned int
+load_open_plain(struct worker *worker, struct conn *conn, struct rte_mbuf *packet)
+{
+	struct load_worker *load = worker->load;
+
+	predict_begin(&conn->tcp, &load->env);
+	conn->timer_deadline_ms = worker->now_ms + tcp_step_rto_ms(&conn->tcp, &load->config);
+	return frame_shape_write(&load->load->target[flow_key_target(&conn->key)].syn,
+			rte_pktmbuf_mtod(packet, uint8_t *), &conn->key, conn->tcp.snd_una, 0);
+}
+
 /* One connection: into the table, and its SYN into @p packet. @return false: it did not begin. */
 static bool
 load_open_one(struct worker *worker, struct load_starts *starts, unsigned int i,
@@ -179,10 +211,7 @@ load_open_one(struct worker *worker, struct load_starts *starts, unsigned int i,
 	struct load_worker *load = worker->load;
 	const struct load_plan *plan = &load->load->plan;
 	const struct flow_key *key = &starts->key[i];
-	struct tcp_env *env = &load->env;
 	struct conn *conn = NULL;
-	struct frame_tcp tcp = {.flags = TCP_SYN};
-	struct tcp_action action;
 	struct load_conn *own;
 	unsigned int length;
 
@@ -204,17 +233,10 @@ load_open_one(struct worker *worker, struct load_starts *starts, unsigned int i,
 	own->begin_us = (uint32_t)starts->intended_us[i];
 	own->requests_left = plan->requests;
 	/* RFC 6528: a clock of 4 us, so that a reused tuple's numbers rise, and a secret. */
-	env->isn = (uint32_t)starts->isn[i] + (uint32_t)(worker->now_us >> 2);
-	action = tcp_step(&conn->tcp, TCP_EVENT_OPEN, NULL, env);
-	timer_wheel_schedule(worker->wheel, conn, worker->now_ms + action.delay_ms);
+	load->env.isn = (uint32_t)starts->isn[i] + (uint32_t)(worker->now_us >> 2);
 	load->active++;
-
-	tcp.source = key->address;
-	tcp.port = key->port;
-	tcp.window = (uint16_t)RTE_MIN(env->rcv_wnd, (uint32_t)UINT16_MAX);
-	tcp.seq = conn->tcp.snd_una;
-	length = frame_template_write(&load->load->target[flow_key_target(key)].frames,
-			rte_pktmbuf_mtod(packet, uint8_t *), &tcp, &load->syn_options, NULL);
+	length = load->predicts ? load_open_plain(worker, conn, packet)
+				: load_open_begin(worker, conn, packet);
 	packet->data_len = (uint16_t)length;
 	packet->pkt_len = length;
 	return true;

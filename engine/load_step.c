@@ -14,6 +14,7 @@
 
 #include "engine/load.h"
 #include "engine/load_event.h"
+#include "engine/load_predict.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
 #include "tcp/tcp_output.h"
@@ -504,7 +505,8 @@ load_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 
 	if ((action.outcome & TCP_OUTCOME_OPENED) != 0)
 		load_event_opened(&event);
-	if ((action.outcome & LOAD_STEP_ENDED) != 0)
+	/* What ends TIME_WAIT, as a reset may, ends what was counted already. */
+	if ((action.outcome & LOAD_STEP_ENDED) != 0 && before != TCP_TIME_WAIT)
 		load_event_ended(&event, happened, before, action.outcome);
 	else if (action.outcome != 0)
 		good = load_step_outcome(&event, burst, i, &action, conn->tcp.snd_una - una);
@@ -518,7 +520,6 @@ load_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 	load_step_challenged(&event, &action);
 	if (before != TCP_TIME_WAIT && conn->tcp.state == TCP_TIME_WAIT) {
 		load_event_closed(&event);
-		time_wait_prefetch(worker->time_wait, burst->hash[i]);
 		load_event_note(&event, burst->hash[i]);
 	} else if ((action.outcome & LOAD_STEP_ENDED) != 0 && before != TCP_TIME_WAIT) {
 		load_event_note(&event, burst->hash[i]);
@@ -532,53 +533,19 @@ load_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 	burst->packet[i] = NULL;
 }
 
-/* A packet for a connection in TIME_WAIT, or for none. */
-static void
-load_step_other(struct worker *worker, struct burst *burst, unsigned int i)
-{
-	struct time_wait_entry *entry = burst->waiting[i];
-	struct tcp_conn tcp = {.state = TCP_CLOSED};
-	struct load_event event = {
-			.worker = worker,
-			.load = worker->load,
-			.packet = burst->packet[i],
-			.key = &burst->key[i],
-			.tcp = &tcp,
-	};
-	const bool waits = entry != NULL && time_wait_load(entry, &tcp);
-	struct tcp_action action;
-
-	if (burst->event[i] == TCP_EVENT_UNREACHABLE || burst->event[i] == TCP_EVENT_TOO_BIG ||
-			burst->event[i] == TCP_EVENT_SYN) {
-		worker_drop(worker, event.packet, DROP_consumed);
-		return;
-	}
-	action = tcp_step(&tcp, (enum tcp_event)burst->event[i], &burst->segment[i],
-			&event.load->env);
-	if (waits && tcp.state == TCP_TIME_WAIT) {
-		time_wait_store(entry, &tcp);
-		if (action.timer == TCP_TIMER_SET)
-			time_wait_restart(entry, worker->now_ms);
-	} else if (waits) {
-		time_wait_remove(worker->time_wait, entry);
-	}
-	if (action.send != TCP_SEND_NOTHING &&
-			(waits || token_bucket_take(&worker->resets, worker->now_us)))
-		load_step_control(&event, (enum tcp_send)action.send, &burst->segment[i]);
-	if (event.packet != NULL)
-		worker_drop(worker, event.packet, DROP_consumed);
-	burst->packet[i] = NULL;
-}
-
 void
 load_step(struct worker *worker, struct burst *burst)
 {
+	load_predict_prepare(worker, burst);
 	for (unsigned int i = 0; i < burst->n; i++) {
+		if (burst->conn[i] != NULL && load_predict(worker, burst, i))
+			continue;
 		if (burst->conn[i] != NULL && burst->conn[i]->tcp.state != TCP_CLOSED)
 			load_step_known(worker, burst, i);
 		else if (burst->packet[i] != NULL)
-			load_step_other(worker, burst, i);
+			load_stranger(worker, burst, i);
 	}
 	burst->n = 0;
+	load_predict_finish(worker->load);
 	load_event_settle(worker);
 }

@@ -32,7 +32,6 @@ struct given_words {
 	const char *eal;
 	const char *log_level;
 	const char *connections;
-	const char *time_wait_table;
 	const char *instance;
 	char addresses[SETTINGS_TEXT_MAX];
 	char gateways[SETTINGS_TEXT_MAX];

@@ -54,7 +54,6 @@ enum known_option {
 	OPTION_MEMORY,
 	OPTION_MEMORY_SIZE,
 	OPTION_CONNECTIONS,
-	OPTION_TIME_WAIT_TABLE,
 	OPTION_IDLE,
 	OPTION_INSTANCE,
 	OPTION_EAL,
@@ -106,7 +105,6 @@ static const struct option known[] = {
 		{"memory", required_argument, NULL, OPTION_MEMORY},
 		{"memory-size", required_argument, NULL, OPTION_MEMORY_SIZE},
 		{"connections", required_argument, NULL, OPTION_CONNECTIONS},
-		{"time-wait-table", required_argument, NULL, OPTION_TIME_WAIT_TABLE},
 		{"idle", required_argument, NULL, OPTION_IDLE},
 		{"instance", required_argument, NULL, OPTION_INSTANCE},
 		{"eal", required_argument, NULL, OPTION_EAL},
@@ -323,9 +321,6 @@ read_word(struct given_words *words, int option, char *value)
 		return true;
 	case OPTION_CONNECTIONS:
 		words->connections = value;
-		return true;
-	case OPTION_TIME_WAIT_TABLE:
-		words->time_wait_table = value;
 		return true;
 	case OPTION_INSTANCE:
 		words->instance = value;

@@ -29,12 +29,13 @@
 #include "rig.h"
 
 static const char generator_settings[] = "engine: {connections: 16384}\n"
-					 "tcp: {max_tw_buckets: 4096}\n"
+					 "tcp: {max_tw_buckets: 64}\n"
 					 "ports:\n"
 					 "  - name: load\n"
 					 "    device: \"vdev:net_ring_load\"\n"
 					 "    mac: 02:00:00:00:00:01\n"
 					 "    addresses: [10.9.0.1/24, \"fd00:9::1/64\"]\n"
+					 "%s"
 					 "services:\n"
 					 "  - {name: none, listen: \"10.9.0.1:1\"}\n";
 
@@ -48,6 +49,7 @@ struct bench {
 	struct engine generator;
 	struct load_plan plan;
 	unsigned int workers;
+	const char *vlan; /* Of the generator's port, as a line of its settings; or NULL. */
 	bool open;
 	struct rig_frame heard;
 	uint32_t seq; /* What a peer played by hand says next. */
@@ -130,6 +132,7 @@ static void
 bench_begin(const struct load_plan *plan)
 {
 	const struct eal_cores cores = {.worker_count = RTE_MAX(bench.workers, 1u)};
+	char text[512];
 	unsigned int which;
 
 	memset(&bench.generator, 0, sizeof(bench.generator));
@@ -137,8 +140,8 @@ bench_begin(const struct load_plan *plan)
 	rig_init(&bench.rig, NULL, 1);
 	assert_true(rte_eth_from_rings("load", &bench.rig.from_engine, 1, &bench.rig.to_engine, 1,
 				    0) >= 0);
-	bench.settings = settings_parse(
-			"load.yaml", generator_settings, strlen(generator_settings), stderr);
+	snprintf(text, sizeof(text), generator_settings, bench.vlan != NULL ? bench.vlan : "");
+	bench.settings = settings_parse("load.yaml", text, strlen(text), stderr);
 	assert_non_null(bench.settings);
 	bench.settings->service_count = 0;
 	assert_int_equal(launch_assemble(&bench.generator, bench.settings, &cores), LAUNCH_OK);
@@ -154,6 +157,7 @@ bench_end(void)
 {
 	bench.open = false;
 	bench.workers = 1;
+	bench.vlan = NULL;
 	load_free(&bench.generator);
 	launch_disassemble(&bench.generator);
 	rte_eal_hotplug_remove("vdev", "net_ring_load");
@@ -704,9 +708,102 @@ the_last_acknowledgement_is_repeated_in_time_wait(void **state)
 	say(TCP_FIN | TCP_ACK, 1000, NULL);
 	expect(TCP_ACK, 0);
 	assert_int_equal(count(FIGURE_completed), 1);
-	bench.seq--;
+	for (unsigned int i = 0; i < 2; i++) {
+		bench.seq--;
+		say(TCP_FIN | TCP_ACK, 1000, NULL);
+		expect(TCP_ACK, 0);
+		assert_int_equal(bench.heard.segment.ack, bench.seq);
+		assert_int_equal(bench.heard.segment.seq, bench.ack);
+		advance(59000000);
+	}
+	/* Its number says how old it is. */
+	advance(200000000);
+	say(TCP_FIN | TCP_ACK, 1000, NULL);
+	expect(TCP_RST, 0);
+	assert_int_equal(count(FIGURE_completed), 1);
+	bench_end();
+}
+
+static void
+a_fin_of_no_connection_is_reset(void **state)
+{
+	(void)state;
+	begin_one(LOAD_OPEN_CLOSE);
+	say(TCP_SYN | TCP_ACK, 1000, NULL);
+	expect(TCP_FIN | TCP_ACK, 0);
+	say(TCP_RST | TCP_ACK, 1000, NULL);
+	assert_false(hear());
+	/* It acknowledges more than was ever said. */
+	bench.ack += 1000000;
+	say(TCP_FIN | TCP_ACK, 1000, NULL);
+	expect(TCP_RST, 0);
+	assert_int_equal(failed(FAILURE_reset_closing), 1);
+	bench_end();
+}
+
+/* Of the machine, and of what is predicted. */
+static void
+a_reset_behind_the_last_fin_changes_nothing(void **state)
+{
+	(void)state;
+	for (unsigned int timestamps = 0; timestamps < 2; timestamps++) {
+		struct load_plan plan = plan_of(LOAD_OPEN_CLOSE, "10.9.0.2", 80);
+
+		plan.count = 1;
+		plan.timestamps = timestamps;
+		bench_begin(&plan);
+		bench.seq = 777;
+		wait_ms(1);
+		expect(TCP_SYN, 0);
+		say(TCP_SYN | TCP_ACK, 1000, NULL);
+		expect(TCP_FIN | TCP_ACK, 0);
+		say(TCP_FIN | TCP_ACK, 1000, NULL);
+		say(TCP_RST | TCP_ACK, 1000, NULL);
+		expect(TCP_ACK, 0);
+		assert_int_equal(count(FIGURE_completed), 1);
+		assert_int_equal(all_failed(), 0);
+		assert_int_equal(load()->active, 0);
+		assert_int_equal(conn_table_count(bench.generator.worker[0]->table), 0);
+		bench_end();
+	}
+}
+
+/* RFC 6298: a path of 300 ms has an RTO of 900. */
+static void
+the_handshakes_round_trip_sets_the_timeout(void **state)
+{
+	(void)state;
+	begin_one(LOAD_OPEN_CLOSE);
+	wait_ms(300);
+	say(TCP_SYN | TCP_ACK, 1000, NULL);
+	expect(TCP_FIN | TCP_ACK, 0);
+	wait_ms(880);
+	assert_false(hear());
+	wait_ms(40);
+	expect(TCP_FIN | TCP_ACK, 0);
+	assert_int_equal(count(FIGURE_retransmits), 1);
+	bench_end();
+}
+
+static void
+frames_bear_the_ports_vlan(void **state)
+{
+	(void)state;
+	bench.vlan = "    vlan: 5\n";
+	begin_one(LOAD_OPEN_CLOSE);
+	assert_int_equal(bench.heard.frame.flags & FRAME_TAGGED, FRAME_TAGGED);
+	assert_int_equal(bench.heard.frame.vlan, 5);
+	bench.heard.frame.flags = 0;
+	say(TCP_SYN | TCP_ACK, 1000, NULL);
+	assert_false(hear());
+	bench.heard.frame.flags = FRAME_TAGGED;
+	bench.seq = 777;
+	say(TCP_SYN | TCP_ACK, 1000, NULL);
+	expect(TCP_FIN | TCP_ACK, 0);
+	assert_int_equal(bench.heard.frame.vlan, 5);
 	say(TCP_FIN | TCP_ACK, 1000, NULL);
 	expect(TCP_ACK, 0);
+	assert_int_equal(bench.heard.frame.vlan, 5);
 	assert_int_equal(count(FIGURE_completed), 1);
 	bench_end();
 }
@@ -882,6 +979,10 @@ main(int argc, char **argv)
 			LOAD_TEST(a_reset_in_the_middle_is_one),
 			LOAD_TEST(a_peer_that_never_closes_is_timed_out),
 			LOAD_TEST(the_last_acknowledgement_is_repeated_in_time_wait),
+			LOAD_TEST(a_fin_of_no_connection_is_reset),
+			LOAD_TEST(a_reset_behind_the_last_fin_changes_nothing),
+			LOAD_TEST(the_handshakes_round_trip_sets_the_timeout),
+			LOAD_TEST(frames_bear_the_ports_vlan),
 			LOAD_TEST(what_is_open_at_the_end_is_reset_and_no_failure),
 			LOAD_TEST(syns_are_answered_and_forged_segments_reset),
 			LOAD_TEST(idle_connections_are_held_and_let_go),

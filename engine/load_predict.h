@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef LOAD_PREDICT_H
+#define LOAD_PREDICT_H
+
+/**
+ * @file
+ * Segments that are exactly what the generator expects next, dealt with in one go.
+ *
+ * A closed loop of millions of connections is three such segments each: what can be known about
+ * them beforehand is (predict.h, frame_shape.h), and what happens is what load_step.c would have
+ * done.  Anything else is left to it, untouched.
+ */
+
+#include <stdbool.h>
+
+#include "engine/burst.h"
+
+struct load_worker;
+struct worker;
+
+/** Get ready for a burst: a buffer for each segment that will be answered twice. */
+void load_predict_prepare(struct worker *worker, const struct burst *burst);
+
+/** Take segment @p i of a burst. @return false: it is not as expected, and nothing happened. */
+bool load_predict(struct worker *worker, struct burst *burst, unsigned int i);
+
+/** The burst is over. */
+void load_predict_finish(struct load_worker *load);
+
+#endif /* LOAD_PREDICT_H */
