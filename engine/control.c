@@ -10,6 +10,8 @@
 
 #include <pthread.h>
 
+#include <rte_common.h>
+
 #include "engine/control.h"
 #include "engine/engine.h"
 #include "engine/health.h"
@@ -19,7 +21,9 @@
 #include "engine/telemetry.h"
 
 /* How often draining looks whether it is over. */
-#define CONTROL_POLL_MS 20
+#define CONTROL_POLL_MS  20
+
+#define CONTROL_NS_PER_S 1000000000
 
 static void
 control_signals(sigset_t *signals)
@@ -42,21 +46,39 @@ control_block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Wait for a signal. @return its number, or 0 when the time is over. */
+static int64_t
+control_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * CONTROL_NS_PER_S + now.tv_nsec;
+}
+
+/*
+ * Wait for a signal.  Others than ours do not prolong it: the TAP driver has one sent for packets,
+ * and with traffic they come so often that the time would never be over.
+ *
+ * @return its number, or 0 when the time is over.
+ */
 static int
 control_wait(unsigned int timeout_ms)
 {
-	const struct timespec timeout = {
-			.tv_sec = timeout_ms / 1000,
-			.tv_nsec = (long)(timeout_ms % 1000) * 1000000,
-	};
+	const int64_t end_ns = control_now_ns() + (int64_t)timeout_ms * 1000000;
+	int64_t left_ns = (int64_t)timeout_ms * 1000000;
 	sigset_t signals;
 	int number;
 
 	control_signals(&signals);
-	do
+	do {
+		const struct timespec timeout = {
+				.tv_sec = left_ns / CONTROL_NS_PER_S,
+				.tv_nsec = left_ns % CONTROL_NS_PER_S,
+		};
+
 		number = sigtimedwait(&signals, NULL, &timeout);
-	while (number < 0 && errno == EINTR);
+		left_ns = RTE_MAX(end_ns - control_now_ns(), (int64_t)0);
+	} while (number < 0 && errno == EINTR);
 	return number < 0 ? 0 : number;
 }
 
