@@ -122,7 +122,8 @@ proxy_early(struct worker *worker, struct burst *burst, unsigned int i, struct c
 		worker_drop(worker, packet, DROP_bad_ack);
 		return;
 	}
-	if ((segment->options & TCP_OPTION_TIMESTAMPS) != 0 &&
+	/* What our next SYN says must not be younger than what is held (PAWS, RFC 7323 5). */
+	if (splice->held == 0 && (segment->options & TCP_OPTION_TIMESTAMPS) != 0 &&
 			tcp_seq_lt(conn->tcp.ts_recent, segment->tsval))
 		conn->tcp.ts_recent = segment->tsval;
 	if (segment->seq != PROXY_ASK_HELD_TO(splice)) {
