@@ -57,7 +57,7 @@ struct local_ports {
 	uint32_t head; /**< Of the queue of free ones. */
 	uint32_t free;
 	uint32_t *slot; /**< By port: the connection's, or CONN_TABLE_NO_SLOT. */
-	uint32_t *last; /**< By port: where its last connection's numbers ended. */
+	uint32_t *last; /**< By port: where its last connection's numbers ended; 0: none yet. */
 	uint16_t *queue;
 };
 
@@ -101,7 +101,7 @@ rte_be16_t local_ports_take(
 /** Give a port back. @param last where its connection's numbers ended */
 void local_ports_give(struct worker *worker, unsigned int local, rte_be16_t port, uint32_t last);
 
-/** Where the numbers of the last connection of a port ended. */
+/** Where the numbers of the last connection of a port ended; 0 when there was none. */
 uint32_t local_ports_last(const struct worker *worker, unsigned int local, rte_be16_t port);
 
 /** The connection that a TCP segment's destination names, or CONN_TABLE_NO_SLOT. */

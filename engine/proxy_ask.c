@@ -17,7 +17,7 @@
 #define PROXY_ASK_TRIES       2
 #define PROXY_ASK_SERVERS_MAX 3
 
-/* How far beyond its last numbers a port's next connection begins at least. */
+/* How far beyond its last numbers a port's next connection begins at least; and 30 bits more. */
 #define PROXY_ASK_ISN_BEYOND 64000
 
 _Static_assert(PROXY_ASK_SERVERS_MAX <= CHOICE_AVOID_MAX + 1, "those tried can be avoided");
@@ -96,14 +96,16 @@ proxy_ask_isn(const struct worker *worker, const struct splice *splice,
 			.port = splice->local_port,
 			.endpoint = (uint16_t)(FLOW_KEY_ACTIVE | splice->server),
 	};
-	uint32_t isn, beyond;
+	uint32_t isn, last, beyond;
 
 	memcpy(key.address, ends->source, sizeof(key.address));
 	isn = isn_make(&worker->engine->isn_key, &key, worker->now_us);
 	if (splice->local == LOCAL_PORTS_CLIENT)
 		return isn;
-	beyond = local_ports_last(worker, splice->local, splice->local_port) + PROXY_ASK_ISN_BEYOND;
-	return tcp_seq_lt(isn, beyond) ? beyond : isn;
+	last = local_ports_last(worker, splice->local, splice->local_port);
+	beyond = last + PROXY_ASK_ISN_BEYOND;
+	/* Who can guess where the last one ended is not to guess where this one begins. */
+	return last != 0 && tcp_seq_lt(isn, beyond) ? beyond + (isn >> 2) : isn;
 }
 
 /* Whom to ask next; CHOICE_NONE when enough were asked, or nobody is left. */
