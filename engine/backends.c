@@ -129,7 +129,7 @@ backends_begin(struct engine *engine, unsigned int number, const struct settings
 	}
 	backends->seen[number].opened = 0;
 	backends->seen[number].failed = 0;
-	__atomic_store_n(&backends->profile[number], 0, __ATOMIC_RELAXED);
+	backends_forget(backends, number);
 	if (number == backends->count)
 		__atomic_store_n(&backends->count, number + 1, __ATOMIC_RELEASE);
 	return true;

@@ -154,6 +154,13 @@ backends_learn(struct backends *backends, unsigned int number,
 		__atomic_store_n(&backends->profile[number], word, __ATOMIC_RELAXED);
 }
 
+/** Nothing is known of a backend's TCP any more. */
+static inline void
+backends_forget(struct backends *backends, unsigned int number)
+{
+	__atomic_store_n(&backends->profile[number], 0, __ATOMIC_RELAXED);
+}
+
 /** A worker's connection is to go to a backend, or came to be counted as one of its. */
 static inline void
 backends_chosen(struct backends_counts *counts, unsigned int number)

@@ -61,6 +61,7 @@ struct entrance {
 	bool takes_back; /* ACKs may bring cookies. */
 	bool plain_only; /* Both without IP options and extension headers: see the header. */
 	bool has_spent;  /* Some must not be taken back. */
+	uint8_t granted; /* Options of SYNs that backends are known not to refuse. */
 	uint8_t family;  /* 4 or 6. */
 	uint32_t forms;  /* Which are there. */
 	const struct port *port;
@@ -209,6 +210,7 @@ entrance_find(struct worker *worker, uint32_t place, struct entrance *entrance)
 					     (tcp->window_scaling ? TCP_OPTION_WINDOW_SCALE : 0)),
 			.ecn = tcp->ecn,
 	};
+	entrance->granted = service->pool != NULL ? services_granted(service) : UINT8_MAX;
 	entrance->forms = 0;
 	memset(entrance->kind, 0, sizeof(entrance->kind));
 }
@@ -393,8 +395,11 @@ burst_cookie_greet(struct worker *worker, struct burst *burst, uint64_t syns,
 		const unsigned int i = rte_bsf64(syns);
 		const struct syncookie_offer *offer = NULL;
 
-		if (entrance_place(burst, i) == entrance->place)
+		if (entrance_place(burst, i) == entrance->place) {
+			/* Also for who is kept half open: what is not read is not granted. */
+			burst->segment[i].options &= entrance->granted;
 			offer = entrance_offer(entrance, keys, burst, i, greeted->n == 0);
+		}
 		if (offer == NULL) {
 			later |= syns & -syns;
 			continue;

@@ -101,6 +101,9 @@ health_changed(struct engine *engine, unsigned int number, const struct backend_
 		return;
 	record->ups += to == BACKEND_UP;
 	record->downs += to == BACKEND_DOWN;
+	/* Whoever comes up there again may be another machine. */
+	if (to == BACKEND_DOWN)
+		backends_forget(engine->backends, number);
 	health_describe(record, last, sizeof(last));
 	log_write(to == BACKEND_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, entry->pool,
 			"backend=%s port=%u is %s, was %s, because of %s; last check: %s",

@@ -292,21 +292,26 @@ proxy_open_window(struct worker *worker, struct conn *conn, uint16_t window)
 	proxy_send_client(worker, conn, NULL, TCP_ACK, window);
 }
 
+/* What was not asked for cannot have been granted, and nothing is learnt about it. */
 static void
 proxy_learn(struct worker *worker, unsigned int server, const struct splice_client *client,
 		const struct tcp_segment *segment)
 {
-	const struct backends_profile profile = {
-			.mss = (segment->options & TCP_OPTION_MSS) != 0 ? segment->mss : 0,
-			.window_scale = segment->window_scale,
-			.has_window_scale = (segment->options & TCP_OPTION_WINDOW_SCALE) != 0,
-			.has_sack = (segment->options & TCP_OPTION_SACK_PERMITTED) != 0,
-			.has_timestamps = (segment->options & TCP_OPTION_TIMESTAMPS) != 0,
-	};
+	struct backends_profile profile = backends_profile(worker->engine->backends, server);
+	const bool is_new = profile.mss == 0;
 
-	/* What was not asked for cannot have been granted. */
-	if (client->scaled && client->sack && client->timestamps)
-		backends_learn(worker->engine->backends, server, &profile);
+	if (is_new && !(client->scaled && client->sack && client->timestamps))
+		return;
+	profile.mss = (segment->options & TCP_OPTION_MSS) != 0 ? segment->mss : 0;
+	if (client->scaled) {
+		profile.has_window_scale = (segment->options & TCP_OPTION_WINDOW_SCALE) != 0;
+		profile.window_scale = segment->window_scale;
+	}
+	if (client->sack)
+		profile.has_sack = (segment->options & TCP_OPTION_SACK_PERMITTED) != 0;
+	if (client->timestamps)
+		profile.has_timestamps = (segment->options & TCP_OPTION_TIMESTAMPS) != 0;
+	backends_learn(worker->engine->backends, server, &profile);
 }
 
 static void

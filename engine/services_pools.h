@@ -12,6 +12,7 @@
 
 #include "engine/pools.h"
 #include "engine/services.h"
+#include "tcp/tcp_segment.h"
 
 struct engine;
 
@@ -27,6 +28,24 @@ services_mss(const struct service *service, uint16_t mss)
 
 	mss = RTE_MIN(mss, service->path_mss);
 	return learned == 0 || mss < limit ? mss : limit;
+}
+
+/**
+ * Which options of a client's SYN may be granted: all but those that a backend is known to lack,
+ * for what was promised to a client cannot be taken back.
+ */
+static inline uint8_t
+services_granted(const struct service *service)
+{
+	const struct backends_profile learned = pools_profile(service->pool);
+	unsigned int refused = 0;
+
+	if (learned.mss == 0)
+		return UINT8_MAX;
+	refused |= learned.has_timestamps ? 0 : TCP_OPTION_TIMESTAMPS;
+	refused |= learned.has_sack ? 0 : TCP_OPTION_SACK_PERMITTED;
+	refused |= learned.has_window_scale ? 0 : TCP_OPTION_WINDOW_SCALE;
+	return (uint8_t)~refused;
 }
 
 /**

@@ -165,6 +165,7 @@ static void
 silent_backend_is_left_for_another(void **state)
 {
 	struct scene scene;
+	uint32_t tsval;
 	uint8_t first;
 
 	(void)state;
@@ -174,11 +175,17 @@ silent_backend_is_left_for_another(void **state)
 	scene_say(&scene, &scene.client, TCP_ACK, 500);
 	rig_wait_ms(&scene.rig, 250);
 	scene_hear_syn(&scene);
+	/* The client repeats itself, later. */
+	scene.client.next.seq -= 500;
+	scene_say(&scene, &scene.client, TCP_ACK, 500);
 	rig_wait_ms(&scene.rig, 450);
 	scene_hear_syn(&scene);
 	assert_int_not_equal(scene.server.path.local[15], first);
+	tsval = scene.server.last.segment.tsval;
 	scene_answer(&scene);
 	scene_hear(&scene, &scene.server, TCP_ACK, 500);
+	/* What was held is no older than the SYN, or the server would drop it (RFC 7323 5.3). */
+	assert_true((int32_t)(scene.server.last.segment.tsval - tsval) >= 0);
 	assert_int_equal(rig_counter(&scene.rig, COUNTER_backend_failures), 1);
 	scene_close_both(&scene);
 }
@@ -267,6 +274,27 @@ used_up_local_ports_reset_the_client(void **state)
 	scene_say(&scene, client, TCP_ACK, 0);
 	scene_hear(&scene, client, TCP_RST | TCP_ACK, 0);
 	assert_int_equal(rig_counter(&scene.rig, COUNTER_local_ports_used_up), 1);
+	rig_free(&scene.rig);
+}
+
+/* Ports that were never used have no numbers to go beyond. */
+static void
+first_numbers_of_ports_cannot_be_guessed(void **state)
+{
+	uint32_t seen[12];
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene);
+	for (unsigned int i = 0; i < RTE_DIM(seen); i++) {
+		scene.client.path.local_port = rte_cpu_to_be_16((uint16_t)(SCENE_CLIENT_PORT + i));
+		scene.client.next = (struct build_tcp){
+				.seq = SCENE_CLIENT_ISN, .window = 64240, .options = scene_linux};
+		scene_open_client(&scene);
+		seen[i] = scene.server.last.segment.seq;
+		for (unsigned int k = 0; k < i; k++)
+			assert_true(seen[i] - seen[k] > 1000 && seen[k] - seen[i] > 1000);
+	}
 	rig_free(&scene.rig);
 }
 
@@ -580,6 +608,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(client_is_reset_when_three_refused),
 			cmocka_unit_test(client_is_reset_when_all_are_down),
 			cmocka_unit_test(used_up_local_ports_reset_the_client),
+			cmocka_unit_test(first_numbers_of_ports_cannot_be_guessed),
 			cmocka_unit_test(port_used_again_begins_beyond_its_last_numbers),
 			cmocka_unit_test(stale_connection_of_the_backend_is_reset),
 			cmocka_unit_test(repeated_third_segment_opens_nothing),

@@ -133,6 +133,67 @@ mss_of_the_backends_is_learnt(void **state)
 	rig_close(&scene.rig);
 }
 
+/* One more client, after control has summed up what the last one taught. @return its SYN-ACK's */
+static uint8_t
+options_of_the_next_syn_ack(struct scene *scene, unsigned int n, uint8_t server_has)
+{
+	struct scene_peer *client = &scene->client, *server = &scene->server;
+	uint8_t granted;
+
+	health_poll(&scene->rig.engine);
+	rig_wait_ms(&scene->rig, 300);
+	health_poll(&scene->rig.engine);
+	client->path.local_port = rte_cpu_to_be_16((uint16_t)(SCENE_CLIENT_PORT + n));
+	client->next = (struct build_tcp){
+			.seq = SCENE_CLIENT_ISN, .window = 64240, .options = scene_linux};
+	scene_say(scene, client, TCP_SYN, 0);
+	scene_hear(scene, client, TCP_SYN | TCP_ACK, 0);
+	granted = client->last.segment.options;
+	if ((granted & TCP_OPTION_TIMESTAMPS) == 0)
+		client->next.options.options = 0;
+	scene_say(scene, client, TCP_ACK, 0);
+	scene_hear_syn(scene);
+	assert_int_equal(server->last.segment.options, granted);
+	server->next = (struct build_tcp){
+			.seq = SCENE_SERVER_ISN,
+			.ack = server->next.ack,
+			.window = 65160,
+			.options = scene_linux,
+	};
+	server->next.options.options = server_has & granted;
+	scene_answer(scene);
+	scene_hear(scene, server, TCP_ACK, 0);
+	scene_hear(scene, client, TCP_ACK, 0);
+	return granted;
+}
+
+/* What a backend turns out to lack is not promised to the next client; one thing after another. */
+static void
+options_of_the_backends_are_learnt(void **state)
+{
+	static const uint8_t lacks[] = {TCP_OPTION_TIMESTAMPS, TCP_OPTION_SACK_PERMITTED,
+			TCP_OPTION_WINDOW_SCALE, 0};
+
+	(void)state;
+	for (unsigned int cookies = 0; cookies < 2; cookies++) {
+		uint8_t learnt = scene_linux.options;
+		struct scene scene;
+
+		scene_begin_as(&scene, 4, "", cookies ? "cookies: always" : "", 1);
+		/* One backend, so that the next client meets what was learnt of it. */
+		for (unsigned int i = 1; i < SCENE_SERVERS; i++)
+			scene.rig.engine.backends->drained[i] = true;
+		for (unsigned int i = 0; i < RTE_DIM(lacks); i++) {
+			const uint8_t has = learnt & (uint8_t)~lacks[i];
+
+			assert_int_equal(options_of_the_next_syn_ack(&scene, i, has), learnt);
+			learnt = has;
+		}
+		assert_int_equal(learnt, TCP_OPTION_MSS);
+		rig_free(&scene.rig);
+	}
+}
+
 static void
 cookie_opens_a_splice(void **state)
 {
@@ -311,6 +372,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(options_of_any_two_are_reconciled),
 			cmocka_unit_test(profile_of_the_pool_limits_the_syn_ack),
 			cmocka_unit_test(mss_of_the_backends_is_learnt),
+			cmocka_unit_test(options_of_the_backends_are_learnt),
 			cmocka_unit_test(cookie_opens_a_splice),
 			cmocka_unit_test(proxy_header_comes_first_and_again),
 			cmocka_unit_test(icmp_errors_reach_who_sent_what_they_quote),
