@@ -13,33 +13,44 @@ from test_close import at_end
 from test_services import echo
 
 
+class Cable:
+    """A bad cable from a TAP of the engine to one of the same name in another namespace."""
+
+    def __init__(self, source: lab.Namespace, device: str, target: lab.Namespace, *faults: str):
+        self.wire = source.lab.namespace()
+        lab.move(source, device, self.wire)
+        self.wire.set(f"net.ipv6.conf.{device}.disable_ipv6", 1)
+        self.wire.address(device)
+        self.process = self.wire.spawn(lab.tool("lossy"), "--near", device, "--far", device,
+                                       "--namespace", target.name, *faults,
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        said = self.process.stdout.readline()
+        lab.check(said == "ready\n", f"lossy: {said}")
+
+    def faults(self) -> str:
+        """End the cable and read what it did."""
+        self.process.terminate()
+        said = self.process.communicate(timeout=10)[0]
+        print(said)
+        return said
+
+
 class BadSite:
     """An engine on a TAP, a bad cable, and the client's kernel behind it."""
 
     def __init__(self, here: lab.Lab, served: list, *faults: str, port: dict = None):
-        self.client, wire = here.namespace(), here.namespace()
-        near, far = here.name(), here.name()
+        self.client, device = here.namespace(), here.name()
         self.engine = here.engine(
-            [{"name": "lan", "device": f"tap:{near}", "mac": lab.ENGINE_MAC,
+            [{"name": "lan", "device": f"tap:{device}", "mac": lab.ENGINE_MAC,
               "addresses": [f"{lab.ENGINE4}/24", f"{lab.ENGINE6}/64"], **(port or {})}], served)
-        lab.move(self.engine.namespace, near, wire)
-        wire.set(f"net.ipv6.conf.{near}.disable_ipv6", 1)
-        wire.address(near)
-        self.cable = wire.spawn(lab.tool("lossy"), "--near", near, "--far", far, "--namespace",
-                                self.client.name, *faults, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True)
-        said = self.cable.stdout.readline()
-        lab.check(said == "ready\n", f"lossy: {said}")
-        self.client.address(far, f"{lab.CLIENT4}/24", f"{lab.CLIENT6}/64")
+        self.cable = Cable(self.engine.namespace, device, self.client, *faults)
+        self.client.address(device, f"{lab.CLIENT4}/24", f"{lab.CLIENT6}/64")
         # At the engine's end, so that the judge sees every frame it sent.
-        self.capture = here.capture(wire, near)
+        self.capture = here.capture(self.cable.wire, device)
 
     def faults(self) -> str:
         """End the cable and read what it did."""
-        self.cable.terminate()
-        said = self.cable.communicate(timeout=10)[0]
-        print(said)
-        return said
+        return self.cable.faults()
 
 
 def test_a_mebibyte_survives_loss_and_reordering():

@@ -39,12 +39,13 @@ class Servers:
         self.addresses = [f"10.8.0.{10 + i}" for i in range(count)]
         self.addresses6 = [f"fd00:8::{10 + i}" for i in range(count)]
 
-    def attach(self) -> None:
-        """The TAP is there: take it."""
-        lab.move(self.site.engine.namespace, self.device, self.namespace)
+    def attach(self) -> lab.Namespace:
+        """The TAP is there: take it. @return where to capture."""
+        place = self.site.plug(self.device, self.namespace)
         prefixes = [f"{address}/24" for address in self.addresses]
         prefixes += [f"{address}/64" for address in self.addresses6]
         self.namespace.address(self.device, *prefixes)
+        return place
 
 
 class Site:
@@ -63,15 +64,20 @@ class Site:
         served = [{"name": "web", "mode": "proxy", "pool": "web",
                    "listen": [f"{FRONT4}:80", f"[{FRONT6}]:80"], **(service or {})}]
         self.engine = self.start(pools, served, **options)
-        lab.move(self.engine.namespace, self.front, self.client)
+        front = self.plug(self.front, self.client)
         self.client.address(self.front, f"{CLIENT4}/24", f"{CLIENT6}/64")
-        self.servers.attach()
+        back = self.servers.attach()
         self.captures = []
         if packets:
-            self.captures = [here.capture(self.client, self.front, packets),
-                             here.capture(self.servers.namespace, self.back, packets)]
+            self.captures = [here.capture(front, self.front, packets),
+                             here.capture(back, self.back, packets)]
             self.captures[1].mac = BACK_MAC
         self.wait_resolved(len(chosen))
+
+    def plug(self, device: str, target: lab.Namespace) -> lab.Namespace:
+        """Hand a TAP of the engine to whom it is for. @return where to capture."""
+        lab.move(self.engine.namespace, device, target)
+        return target
 
     def start(self, pools: list, served: list, **options) -> lab.Engine:
         """An engine with a front and a back TAP."""
@@ -90,7 +96,7 @@ class Site:
         for address in self.servers.chosen[:count]:
             ours = BACK6 if ":" in address else BACK4
             self.servers.namespace.ip("neigh", "flush", "dev", self.back)
-            self.servers.namespace.run("ping", "-c1", "-W2", "-I", address, ours)
+            self.servers.namespace.run("ping", "-c1", "-w5", "-I", address, ours)
 
     def settled(self) -> dict:
         """Counters of all ports once they no longer move."""
