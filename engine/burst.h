@@ -22,6 +22,7 @@
 #include "table/time_wait.h"
 #include "tcp/tcp_segment.h"
 #include "tcp/tcp_step.h"
+#include "wire/columns.h"
 #include "wire/parse.h"
 
 #define BURST_MAX CONN_TABLE_BURST_MAX
@@ -38,19 +39,30 @@ struct burst_returns {
 	uint32_t slot[BURST_MAX];
 };
 
+/** The parser writes rows of so many packets at once, from any packet on. */
+#define BURST_ROWS (BURST_MAX + COLUMNS)
+
 struct burst {
 	unsigned int n;
-	struct rte_mbuf *packet[BURST_MAX];    /**< burst_receive: the frame; NULL for a timeout. */
-	struct frame frame[BURST_MAX];         /**< burst_parse: where its headers are. */
-	struct tcp_segment segment[BURST_MAX]; /**< burst_parse: what it says. */
-	struct flow_key key[BURST_MAX];        /**< burst_classify: whose it is. */
-	uint8_t event[BURST_MAX];              /**< burst_classify: enum tcp_event. */
-	uint64_t hash[BURST_MAX];              /**< burst_lookup: of the key. */
-	struct conn *conn[BURST_MAX];          /**< burst_lookup: the connection, or NULL. */
+	uint64_t known;                     /**< burst_parse: those it classified, too. */
+	struct rte_mbuf *packet[BURST_MAX]; /**< burst_receive: the frame; NULL for a timeout. */
+	struct frame frame[BURST_ROWS];     /**< burst_parse: where its headers are. */
+	struct tcp_segment segment[BURST_ROWS];     /**< burst_parse: what it says. */
+	struct flow_key key[BURST_ROWS];            /**< burst_classify: whose it is. */
+	uint8_t event[BURST_ROWS];                  /**< burst_classify: enum tcp_event. */
+	uint64_t hash[BURST_MAX];                   /**< burst_lookup: of the key. */
+	struct conn *conn[BURST_MAX];               /**< burst_lookup: the connection, or NULL. */
 	struct time_wait_entry *waiting[BURST_MAX]; /**< burst_lookup: what TIME_WAIT has of it. */
 	struct tcp_action action[BURST_MAX];        /**< burst_step: what to do about it. */
 	struct burst_returns returns;               /**< burst_classify: from backends. */
 };
+
+/** A bit for each packet. */
+static inline uint64_t
+burst_all(const struct burst *burst)
+{
+	return burst->n == BURST_MAX ? UINT64_MAX : (UINT64_C(1) << burst->n) - 1;
+}
 
 struct worker;
 

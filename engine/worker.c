@@ -123,6 +123,7 @@ worker_adopt(struct worker *worker, const struct services *services)
 	const struct settings_tcp *tcp = &services->settings->tcp;
 
 	worker->services = services;
+	worker_expect_none(worker);
 	services_adopt(services, worker->share);
 	worker_adopt_rate(worker, &worker->resets, tcp->reset_rate);
 	worker_adopt_rate(worker, &worker->challenges, tcp->challenge_ack_rate);
@@ -409,6 +410,7 @@ worker_create(struct engine *engine, unsigned int index, unsigned int lcore)
 	worker->core = (unsigned int)rte_lcore_to_cpu_id((int)lcore);
 	worker->numa_node = numa_node;
 	worker->pool = engine->pool;
+	worker->columns = parse_columns_available();
 	mailbox_init(&worker->mailbox, engine);
 	mailbox_init(&worker->openings, engine);
 	mailbox_init(&worker->census, engine);

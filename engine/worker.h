@@ -13,7 +13,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
@@ -31,6 +33,7 @@
 #include "table/time_wait.h"
 #include "table/timer_wheel.h"
 #include "tcp/tcp_rules.h"
+#include "wire/parse_columns.h"
 
 struct prefix_limit;
 struct prefix_set;
@@ -80,6 +83,11 @@ struct worker {
 	uint64_t now_us; /**< Read once a turn. */
 	uint32_t now_ms;
 	const struct services *services; /**< The same: valid until the turn ends. */
+
+	/** The ends that segments came to last, by IPv4 and IPv6; at one engine port. */
+	struct parse_columns_end expected[2];
+	uint16_t expected_port;
+	bool columns; /**< This CPU parses many frames at once. */
 
 	struct conn_table *table;
 	struct timer_wheel *wheel;
@@ -179,6 +187,22 @@ void worker_leave(struct worker *worker);
 
 /** One turn of the loop: receive, process, expire, answer the mailbox. @return whether busy. */
 bool worker_turn(struct worker *worker);
+
+/** Whom segments came to last is not to be relied on any more. */
+static inline void
+worker_expect_none(struct worker *worker)
+{
+	memset(worker->expected, 0, sizeof(worker->expected));
+	worker->expected_port = UINT16_MAX;
+}
+
+/** The port of a packet, mostly that of the one before. */
+static inline const struct port *
+worker_port_of(const struct worker *worker, const struct rte_mbuf *packet,
+		const struct port *before)
+{
+	return likely(packet->port == before->index) ? before : &worker->engine->port[packet->port];
+}
 
 /** Count for a port. */
 static inline void

@@ -24,6 +24,7 @@
 #include "tcp/flow_key.h"
 #include "wire/checksum.h"
 #include "wire/parse.h"
+#include "wire/parse_columns.h"
 
 #define FRAMES 64
 #define ROUNDS 500
@@ -165,6 +166,31 @@ run_parse(void *context)
 }
 
 static uint64_t
+run_columns(void *context)
+{
+	static const struct parse_columns_end end[2];
+	const struct frames *from = context;
+	struct frame frame[COLUMNS];
+	struct tcp_segment segment[COLUMNS];
+	struct flow_key key[COLUMNS];
+	uint8_t event[COLUMNS];
+	const struct parse_columns_rows rows = {frame, segment, key, event};
+	struct parse_columns_frames frames = {.n = COLUMNS, .flags = from->flags};
+
+	for (unsigned int lane = 0; lane < COLUMNS; lane++)
+		frames.length[lane] = from->length;
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		for (unsigned int i = 0; i < FRAMES; i += COLUMNS) {
+			for (unsigned int lane = 0; lane < COLUMNS; lane++)
+				frames.data[lane] = from->data[i + lane];
+			bench_keep(parse_columns(&frames, end, &rows).good);
+			bench_keep(segment[0].seq);
+		}
+	}
+	return ROUNDS * FRAMES;
+}
+
+static uint64_t
 run_ptype(void *context)
 {
 	struct frames *frames = context;
@@ -203,18 +229,23 @@ main(int argc, char *argv[])
 	struct frames *trust = bench_alloc(sizeof(*trust));
 
 	for (unsigned int i = 0; i < RTE_DIM(kinds); i++) {
-		const struct bench_case cases[] = {
+		struct bench_case cases[5] = {
 				{"parse_frame, checksums verified", verify, run_parse, NULL},
 				{"parse_frame, checksums known good", trust, run_parse, NULL},
 				{"parse_steering_hash", verify, run_steering, NULL},
-				{"rte_net_get_ptype and checksums", verify, run_ptype, NULL},
 		};
+		unsigned int n = 3;
 
+		if (parse_columns_available())
+			cases[n++] = (struct bench_case){"parse_columns, checksums verified",
+					verify, run_columns, NULL};
+		if (kinds[i].family == 4)
+			cases[n++] = (struct bench_case){
+					"rte_net_get_ptype and checksums", verify, run_ptype, NULL};
 		frames_fill(verify, &kinds[i]);
 		frames_fill(trust, &kinds[i]);
 		trust->flags = PARSE_IP_CHECKSUM_GOOD | PARSE_TCP_CHECKSUM_GOOD;
-		bench_run(&bench, kinds[i].name, cases,
-				kinds[i].family == 4 ? RTE_DIM(cases) : RTE_DIM(cases) - 1);
+		bench_run(&bench, kinds[i].name, cases, n);
 	}
 	bench_free(trust);
 	bench_free(verify);

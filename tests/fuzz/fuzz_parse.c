@@ -5,7 +5,8 @@
  * Frames from anybody: parsing, reading neighbours, and answering in place.
  *
  * Every input is parsed as it is, and again with the checksums taken for granted, without which
- * nothing would ever get past them.  The sanitizers watch the bytes, the checks what is said.
+ * nothing would ever get past them.  The sanitizers watch the bytes, the checks what is said; and
+ * the short cuts have to say what the long way says.
  */
 
 #include <stddef.h>
@@ -16,6 +17,8 @@
 #include "wire/build.h"
 #include "wire/neighbour.h"
 #include "wire/parse.h"
+#include "wire/parse_columns.h"
+#include "wire/parse_plain.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -88,12 +91,64 @@ answer_neighbour(const uint8_t *data, size_t size, const struct frame *frame)
 	free(answer);
 }
 
+/** What a short cut said of a frame is what the long way says. */
+static void
+check_short_cut(const struct frame *frame, const struct tcp_segment *segment,
+		const struct frame *careful_frame, const struct tcp_segment *careful_segment)
+{
+	REQUIRE(careful_frame->kind == FRAME_TCP);
+	REQUIRE(memcmp(frame, careful_frame, sizeof(*frame)) == 0);
+	REQUIRE(memcmp(segment, careful_segment, sizeof(*segment)) == 0);
+}
+
+/** One by one, and many at once: the frame among copies of it, of which one byte is another. */
+static void
+compare_short_cuts(const uint8_t *data, size_t size, unsigned int flags)
+{
+	static const struct parse_columns_end end[2];
+	const size_t room = size < PARSE_COLUMNS_READ ? PARSE_COLUMNS_READ : size;
+	const unsigned int changed = size > 0 ? data[size / 2] % COLUMNS : 0;
+	struct frame frame[COLUMNS], careful_frame;
+	struct tcp_segment segment[COLUMNS], careful_segment;
+	struct flow_key key[COLUMNS];
+	uint8_t event[COLUMNS], *copy = malloc(2 * room);
+	const struct parse_columns_rows rows = {frame, segment, key, event};
+	struct parse_columns_frames frames = {.n = COLUMNS, .flags = flags};
+	struct parse_columns_verdict verdict = {0, 0};
+
+	if (parse_plain(data, (uint32_t)size, flags, &frame[0], &segment[0])) {
+		REQUIRE(parse_frame_carefully(data, (uint32_t)size, flags, &careful_frame,
+					&careful_segment) == DROP_NONE);
+		check_short_cut(&frame[0], &segment[0], &careful_frame, &careful_segment);
+	}
+	memset(copy, 0xff, 2 * room);
+	memcpy(copy, data, size);
+	memcpy(copy + room, data, size);
+	if (size > 0)
+		copy[room + data[0] * size / 256] ^= data[size - 1] | 1;
+	for (unsigned int lane = 0; lane < COLUMNS; lane++) {
+		frames.data[lane] = copy + (lane == changed ? room : 0);
+		frames.length[lane] = (uint32_t)size;
+	}
+	if (parse_columns_available())
+		verdict = parse_columns(&frames, end, &rows);
+	for (unsigned int lane = 0; lane < COLUMNS; lane++) {
+		if ((verdict.good >> lane & 1) == 0)
+			continue;
+		REQUIRE(parse_frame_carefully(frames.data[lane], (uint32_t)size, flags,
+					&careful_frame, &careful_segment) == DROP_NONE);
+		check_short_cut(&frame[lane], &segment[lane], &careful_frame, &careful_segment);
+	}
+	free(copy);
+}
+
 static void
 parse_and_answer(const uint8_t *data, size_t size, unsigned int flags)
 {
 	struct tcp_segment segment;
 	struct frame frame;
 
+	compare_short_cuts(data, size, flags);
 	if (parse_frame(data, (uint32_t)size, flags, &frame, &segment) != DROP_NONE)
 		return;
 	REQUIRE(frame.l4_offset + (size_t)frame.l4_length <= size);

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * Headers in columns: each check of parse_plain() once for sixteen frames, as a mask of lanes.
+ *
+ * Nothing branches on what a frame holds but for what whole groups have in common: an IP version,
+ * data, unusual options.  Rows are written for all lanes, and count only where the mask says so.
+ */
+
+#include <string.h>
+
+#include "tcp/tcp_step.h"
+#include "wire/bytes.h"
+#include "wire/checksum.h"
+#include "wire/columns.h"
+#include "wire/parse_columns.h"
+#include "wire/tcp_options.h"
+
+#define ETHER             14
+#define IPV4              20
+#define IPV6              40
+#define TCP_WORDS         5  /* Of a header without options. */
+#define TCP_COLUMNS       11 /* Of the longest header that is taken. */
+#define IPV6_WORDS        10
+#define NO_OPTION         0
+#define FAMILY_SHIFT      8
+#define GROUP_SHIFT       16
+#define CLASS_SHIFT       24
+#define OPTIONS_SHIFT     8
+#define WINDOW_SCALE_BYTE 16
+
+_Static_assert(PARSE_COLUMNS_READ == ETHER + 96, "six times four words behind the link's header");
+_Static_assert(sizeof(struct frame) == 3 * 4 && sizeof(struct flow_key) == 5 * 4 &&
+				sizeof(struct tcp_segment) == 8 * 4,
+		"rows of whole words");
+_Static_assert(FRAME_TCP == 0 && FRAME_GROUP == 1, "frame: kind, family, flags, traffic class");
+_Static_assert(TCP_FIN == 1 && TCP_SYN == 2 && TCP_RST == 4 && TCP_ACK == 16,
+		"tcp_step_event() takes these bits together");
+
+#ifdef RTE_ARCH_X86_64
+
+#define AVX512 COLUMNS_AVX512
+
+bool
+parse_columns_available(void)
+{
+	return columns_available();
+}
+
+/* Sixteen TCP segments. */
+struct segments {
+	__m512i word[TCP_COLUMNS]; /* Of the header; of IPv6's lanes those behind the last are 0. */
+	__m512i l4_length;
+	__m512i header;         /* Bytes. */
+	struct columns_sum sum; /* The pseudo-header's. */
+	unsigned int l4_offset;
+	__mmask16 good; /* So far. */
+};
+
+/* Usual layouts of options: lanes that have them. */
+struct layouts {
+	__mmask16 timestamps;
+	__mmask16 mss_only;
+	__mmask16 by_linux;
+	__mmask16 by_windows;
+	__mmask16 by_apple;
+	__mmask16 other;
+};
+
+/*
+ * Columns as rows of n words without a gap, the k-th register of them: word p is of row
+ * (16 k + p) / n, column (16 k + p) % n.
+ */
+AVX512 static inline __m512i
+rows_of(unsigned int n, unsigned int k)
+{
+	static const uint32_t row_of_3[3 * COLUMNS] = {0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4,
+			5, 5, 5, 6, 6, 6, 7, 7, 7, 8, 8, 8, 9, 9, 9, 10, 10, 10, 11, 11, 11, 12, 12,
+			12, 13, 13, 13, 14, 14, 14, 15, 15, 15};
+	static const uint32_t row_of_5[5 * COLUMNS] = {0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2,
+			3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7,
+			8, 8, 8, 8, 8, 9, 9, 9, 9, 9, 10, 10, 10, 10, 10, 11, 11, 11, 11, 11, 12,
+			12, 12, 12, 12, 13, 13, 13, 13, 13, 14, 14, 14, 14, 14, 15, 15, 15, 15, 15};
+
+	return _mm512_loadu_si512((n == 3 ? row_of_3 : row_of_5) + k * COLUMNS);
+}
+
+/* The words of register k that are of a column. */
+static inline __mmask16
+words_of(unsigned int n, unsigned int k, unsigned int column)
+{
+	const uint32_t every = n == 3 ? 0x9249 : 0x8421;
+
+	return (__mmask16)(every << (column + n * COLUMNS - k * COLUMNS) % n);
+}
+
+AVX512 static inline __m512i
+put_column(__m512i to, unsigned int n, unsigned int k, unsigned int column, __m512i words)
+{
+	return _mm512_mask_permutexvar_epi32(to, words_of(n, k, column), rows_of(n, k), words);
+}
+
+AVX512 static inline void
+write_frames(struct frame *frames, const struct segments *segments, __m512i last)
+{
+	const __m512i offsets =
+			_mm512_set1_epi32((int)(ETHER | (uint32_t)segments->l4_offset << 16));
+	uint8_t *to = (uint8_t *)frames;
+
+	for (unsigned int k = 0; k < 3; k++) {
+		__m512i words = _mm512_maskz_mov_epi32(words_of(3, k, 0), offsets);
+
+		words = put_column(words, 3, k, 1, segments->l4_length);
+		words = put_column(words, 3, k, 2, last);
+		_mm512_storeu_si512(to + k * sizeof(words), words);
+	}
+}
+
+/* Keys of IPv4's flows: the upper words of the address are the same for all. */
+AVX512 static inline void
+write_keys_4(struct flow_key *keys, __m512i source, __m512i rest)
+{
+	uint8_t *to = (uint8_t *)keys;
+
+	for (unsigned int k = 0; k < 5; k++) {
+		__m512i words = _mm512_maskz_set1_epi32(
+				words_of(5, k, 2), (int)(uint32_t)FLOW_KEY_MAPPED);
+
+		words = put_column(words, 5, k, 3, source);
+		words = put_column(words, 5, k, 4, rest);
+		_mm512_storeu_si512(to + k * sizeof(words), words);
+	}
+}
+
+AVX512 static inline void
+write_keys_6(struct flow_key *keys, const __m512i source[4], __m512i rest)
+{
+	uint8_t *to = (uint8_t *)keys;
+
+	for (unsigned int k = 0; k < 5; k++) {
+		__m512i words = _mm512_permutexvar_epi32(rows_of(5, k), rest);
+
+		for (unsigned int column = 0; column < 4; column++)
+			words = put_column(words, 5, k, column, source[column]);
+		_mm512_storeu_si512(to + k * sizeof(words), words);
+	}
+}
+
+AVX512 static inline void
+write_events(uint8_t *events, __m512i flags)
+{
+	const __m512i known = _mm512_cvtepu8_epi32(
+			_mm_loadu_si128((const __m128i *)(const void *)tcp_step_events));
+	const __m512i which = _mm512_or_si512(
+			_mm512_and_si512(flags, _mm512_set1_epi32(TCP_FIN | TCP_SYN | TCP_RST)),
+			_mm512_srli_epi32(_mm512_and_si512(flags, _mm512_set1_epi32(TCP_ACK)), 1));
+
+	_mm_storeu_si128((__m128i *)(void *)events,
+			_mm512_cvtepi32_epi8(_mm512_permutexvar_epi32(which, known)));
+}
+
+/* Data is summed up where it is, behind the headers. */
+AVX512 static __attribute__((noinline)) __m512i
+add_data(const struct parse_columns_frames *frames, const struct segments *segments,
+		__mmask16 with_data, __m512i folded)
+{
+	uint32_t sum[COLUMNS], header[COLUMNS], length[COLUMNS];
+
+	_mm512_storeu_si512(sum, folded);
+	_mm512_storeu_si512(header, segments->header);
+	_mm512_storeu_si512(length, segments->l4_length);
+	for (uint32_t left = with_data; left != 0; left &= left - 1) {
+		const unsigned int lane = (unsigned int)__builtin_ctz(left);
+		const uint8_t *data = frames->data[lane] + segments->l4_offset + header[lane];
+
+		sum[lane] = checksum_fold(
+				checksum_add(sum[lane], data, length[lane] - header[lane]));
+	}
+	return _mm512_loadu_si512(sum);
+}
+
+/* Lanes whose checksum is right. */
+AVX512 static inline __mmask16
+verify(const struct parse_columns_frames *frames, struct segments *segments)
+{
+	struct columns_sum sum = segments->sum;
+	__mmask16 with_data;
+	__m512i folded;
+
+	for (unsigned int i = 0; i < TCP_COLUMNS; i++)
+		columns_sum_add(&sum, segments->word[i]);
+	folded = columns_sum_fold(&sum);
+	with_data = _mm512_mask_cmpgt_epu32_mask(
+			segments->good, segments->l4_length, segments->header);
+	if (with_data != 0)
+		folded = add_data(frames, segments, with_data, folded);
+	return _mm512_cmpeq_epi32_mask(folded, _mm512_set1_epi32(0xffff));
+}
+
+/* Headers that are whole.  What is behind them becomes zero. */
+AVX512 static inline void
+check_headers(const struct parse_columns_frames *frames, struct segments *segments)
+{
+	const __m512i ports = segments->word[0];
+	const __m512i words = _mm512_and_si512(
+			_mm512_srli_epi32(segments->word[3], 4), _mm512_set1_epi32(0xf));
+
+	segments->header = _mm512_slli_epi32(words, 2);
+	for (int i = TCP_WORDS; i < TCP_COLUMNS; i++)
+		segments->word[i] = _mm512_maskz_mov_epi32(
+				_mm512_cmpgt_epi32_mask(words, _mm512_set1_epi32(i)),
+				segments->word[i]);
+	/* Equal ports may be a "land" attack. */
+	segments->good &= _mm512_cmpneq_epi32_mask(ports, _mm512_rol_epi32(ports, 16)) &
+			  _mm512_cmpge_epi32_mask(words, _mm512_set1_epi32(TCP_WORDS)) &
+			  _mm512_cmple_epi32_mask(words, _mm512_set1_epi32(TCP_COLUMNS)) &
+			  _mm512_cmple_epi32_mask(segments->header, segments->l4_length);
+	if ((frames->flags & PARSE_TCP_CHECKSUM_GOOD) == 0)
+		segments->good &= verify(frames, segments);
+}
+
+/* Which layout each lane's options have; words behind the last are zero, and no NOP. */
+AVX512 static inline void
+find_layouts(const struct segments *segments, struct layouts *layouts)
+{
+	const __m512i *word = &segments->word[TCP_WORDS];
+	const __m512i header = segments->header;
+	const int upper = COLUMNS_WORD(0xffffff00);
+	const __mmask16 opens =
+			_mm512_test_epi32_mask(segments->word[3], _mm512_set1_epi32(TCP_SYN << 8)) &
+			columns_are(word[0], COLUMNS_WORD(0xffff0000),
+					COLUMNS_WORD(TCP_OPTIONS_WORD_MSS));
+	const __mmask16 scale_second =
+			columns_are(word[1], upper, COLUMNS_WORD(TCP_OPTIONS_WORD_WINDOW_SCALE));
+	const __mmask16 none = columns_are(header, -1, 20), of_12 = columns_are(header, -1, 32);
+
+	layouts->timestamps =
+			of_12 & columns_are(word[0], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_TIMESTAMPS));
+	layouts->mss_only = opens & columns_are(header, -1, 24);
+	layouts->by_linux =
+			opens & columns_are(header, -1, 40) &
+			columns_are(word[1], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_SACK_TIMESTAMPS)) &
+			columns_are(word[4], upper, COLUMNS_WORD(TCP_OPTIONS_WORD_WINDOW_SCALE));
+	layouts->by_windows = opens & of_12 & scale_second &
+			      columns_are(word[2], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_SACK));
+	layouts->by_apple = opens & scale_second & columns_are(header, -1, 44) &
+			    columns_are(word[2], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_TIMESTAMPS)) &
+			    columns_are(word[5], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_SACK_END));
+	layouts->other = segments->good & (__mmask16) ~(none | layouts->timestamps |
+							  layouts->mss_only | layouts->by_linux |
+							  layouts->by_windows | layouts->by_apple);
+}
+
+#define BITS_OPENING ((TCP_OPTION_MSS | TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED) << 8)
+#define BITS_TIMES   (TCP_OPTION_TIMESTAMPS << 8)
+
+/* Control bits, options, window scale: one word of a segment. */
+AVX512 static inline __m512i
+flags_and_options(const struct segments *segments, const struct layouts *layouts)
+{
+	const __m512i *word = &segments->word[TCP_WORDS];
+	const __mmask16 scale_second = layouts->by_windows | layouts->by_apple;
+	__m512i bits = _mm512_and_si512(
+			_mm512_srli_epi32(segments->word[3], 8), _mm512_set1_epi32(0xff));
+	__m512i scale = _mm512_maskz_mov_epi32(layouts->by_linux, word[4]);
+
+	bits = _mm512_mask_or_epi32(
+			bits, layouts->mss_only, bits, _mm512_set1_epi32(TCP_OPTION_MSS << 8));
+	bits = _mm512_mask_or_epi32(bits, layouts->by_linux | scale_second, bits,
+			_mm512_set1_epi32(BITS_OPENING));
+	bits = _mm512_mask_or_epi32(bits,
+			layouts->by_linux | layouts->by_apple | layouts->timestamps, bits,
+			_mm512_set1_epi32(BITS_TIMES));
+	scale = _mm512_mask_mov_epi32(scale, scale_second, word[1]);
+	scale = _mm512_slli_epi32(_mm512_srli_epi32(scale, 24), 16);
+	return _mm512_or_si512(bits, scale);
+}
+
+/* Those few lanes whose options are walked. */
+static __attribute__((noinline)) void
+read_others(const struct parse_columns_frames *frames, unsigned int l4_offset, uint32_t others,
+		struct tcp_segment segments[])
+{
+	for (; others != 0; others &= others - 1) {
+		const unsigned int lane = (unsigned int)__builtin_ctz(others);
+		struct tcp_segment *segment = &segments[lane];
+
+		tcp_options_parse(segment, frames->data[lane] + l4_offset + 4 * TCP_WORDS,
+				segment->payload_offset - 4u * TCP_WORDS);
+	}
+}
+
+AVX512 static inline void
+write_segments(const struct parse_columns_frames *frames, const struct segments *segments,
+		const struct parse_columns_rows *rows)
+{
+	const __m512i *word = segments->word, *option = &segments->word[TCP_WORDS];
+	const __mmask16 acknowledges =
+			_mm512_test_epi32_mask(word[3], _mm512_set1_epi32(TCP_ACK << 8));
+	struct layouts layouts;
+	__m512i columns[8], tsval, tsecr;
+	__mmask16 has_mss;
+
+	find_layouts(segments, &layouts);
+	has_mss = layouts.mss_only | layouts.by_linux | layouts.by_windows | layouts.by_apple;
+	tsval = _mm512_maskz_mov_epi32(layouts.by_linux, option[2]);
+	tsval = _mm512_mask_mov_epi32(tsval, layouts.timestamps, option[1]);
+	tsval = _mm512_mask_mov_epi32(tsval, layouts.by_apple, option[3]);
+	tsecr = _mm512_maskz_mov_epi32(layouts.by_linux, option[3]);
+	tsecr = _mm512_mask_mov_epi32(tsecr, layouts.timestamps, option[2]);
+	tsecr = _mm512_mask_mov_epi32(tsecr, layouts.by_apple, option[4]);
+	columns[0] = columns_swap_32(word[1]);
+	columns[1] = _mm512_maskz_mov_epi32(acknowledges, columns_swap_32(word[2]));
+	columns[2] = columns_swap_32(tsval);
+	columns[3] = columns_swap_32(tsecr);
+	columns[4] = _mm512_or_si512(_mm512_srli_epi32(columns_swap_16(word[3]), 16),
+			_mm512_slli_epi32(_mm512_sub_epi32(segments->l4_length, segments->header),
+					16));
+	columns[5] = _mm512_or_si512(segments->header,
+			_mm512_maskz_mov_epi32(has_mss,
+					_mm512_and_si512(columns_swap_16(option[0]),
+							_mm512_set1_epi32((int)0xffff0000))));
+	columns[6] = flags_and_options(segments, &layouts);
+	columns[7] = _mm512_setzero_si512();
+	columns_store(rows->segment, sizeof(*rows->segment), columns);
+	columns_store((uint8_t *)rows->segment + 16, sizeof(*rows->segment), columns + 4);
+	write_events(rows->event, columns[6]);
+	if (unlikely(layouts.other != 0))
+		read_others(frames, segments->l4_offset, layouts.other, rows->segment);
+}
+
+/* Not "this network", loopback, multicast or broadcast. */
+AVX512 static inline __mmask16
+are_hosts_4(__m512i address)
+{
+	const __m512i first = _mm512_and_si512(address, _mm512_set1_epi32(0xff));
+
+	return _mm512_cmplt_epu32_mask(_mm512_sub_epi32(first, _mm512_set1_epi32(1)),
+			       _mm512_set1_epi32(223)) &
+	       _mm512_cmpneq_epi32_mask(first, _mm512_set1_epi32(127));
+}
+
+/* Unspecified, loopback and IPv4-mapped begin with zeroes, multicast with ones. */
+AVX512 static inline __mmask16
+are_hosts_6(const __m512i address[4])
+{
+	const __m512i first = _mm512_or_si512(address[0], address[1]);
+
+	return _mm512_test_epi32_mask(first, first) &
+	       (__mmask16)~columns_are(address[0], 0xff, 0xff);
+}
+
+AVX512 static inline __m512i
+load_lengths(const struct parse_columns_frames *frames)
+{
+	return _mm512_loadu_si512(frames->length);
+}
+
+/* A frame's last word: what it is, its group bit, its traffic class. */
+AVX512 static inline __m512i
+frame_words(int family, __m512i ether, __m512i traffic_class)
+{
+	const __m512i group = _mm512_and_si512(ether, _mm512_set1_epi32(FRAME_GROUP));
+
+	return _mm512_or_si512(_mm512_set1_epi32(family << FAMILY_SHIFT),
+			_mm512_or_si512(_mm512_slli_epi32(group, GROUP_SHIFT),
+					_mm512_slli_epi32(traffic_class, CLASS_SHIFT)));
+}
+
+/* Lanes whose frame and segment are for the end, by MAC address and port. */
+AVX512 static inline __mmask16
+are_for(const struct parse_columns_end *end, const __m512i ether[4], __m512i ports)
+{
+	uint32_t mac[2];
+
+	memcpy(mac, end->mac, sizeof(mac));
+	return columns_are(ether[0], -1, (int)mac[0]) & columns_are(ether[1], 0xffff, (int)mac[1]) &
+	       _mm512_cmpeq_epi32_mask(
+			       _mm512_srli_epi32(ports, 16), _mm512_set1_epi32(end->local.port));
+}
+
+/* A key's last word: the port of who sent it, and who listens. */
+AVX512 static inline __m512i
+key_words(const struct parse_columns_end *end, __m512i ports)
+{
+	return _mm512_or_si512(_mm512_and_si512(ports, _mm512_set1_epi32(0xffff)),
+			_mm512_set1_epi32((int)((uint32_t)end->local.endpoint << 16)));
+}
+
+AVX512 static inline int
+end_word(const struct parse_columns_end *end, unsigned int which)
+{
+	int word;
+
+	memcpy(&word, end->local.address + which * sizeof(word), sizeof(word));
+	return word;
+}
+
+/* The IPv4 packets of some lanes. */
+AVX512 static struct parse_columns_verdict
+parse_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
+		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
+{
+	struct segments segments = {.l4_offset = ETHER + IPV4, .good = lanes};
+	const __m512i available = _mm512_sub_epi32(load_lengths(frames), _mm512_set1_epi32(ETHER));
+	__m512i word[4 * 4], total;
+	__mmask16 here;
+
+	for (unsigned int i = 0; i < 4; i++)
+		columns_load(frames->data, ETHER + i * 16, &word[i * 4]);
+	memcpy(segments.word, &word[5], sizeof(segments.word));
+	total = _mm512_srli_epi32(columns_swap_16(word[0]), 16);
+	segments.l4_length = _mm512_sub_epi32(total, _mm512_set1_epi32(IPV4));
+	segments.good &= columns_are(word[0], 0xff, 0x45) & columns_are(word[2], 0xff00, 0x600) &
+			 _mm512_testn_epi32_mask(word[1], _mm512_set1_epi32(COLUMNS_WORD(0x3fff))) &
+			 _mm512_cmpge_epi32_mask(total, _mm512_set1_epi32(IPV4 + 4 * TCP_WORDS)) &
+			 _mm512_cmple_epi32_mask(total, available) & are_hosts_4(word[3]) &
+			 are_hosts_4(word[4]);
+	segments.sum.low = segments.sum.high = _mm512_setzero_si512();
+	columns_sum_add(&segments.sum, word[3]);
+	columns_sum_add(&segments.sum, word[4]);
+	if ((frames->flags & PARSE_IP_CHECKSUM_GOOD) == 0) {
+		struct columns_sum sum = segments.sum;
+
+		for (unsigned int i = 0; i < 3; i++)
+			columns_sum_add(&sum, word[i]);
+		segments.good &= columns_are(columns_sum_fold(&sum), -1, 0xffff);
+	}
+	segments.sum.high = _mm512_add_epi32(segments.sum.high, _mm512_set1_epi32(6 << 8));
+	columns_sum_add(&segments.sum, columns_swap_16(segments.l4_length));
+	check_headers(frames, &segments);
+	here = segments.good & are_for(end, ether, word[5]) &
+	       columns_are(word[4], -1, end_word(end, 3));
+	write_frames(rows->frame, &segments,
+			frame_words(4, ether[0],
+					_mm512_and_si512(_mm512_srli_epi32(word[0], 8),
+							_mm512_set1_epi32(0xff))));
+	write_keys_4(rows->key, word[3], key_words(end, word[5]));
+	write_segments(frames, &segments, rows);
+	return (struct parse_columns_verdict){segments.good, here};
+}
+
+/* The IPv6 packets of some lanes. */
+AVX512 static struct parse_columns_verdict
+parse_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
+		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
+{
+	struct segments segments = {.l4_offset = ETHER + IPV6, .good = lanes};
+	const __m512i available =
+			_mm512_sub_epi32(load_lengths(frames), _mm512_set1_epi32(ETHER + IPV6));
+	__m512i word[6 * 4];
+	__mmask16 here;
+
+	for (unsigned int i = 0; i < 6; i++)
+		columns_load(frames->data, ETHER + i * 16, &word[i * 4]);
+	memcpy(segments.word, &word[IPV6_WORDS], sizeof(segments.word));
+	segments.l4_length = _mm512_and_si512(columns_swap_16(word[1]), _mm512_set1_epi32(0xffff));
+	segments.good &= columns_are(word[0], 0xf0, 0x60) &
+			 columns_are(word[1], 0xff0000, 0x060000) &
+			 _mm512_cmpge_epi32_mask(
+					 segments.l4_length, _mm512_set1_epi32(4 * TCP_WORDS)) &
+			 _mm512_cmple_epi32_mask(segments.l4_length, available) &
+			 are_hosts_6(&word[2]) & are_hosts_6(&word[6]);
+	segments.sum.low = segments.sum.high = _mm512_setzero_si512();
+	for (unsigned int i = 2; i < IPV6_WORDS; i++)
+		columns_sum_add(&segments.sum, word[i]);
+	segments.sum.high = _mm512_add_epi32(segments.sum.high, _mm512_set1_epi32(6 << 8));
+	columns_sum_add(&segments.sum, columns_swap_16(segments.l4_length));
+	check_headers(frames, &segments);
+	here = segments.good & are_for(end, ether, word[IPV6_WORDS]);
+	for (unsigned int i = 0; i < 4; i++)
+		here &= columns_are(word[6 + i], -1, end_word(end, i));
+	/* Version, traffic class: four bits each, but that the bytes are the other way round. */
+	write_frames(rows->frame, &segments,
+			frame_words(6, ether[0],
+					_mm512_and_si512(_mm512_srli_epi32(columns_swap_32(word[0]),
+									 20),
+							_mm512_set1_epi32(0xff))));
+	write_keys_6(rows->key, &word[2], key_words(end, word[IPV6_WORDS]));
+	write_segments(frames, &segments, rows);
+	return (struct parse_columns_verdict){segments.good, here};
+}
+
+/* Rows that only some lanes have to give to a group that mixes both versions. */
+struct some_rows {
+	struct frame frame[COLUMNS];
+	struct tcp_segment segment[COLUMNS];
+	struct flow_key key[COLUMNS];
+	uint8_t event[COLUMNS];
+};
+
+static void
+copy_rows(const struct some_rows *from, uint32_t lanes, const struct parse_columns_rows *to)
+{
+	for (; lanes != 0; lanes &= lanes - 1) {
+		const unsigned int lane = (unsigned int)__builtin_ctz(lanes);
+
+		to->frame[lane] = from->frame[lane];
+		to->segment[lane] = from->segment[lane];
+		to->key[lane] = from->key[lane];
+		to->event[lane] = from->event[lane];
+	}
+}
+
+AVX512 static __attribute__((noinline)) struct parse_columns_verdict
+parse_mixed(const struct parse_columns_frames *frames, const __m512i ether[4],
+		const __mmask16 lanes[2], const struct parse_columns_end end[2],
+		const struct parse_columns_rows *rows)
+{
+	struct some_rows some;
+	const struct parse_columns_rows aside = {some.frame, some.segment, some.key, some.event};
+	const struct parse_columns_verdict v4 = parse_ipv4(frames, ether, lanes[0], &end[0], rows);
+	const struct parse_columns_verdict v6 =
+			parse_ipv6(frames, ether, lanes[1], &end[1], &aside);
+
+	copy_rows(&some, v6.good, rows);
+	return (struct parse_columns_verdict){v4.good | v6.good, v4.here | v6.here};
+}
+
+AVX512 struct parse_columns_verdict
+parse_columns(const struct parse_columns_frames *frames, const struct parse_columns_end end[2],
+		const struct parse_columns_rows *rows)
+{
+	const __mmask16 all = (__mmask16)((1u << frames->n) - 1);
+	const __m512i lengths = load_lengths(frames);
+	__mmask16 lanes[2];
+	__m512i ether[4];
+
+	columns_load(frames->data, 0, ether);
+	lanes[0] = all & columns_are(ether[3], 0xffff, 0x0008) &
+		   _mm512_cmpge_epi32_mask(
+				   lengths, _mm512_set1_epi32(ETHER + IPV4 + 4 * TCP_WORDS));
+	lanes[1] = all & columns_are(ether[3], 0xffff, 0xdd86) &
+		   _mm512_cmpge_epi32_mask(
+				   lengths, _mm512_set1_epi32(ETHER + IPV6 + 4 * TCP_WORDS));
+	if (likely(lanes[1] == 0))
+		return parse_ipv4(frames, ether, lanes[0], &end[0], rows);
+	if (lanes[0] == 0)
+		return parse_ipv6(frames, ether, lanes[1], &end[1], rows);
+	return parse_mixed(frames, ether, lanes, end, rows);
+}
+
+#else
+
+bool
+parse_columns_available(void)
+{
+	return false;
+}
+
+struct parse_columns_verdict
+parse_columns(const struct parse_columns_frames *frames, const struct parse_columns_end end[2],
+		const struct parse_columns_rows *rows)
+{
+	(void)frames;
+	(void)end;
+	(void)rows;
+	return (struct parse_columns_verdict){0, 0};
+}
+
+#endif
