@@ -6,6 +6,8 @@
 """
 
 import html.parser
+import importlib.machinery
+import importlib.util
 import json
 import os
 import shutil
@@ -168,6 +170,60 @@ class Bench(unittest.TestCase):
             width, height, amount = size_and_colours(picture.read_bytes())
             self.assertEqual((width, height), (1400, 3600))
             self.assertGreater(amount, 100_000)
+
+
+TABLES = """\
+AMD EPYC, DPDK 22.11.11, commit abc, 4 KiB pages, 31 repetitions
+
+10000 flows, 9.0 bytes each
+
+look up: hits                                   median quartiles             ratio
+  affinity                                     11.00 ns  10.50 ..  11.50      1.00
+  conn_table, and its line                  12345.60 ns  16.50 ..  17.50      1.50
+
+90000 flows, 9.0 bytes each
+
+look up: hits                                   median quartiles             ratio
+  affinity                                     21.00 ns  20.50 ..  21.50      1.00
+"""
+
+
+class Compare(unittest.TestCase):
+    """tests/bench/compare: what it reads and how it judges; building and measuring take minutes."""
+
+    @classmethod
+    def setUpClass(cls):
+        path = str(Path(SOURCE_ROOT) / "tests" / "bench" / "compare")
+        loader = importlib.machinery.SourceFileLoader("compare", path)
+        cls.compare = importlib.util.module_from_spec(
+            importlib.util.spec_from_loader("compare", loader))
+        loader.exec_module(cls.compare)
+
+    def verdict(self, a: list, b: list, more_is_better=False) -> str:
+        """Of figures of both, with the usual threshold."""
+        return self.compare.judge(("", "", ""), (a, b), more_is_better, 0.05)["verdict"]
+
+    def test_rows_of_all_tables_are_read(self):
+        self.assertEqual(self.compare.rows_of(TABLES), {
+            "10000 flows, look up: hits: affinity": 11.0,
+            "10000 flows, look up: hits: conn_table, and its line": 12345.6,
+            "90000 flows, look up: hits: affinity": 21.0})
+
+    def test_changes_beyond_threshold_and_noise_are_flagged(self):
+        self.assertEqual(self.verdict([100, 101, 100, 101], [104, 103, 104, 103]), "")
+        self.assertEqual(self.verdict([100, 101, 100, 101], [108, 107, 108, 107]), "slower")
+        self.assertEqual(self.verdict([100, 101, 100, 101], [90, 91, 90, 91]), "faster")
+        self.assertEqual(self.verdict([100, 101, 100, 101], [90, 91, 90, 91], True), "slower")
+
+    def test_noise_leaves_doubt(self):
+        self.assertEqual(self.verdict([100, 130, 100, 130], [122, 123, 124, 150]), "slower?")
+        self.assertEqual(self.verdict([90, 92, 110, 112], [100, 108, 112, 130]), "slower?")
+
+    def test_unknown_words_are_usage_errors(self):
+        for words in ((), ("nosuchcommit",), ("HEAD", "-b", "nosuchbench"), (".", "--rounds", "1")):
+            done = subprocess.run([Path(SOURCE_ROOT) / "tests" / "bench" / "compare", *words],
+                                  capture_output=True, text=True, check=False, timeout=60)
+            self.assertEqual(done.returncode, 2, f"{words}: {done.stderr}")
 
 
 if __name__ == "__main__":
