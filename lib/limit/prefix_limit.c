@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <rte_bitops.h>
 #include <rte_byteorder.h>
 #include <rte_common.h>
 #include <rte_prefetch.h>
