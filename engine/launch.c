@@ -23,6 +23,7 @@
 #include "engine/steering.h"
 #include "engine/tap.h"
 #include "engine/telemetry.h"
+#include "engine/unmap.h"
 #include "engine/worker.h"
 
 static int
@@ -173,6 +174,7 @@ launch_workers(struct engine *engine, int (*loop)(void *))
 {
 	for (unsigned int i = 0; i < engine->worker_count; i++)
 		rte_eal_remote_launch(loop, engine->worker[i], engine->worker[i]->lcore);
+	unmap_wait_for(engine);
 	telemetry_init(engine);
 }
 
@@ -192,6 +194,7 @@ launch_quiesce(struct engine *engine)
 	tap_stop(engine);
 	__atomic_store_n(&engine->phase, ENGINE_STOPPING, __ATOMIC_RELEASE);
 	rte_eal_mp_wait_lcore();
+	unmap_wait_for(NULL);
 }
 
 void

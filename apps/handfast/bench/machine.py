@@ -19,11 +19,7 @@ class Trouble(Exception):
 
 
 class Gone(Trouble):
-    """A process ended by itself.
-
-    Seen of an engine whose memif peer left while both cores were busy: DPDK's driver takes the
-    memory away in another thread than the one that polls it.
-    """
+    """A process ended by itself, or does not answer any more."""
 
 
 def program(name: str) -> str:
