@@ -44,7 +44,8 @@ def document() -> dict:
     flood = [{"times": times, "flood_rate": times * 1e6, "rate": 1e5, "completed_share": 1.0,
               "failures": 0, "engine_rss_mib": 70, "cycles_per_syn": 300, "cookies": 1,
               "latency_us": latencies(30)} for times in (0, 1, 3, 10)]
-    curve = [{"offered": step * 1e6, "done": min(step, 1) * 1e6, "lost_share": 0.0, "p99_us": 90}
+    curve = [{"offered": step * 1e6, "done": min(step, 1) * 1e6, "lost_share": 0.0,
+              "retransmits": 0, "kept": 0.99, "core_to_core_ns": 90, "p50_us": 9, "p99_us": 90}
              for step in (0.5, 1.0, 1.5)]
     return {
         "schema": 1,
@@ -66,7 +67,8 @@ def document() -> dict:
                 "median": 1e6, "q1": 9e5, "q3": 1.1e6}, "cycles_per_connection": 900,
                 "failures": 0, "engine_rss_mib": size // 10000} for size in (10000, 1000000)]},
             {"name": "flood", "rows": flood},
-            {"name": "search", "case": "open-close", "closed_loop": 1e6, "ndr": 900000,
+            {"name": "search", "case": "open-close", "closed_loop": 1e6, "capacity": 1e6,
+             "trials_of_a_load": 3, "ndr": 900000,
              "pdr": 950000, "trials": [], "curve": curve, "plateau": 0.7, "plateau_kept": False},
             {"name": "forward", "skipped": "this machine lacks <something>"},
         ],
@@ -142,7 +144,7 @@ class Bench(unittest.TestCase):
 
     def test_missed_goals_are_said(self):
         text = REPORT.text(document())
-        self.assertIn("missed: past the knee goodput stays within 10 % of the peak: 70.0%", text)
+        self.assertIn("missed: past the knee goodput stays within 10 % of the peak: at least 70.0% of it", text)
         self.assertIn("ok: at least 0.5 of 5tswap: 0.667", text)
         self.assertIn("forward: this machine lacks <something>", text)
 

@@ -106,10 +106,13 @@ def flood_table(result: dict) -> Table:
 
 def search_table(result: dict) -> Table:
     """search."""
-    table = Table("offered per second", "done per second", "failed", "connect p99 us")
+    table = Table("offered per second", "of capacity", "done per second", "of what could be",
+                  "failed", "retransmitted", "connect p50 us", "p99 us", "core to core ns")
     for row in result["curve"]:
-        table.add(number(row["offered"]), number(row["done"]), f"{row['lost_share']:.3%}",
-                  number(row["p99_us"]))
+        table.add(number(row["offered"]), f"{row['offered'] / result['capacity']:.0%}",
+                  number(row["done"]), f"{row['kept']:.1%}", f"{row['lost_share']:.3%}",
+                  number(row["retransmits"]), number(row["p50_us"]), number(row["p99_us"]),
+                  number(row["core_to_core_ns"]))
     return table
 
 
@@ -137,7 +140,7 @@ def notes(result: dict) -> list:
                      f"{number(result['ndr'])}/s, PDR (0.5 %) {number(result['pdr'])}/s, closed "
                      f"loop {number(result['closed_loop'])}/s"))
         said.append((result["plateau_kept"], "past the knee goodput stays within 10 % of the "
-                     f"peak: {result['plateau']:.1%}"))
+                     f"peak: at least {result['plateau']:.1%} of it"))
     if result["name"] == "flood":
         least = min(row["completed_share"] for row in result["rows"])
         said.append((least == 1.0, f"clients completed: {least:.3%} at worst"))
