@@ -37,6 +37,7 @@ struct burst_returns {
 	struct frame frame[BURST_MAX];
 	struct tcp_segment segment[BURST_MAX];
 	uint32_t slot[BURST_MAX];
+	const uint32_t *place[BURST_MAX]; /**< By place in the burst: local_ports_place(). */
 };
 
 /** The parser writes rows of so many packets at once, from any packet on. */

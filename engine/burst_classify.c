@@ -182,8 +182,30 @@ burst_classify_other(struct worker *worker, struct burst *burst, unsigned int i,
 	return reason == DROP_NONE;
 }
 
+/*
+ * Where local ports say whose they are, of the whole burst at once: there are as many of these as
+ * connections, and none is near.
+ */
+static void
+burst_seek_returns(const struct worker *worker, struct burst *burst)
+{
+	struct burst_returns *returns = &burst->returns;
+
+	returns->n = 0;
+	if (worker->proxy == NULL)
+		return;
+	for (unsigned int i = 0; i < burst->n; i++) {
+		const uint8_t *data = rte_pktmbuf_mtod(burst->packet[i], const uint8_t *);
+
+		if ((burst->known >> i & 1) != 0 || burst->frame[i].kind != FRAME_TCP)
+			continue;
+		returns->place[i] = local_ports_place(worker, data, &burst->frame[i]);
+		rte_prefetch0(returns->place[i]);
+	}
+}
+
 /* A segment for a local port that is in use towards a backend goes another way. */
-static bool
+static inline bool
 burst_is_return(const struct worker *worker, struct burst *burst, unsigned int i)
 {
 	struct burst_returns *returns = &burst->returns;
@@ -191,8 +213,7 @@ burst_is_return(const struct worker *worker, struct burst *burst, unsigned int i
 
 	if (worker->proxy == NULL)
 		return false;
-	slot = local_ports_slot(worker, rte_pktmbuf_mtod(burst->packet[i], const uint8_t *),
-			&burst->frame[i]);
+	slot = returns->place[i] != NULL ? *returns->place[i] : CONN_TABLE_NO_SLOT;
 	if (slot == CONN_TABLE_NO_SLOT && worker->services->transparent != NULL)
 		slot = transparent_slot(worker, rte_pktmbuf_mtod(burst->packet[i], const uint8_t *),
 				&burst->frame[i]);
@@ -240,6 +261,7 @@ burst_classify(struct worker *worker, struct burst *burst)
 	burst->returns.n = 0;
 	if (burst->known == burst_all(burst))
 		return;
+	burst_seek_returns(worker, burst);
 	for (unsigned int i = 0; i < burst->n; i++) {
 		struct rte_mbuf *packet = burst->packet[i];
 		const bool known = (burst->known >> i & 1) != 0;

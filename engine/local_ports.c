@@ -11,6 +11,7 @@
 #include "engine/steering.h"
 #include "engine/worker.h"
 #include "table/service_map.h"
+#include "wire/bytes.h"
 
 _Static_assert(SETTINGS_PORTS_MAX <= 16, "one bit each in what is ruled");
 
@@ -235,15 +236,15 @@ local_ports_slot_at(const struct worker *worker, const uint8_t address[16], rte_
 					 : local_ports_slot_of(worker, local, port);
 }
 
-uint32_t
-local_ports_slot(const struct worker *worker, const uint8_t *data, const struct frame *frame)
+/* The number plus one of the address that a segment goes to, or 0. */
+static inline unsigned int
+local_ports_number(const struct local_addresses *addresses, const uint8_t *data,
+		const struct frame *frame)
 {
-	const struct local_addresses *addresses = &worker->engine->local_addresses;
 	const unsigned int length = frame->family == 4 ? 4 : 16;
 	const uint8_t *address = data + frame->l3_offset + (frame->family == 4 ? 16 : 24);
 	unsigned int next =
 			__atomic_load_n(&addresses->head[address[length - 1]], __ATOMIC_ACQUIRE);
-	rte_be16_t port;
 
 	for (; next != 0; next = addresses->entry[next - 1].next) {
 		const uint8_t *ours = addresses->entry[next - 1].address;
@@ -252,8 +253,20 @@ local_ports_slot(const struct worker *worker, const uint8_t *data, const struct 
 				(length == 16 || flow_key_is_ipv4(ours)))
 			break;
 	}
-	if (next == 0)
-		return CONN_TABLE_NO_SLOT;
-	memcpy(&port, data + frame->l4_offset + 2, sizeof(port));
-	return local_ports_slot_of(worker, next - 1, port);
+	return next;
+}
+
+const uint32_t *
+local_ports_place(const struct worker *worker, const uint8_t *data, const struct frame *frame)
+{
+	const unsigned int number =
+			local_ports_number(&worker->engine->local_addresses, data, frame);
+	const struct local_ports *ports;
+	uint32_t index;
+
+	if (number == 0)
+		return NULL;
+	ports = worker->proxy->ports[number - 1];
+	index = (uint32_t)bytes_read_16(data + frame->l4_offset + 2) - ports->first;
+	return index < ports->count ? &ports->slot[index] : NULL;
 }

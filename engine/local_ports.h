@@ -104,8 +104,14 @@ void local_ports_give(struct worker *worker, unsigned int local, rte_be16_t port
 /** Where the numbers of the last connection of a port ended; 0 when there was none. */
 uint32_t local_ports_last(const struct worker *worker, unsigned int local, rte_be16_t port);
 
-/** The connection that a TCP segment's destination names, or CONN_TABLE_NO_SLOT. */
-uint32_t local_ports_slot(
+/**
+ * Where it is written whose a TCP segment's destination is: the slot, or CONN_TABLE_NO_SLOT; to be
+ * fetched before it is read, for there are as many of these as connections.
+ *
+ * @return
+ *   NULL where the destination is none of our addresses and ports towards backends.
+ */
+const uint32_t *local_ports_place(
 		const struct worker *worker, const uint8_t *data, const struct frame *frame);
 
 /** Whether some worker's connection has a port; for control, which may be told too late. */
