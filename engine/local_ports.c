@@ -23,8 +23,7 @@ local_ports_footprint(const struct settings_port_range *range)
 {
 	const uint64_t count = (uint64_t)range->last - range->first + 1;
 
-	return sizeof(struct local_ports) +
-	       count * (sizeof(uint32_t) + sizeof(uint32_t) + sizeof(uint16_t)) + 192;
+	return sizeof(struct local_ports) + count * LOCAL_PORTS_BYTES + 192;
 }
 
 unsigned int
@@ -180,6 +179,9 @@ local_ports_take(struct worker *worker, const struct local_ports_way *way, uint3
 			ports->head = 0;
 		if (local_ports_comes_here(worker, way, port)) {
 			ports->slot[index] = slot;
+			/* The next one has rested for long, too. */
+			rte_prefetch0(&ports->slot[ports->queue[ports->head]]);
+			rte_prefetch0(&ports->last[ports->queue[ports->head]]);
 			return port;
 		}
 		local_ports_append(ports, index);

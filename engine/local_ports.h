@@ -35,7 +35,7 @@ struct worker;
 #define LOCAL_PORTS_NONE          UINT32_MAX
 
 /** In struct splice, instead of a number: the client's own address and port (source: client). */
-#define LOCAL_PORTS_CLIENT UINT16_MAX
+#define LOCAL_PORTS_CLIENT UINT8_MAX
 
 /** Addresses of ours by number; control adds, nobody removes. */
 struct local_addresses {
@@ -60,6 +60,9 @@ struct local_ports {
 	uint32_t *last; /**< By port: where its last connection's numbers ended; 0: none yet. */
 	uint16_t *queue;
 };
+
+/** Bytes of one port: of slot, last and queue. */
+#define LOCAL_PORTS_BYTES (sizeof(uint32_t) + sizeof(uint32_t) + sizeof(uint16_t))
 
 /** Bytes of one worker's ports of one address; for sizing. */
 uint64_t local_ports_footprint(const struct settings_port_range *range);
@@ -100,6 +103,13 @@ rte_be16_t local_ports_take(
 
 /** Give a port back. @param last where its connection's numbers ended */
 void local_ports_give(struct worker *worker, unsigned int local, rte_be16_t port, uint32_t last);
+
+/** Whether so many of an address's ports are in use that those which rest are missed. */
+static inline bool
+local_ports_are_scarce(const struct local_ports *ports)
+{
+	return ports->free * 2 < ports->count;
+}
 
 /** Where the numbers of the last connection of a port ended; 0 when there was none. */
 uint32_t local_ports_last(const struct worker *worker, unsigned int local, rte_be16_t port);

@@ -99,19 +99,29 @@ proxy_close_abort(struct worker *worker, struct conn *conn)
 	proxy_close(worker, conn, COUNTER_reset);
 }
 
+/*
+ * A FIN may come again; where room is short, a RST will have to do for it.  Room is short as soon
+ * as half the table is taken, or half the ports of the address: a port that lingers for two seconds
+ * serves one connection in that time.
+ */
+static bool
+proxy_close_room_is_short(const struct worker *worker, const struct splice *splice)
+{
+	return conn_table_count(worker->table) > conn_table_capacity(worker->table) / 2 ||
+	       (splice->local != LOCAL_PORTS_CLIENT &&
+			       local_ports_are_scarce(worker->proxy->ports[splice->local]));
+}
+
 uint32_t
 proxy_close_after_ms(const struct worker *worker, const struct service *service,
 		const struct splice *splice)
 {
-	const uint32_t used = conn_table_count(worker->table);
-
 	if (likely(splice->closing == 0))
 		return likely(splice->header == 0) ? service->tcp.idle_timeout_ms
 						   : (uint32_t)PROXY_RETRY_MS << splice->tries;
 	if ((splice->closing & SPLICE_ANY_RESET) != 0)
-		return used * 2 > conn_table_capacity(worker->table) ? 0 : PROXY_CLOSE_RESET_MS;
-	/* A FIN may come again; where room is short, a RST will have to do for it. */
+		return proxy_close_room_is_short(worker, splice) ? 0 : PROXY_CLOSE_RESET_MS;
 	if ((splice->closing & SPLICE_BOTH_FINS_ACKED) == SPLICE_BOTH_FINS_ACKED)
-		return used * 2 > conn_table_capacity(worker->table) ? 0 : PROXY_CLOSE_LINGER_MS;
+		return proxy_close_room_is_short(worker, splice) ? 0 : PROXY_CLOSE_LINGER_MS;
 	return RTE_MIN(service->tcp.idle_timeout_ms, 2 * service->tcp.fin_timeout_ms);
 }

@@ -399,6 +399,27 @@ repeated_syn_ack_is_acknowledged(void **state)
 	scene_close_both(&scene);
 }
 
+/* A port that lingers serves nobody else: with few of them two seconds are the service's rate. */
+static void
+connection_does_not_linger_where_ports_are_scarce(void **state)
+{
+	struct scene scene;
+	struct scene_peer *client = &scene.client, *server = &scene.server;
+
+	(void)state;
+	scene_begin_as(&scene, 4, "local_ports: 5000-5000", "", 1);
+	scene_open_both(&scene);
+	scene_say(&scene, client, TCP_FIN | TCP_ACK, 0);
+	scene_hear(&scene, server, TCP_FIN | TCP_ACK, 0);
+	rig_wait_ms(&scene.rig, 1000);
+	assert_int_equal(scene_ports_in_use(&scene), 1);
+	scene_say(&scene, server, TCP_FIN | TCP_ACK, 0);
+	scene_hear(&scene, client, TCP_FIN | TCP_ACK, 0);
+	scene_say(&scene, client, TCP_ACK, 0);
+	scene_hear(&scene, server, TCP_ACK, 0);
+	scene_end_after(&scene, 20);
+}
+
 /* RFC 5961 4: a SYN on a live tuple is challenged, whatever its numbers. */
 static void
 syn_on_the_tuple_is_challenged(void **state)
@@ -615,6 +636,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(repeated_syn_ack_is_acknowledged),
 			cmocka_unit_test(syn_on_the_tuple_is_challenged),
 			cmocka_unit_test(half_close_in_either_order),
+			cmocka_unit_test(connection_does_not_linger_where_ports_are_scarce),
 			cmocka_unit_test(exact_reset_passes_and_ends),
 			cmocka_unit_test(server_speaks_first),
 			cmocka_unit_test(silence_ends_with_resets_both_ways),
