@@ -175,6 +175,12 @@ burst_of_event(struct worker *worker, struct burst *burst, enum tcp_event event)
 		burst->key[i] = burst->conn[i]->key;
 	}
 	conn_table_hash_bulk(worker->table, burst->key, burst->n, burst->hash);
+	/* Whom nobody has spoken to for long is far away, and where it is found, too. */
+	for (unsigned int i = 0; i < burst->n; i++) {
+		rte_prefetch0(conn_table_tail(worker->table, burst->conn[i]));
+		conn_table_prefetch(worker->table, burst->hash[i]);
+		time_wait_prefetch(worker->spent, burst->hash[i]);
+	}
 }
 
 void

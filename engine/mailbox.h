@@ -63,7 +63,7 @@ struct mailbox_record {
 	uint8_t closing;  /**< enum splice_closing, in TCP_SPLICED. */
 	bool has_backend; /**< In TCP_JOINING and TCP_SPLICED: what follows. */
 	uint16_t backend; /**< Its number. */
-	uint16_t local;   /**< Number of our address towards it. */
+	uint8_t local;    /**< Number of our address towards it. */
 	rte_be16_t local_port;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <stddef.h>
 #include <string.h>
 
 #include <rte_malloc.h>
@@ -14,6 +15,18 @@
 #include "engine/worker.h"
 #include "tcp/tcp_seq.h"
 
+/* The machine's tail and the splice agree on what others look at, whose connection it ever is. */
+_Static_assert(offsetof(struct splice, client_mac) == offsetof(struct conn_tail, peer_mac) &&
+				offsetof(struct splice, port) ==
+						offsetof(struct conn_tail, ssthresh) - 1,
+		"conn_tail.port is splice.port[SPLICE_CLIENT]");
+_Static_assert(SETTINGS_PORTS_MAX <= 16, "conn_tail.challenged of a splice is 0");
+_Static_assert(LOCAL_PORTS_ADDRESSES_MAX <= LOCAL_PORTS_CLIENT, "splice.local holds all of them");
+
+/* Line, splice, a bucket for eight, and what local_ports_footprint() counts for a port. */
+_Static_assert(sizeof(struct conn) + sizeof(struct splice) + 64 / 8 + LOCAL_PORTS_BYTES <= 160,
+		"all memory of a proxied connection");
+
 bool
 proxy_is_wanted(const struct settings *settings)
 {
@@ -24,11 +37,16 @@ proxy_is_wanted(const struct settings *settings)
 	return false;
 }
 
+size_t
+proxy_tail(const struct settings *settings)
+{
+	return proxy_is_wanted(settings) ? sizeof(struct splice) : sizeof(struct conn_tail);
+}
+
 uint64_t
 proxy_footprint(const struct settings *settings)
 {
-	uint64_t bytes = sizeof(struct proxy) + PROXY_HELD_MAX * sizeof(struct proxy_held) +
-			 (uint64_t)settings->engine.connections * sizeof(struct splice);
+	uint64_t bytes = sizeof(struct proxy) + PROXY_HELD_MAX * sizeof(struct proxy_held);
 
 	if (!proxy_is_wanted(settings))
 		return 0;
@@ -57,13 +75,11 @@ proxy_create(struct worker *worker)
 	worker->proxy = proxy;
 	if (proxy == NULL)
 		goto no_memory;
-	proxy->splice = rte_zmalloc_socket("handfast_splices",
-			(size_t)settings->engine.connections * sizeof(struct splice),
-			RTE_CACHE_LINE_SIZE, worker->numa_node);
+	proxy->splice = conn_table_tails(worker->table);
 	proxy->held = rte_zmalloc_socket("handfast_held",
 			PROXY_HELD_MAX * sizeof(struct proxy_held), RTE_CACHE_LINE_SIZE,
 			worker->numa_node);
-	if (proxy->splice == NULL || proxy->held == NULL)
+	if (proxy->held == NULL)
 		goto no_memory;
 	proxy_held_init(proxy);
 	return 0;
@@ -80,7 +96,6 @@ proxy_free(struct worker *worker)
 	for (unsigned int i = 0; worker->proxy->held != NULL && i < PROXY_HELD_MAX; i++)
 		rte_pktmbuf_free_bulk(worker->proxy->held[i].packet, worker->proxy->held[i].count);
 	local_ports_free(worker);
-	rte_free(worker->proxy->splice);
 	rte_free(worker->proxy->held);
 	rte_free(worker->proxy);
 	worker->proxy = NULL;
@@ -152,11 +167,11 @@ proxy_open(struct worker *worker, struct burst *burst, unsigned int i, uint32_t 
 {
 	struct conn *conn = burst->conn[i];
 	struct splice *splice = proxy_splice_of(worker, conn);
-	const struct conn_tail *tail = conn_table_tail(worker->table, conn);
+	const struct conn_tail tail = *conn_table_tail(worker->table, conn);
 
 	memset(splice, 0, sizeof(*splice));
-	memcpy(splice->client_mac, tail->peer_mac, sizeof(splice->client_mac));
-	splice->port[SPLICE_CLIENT] = tail->port;
+	memcpy(splice->client_mac, tail.peer_mac, sizeof(splice->client_mac));
+	splice->port[SPLICE_CLIENT] = tail.port;
 	conn->tcp.state = TCP_JOINING;
 	conn->tcp.rcv_nxt = rcv_nxt;
 	PROXY_ASK_HELD_TO(splice) = rcv_nxt;
@@ -172,14 +187,14 @@ proxy_open(struct worker *worker, struct burst *burst, unsigned int i, uint32_t 
 static bool
 proxy_may_challenge(struct worker *worker, struct conn *conn)
 {
-	struct conn_tail *tail = conn_table_tail(worker->table, conn);
+	struct splice *splice = proxy_splice_of(worker, conn);
 	const uint8_t half_second = (uint8_t)(1 + worker->now_ms / 500 % 15);
 
-	if (tail->challenged == half_second ||
+	if (splice->challenged == half_second ||
 			!token_bucket_take(&worker->challenges, worker->now_us))
 		return false;
-	tail->challenged = half_second & 0xf;
-	worker_count(worker, tail->port, COUNTER_challenge_acks, 1);
+	splice->challenged = half_second;
+	worker_count(worker, splice->port[SPLICE_CLIENT], COUNTER_challenge_acks, 1);
 	return true;
 }
 

@@ -9,7 +9,7 @@
  *
  * When the client's handshake is complete the TCP machine lets go of the connection: its state is
  * TCP_JOINING while a backend is being asked, TCP_SPLICED once one has answered.  Both live in the
- * client's slot of the connection table and one more line (struct splice) of the same number; the
+ * client's slot of the connection table, whose tail then is a whole line (struct splice); the
  * backend's segments find the slot by our port (local_ports.h).  There is no second connection and
  * no second machine: of the backend's side nothing can happen but an answer to our SYN, and what a
  * splice translates.
@@ -28,6 +28,9 @@
 
 struct settings;
 
+/** Bytes of a connection's tail: with a proxy it may become a splice. */
+size_t proxy_tail(const struct settings *settings);
+
 /** Until a SYN, or a header, is sent again; twice as long each time. */
 #define PROXY_RETRY_MS      200
 
@@ -43,7 +46,7 @@ struct proxy_held {
 
 /** A worker's part; there is none when no service is proxied. */
 struct proxy {
-	struct splice *splice; /**< By slot of the connection table. */
+	struct splice *splice; /**< By slot: the connection table's tails. */
 	struct local_ports *ports[LOCAL_PORTS_ADDRESSES_MAX];
 	struct proxy_held *held; /**< Numbered from 1 in struct splice; 0 is none. */
 	uint32_t held_free;

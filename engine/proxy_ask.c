@@ -80,7 +80,7 @@ proxy_ask_port(struct worker *worker, struct conn *conn, struct splice *splice,
 		way.local = proxy_ask_local(worker, pool, splice->server);
 		if (way.local == LOCAL_PORTS_NONE)
 			return false;
-		splice->local = (uint16_t)way.local;
+		splice->local = (uint8_t)way.local;
 		splice->local_port = local_ports_take(
 				worker, &way, conn_table_slot(worker->table, conn));
 	}

@@ -289,7 +289,7 @@ worker_prefixes_footprint(const struct settings *settings)
 uint64_t
 worker_footprint(const struct settings *settings)
 {
-	return conn_table_footprint(settings->engine.connections) +
+	return conn_table_footprint_with(settings->engine.connections, proxy_tail(settings)) +
 	       RTE_ALIGN_CEIL(timer_wheel_footprint(), 64) +
 	       time_wait_footprint(settings->tcp.max_tw_buckets) +
 	       time_wait_footprint(WORKER_SPENT_COOKIES) + worker_prefixes_footprint(settings) +
@@ -301,7 +301,8 @@ static int
 worker_create_tables(struct worker *worker)
 {
 	const struct settings *settings = worker->engine->settings;
-	const size_t table_bytes = conn_table_footprint(settings->engine.connections);
+	const size_t table_bytes = conn_table_footprint_with(
+			settings->engine.connections, proxy_tail(settings));
 	const size_t wheel_bytes = RTE_ALIGN_CEIL(timer_wheel_footprint(), 64);
 	const uint64_t bytes = worker_footprint(settings);
 	struct siphash_key key, prefix_key;
@@ -324,7 +325,8 @@ worker_create_tables(struct worker *worker)
 		return -1;
 	}
 	memory = worker->memory;
-	worker->table = conn_table_init(memory, settings->engine.connections, &key);
+	worker->table = conn_table_init_with(
+			memory, settings->engine.connections, proxy_tail(settings), &key);
 	memory += table_bytes;
 	worker->wheel = timer_wheel_init(memory, worker->table, worker->now_ms);
 	memory += wheel_bytes;

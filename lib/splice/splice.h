@@ -55,8 +55,15 @@ enum splice_closing {
 #define SPLICE_BOTH_FINS       (SPLICE_FIN | SPLICE_FIN << SPLICE_SERVER)
 #define SPLICE_ANY_RESET       (SPLICE_RESET | SPLICE_RESET << SPLICE_SERVER)
 
-/** One spliced connection, beside its line in the connection table.  One cache line. */
+/**
+ * One spliced connection, beside its line in the connection table.  One cache line.
+ *
+ * It begins as the tail that it takes the place of (struct conn_tail) does: the peer's Ethernet
+ * address, and its port.
+ */
 struct splice {
+	uint8_t client_mac[6];
+	uint8_t port[SPLICE_SIDES]; /**< Engine ports. */
 	/** Added to a side's sequence numbers, taken from what acknowledges them. */
 	uint32_t add[SPLICE_SIDES];
 	uint32_t stamp_add;          /**< Added to the server's TSval, taken from their echo. */
@@ -67,8 +74,9 @@ struct splice {
 	uint32_t held;              /**< For who holds early segments. */
 	uint16_t sum_add;           /**< Ends, client to server: new less old, for checksums. */
 	rte_be16_t local_port;      /**< Ours, towards the server. */
-	uint16_t local;             /**< Our address there, by number. */
 	uint16_t server;            /**< By number. */
+	uint8_t local;              /**< Our address there, by number. */
+	uint8_t challenged;         /**< As conn_tail.challenged. */
 	uint8_t flags;              /**< enum splice_flag */
 	uint8_t closing;            /**< enum splice_closing, of both sides */
 	/**
@@ -80,8 +88,6 @@ struct splice {
 	uint8_t header;    /**< Bytes of ours in front of the client's that the server has not. */
 	uint8_t tries;     /**< SYNs sent to this server; or times the header was. */
 	uint8_t servers;   /**< Servers tried. */
-	uint8_t port[SPLICE_SIDES]; /**< Engine ports. */
-	uint8_t client_mac[6];
 } __rte_aligned(64);
 
 _Static_assert(sizeof(struct splice) == 64, "a spliced connection has one line more");

@@ -37,7 +37,8 @@ struct conn_table {
 	struct siphash_key key;
 	struct bucket *buckets; /* The first half_size ones are the first half. */
 	struct conn *conns;
-	struct conn_tail *tails;
+	uint8_t *tails;
+	size_t tail;        /* Bytes of one. */
 	uint32_t half_size; /* Buckets in each half. */
 	uint32_t capacity;
 	uint32_t count;
@@ -76,17 +77,22 @@ buckets_size(uint32_t capacity)
 }
 
 size_t
-conn_table_footprint(uint32_t capacity)
+conn_table_footprint_with(uint32_t capacity, size_t tail)
 {
 	if (capacity == 0)
 		return 0;
 	return sizeof(struct conn_table) + buckets_size(capacity) +
-	       (size_t)capacity * sizeof(struct conn) +
-	       round_to_line((size_t)capacity * sizeof(struct conn_tail));
+	       (size_t)capacity * sizeof(struct conn) + round_to_line((size_t)capacity * tail);
+}
+
+size_t
+conn_table_footprint(uint32_t capacity)
+{
+	return conn_table_footprint_with(capacity, sizeof(struct conn_tail));
 }
 
 struct conn_table *
-conn_table_init(void *memory, uint32_t capacity, const struct siphash_key *key)
+conn_table_init_with(void *memory, uint32_t capacity, size_t tail, const struct siphash_key *key)
 {
 	struct conn_table *table = memory;
 	uint8_t *bytes = memory;
@@ -102,8 +108,15 @@ conn_table_init(void *memory, uint32_t capacity, const struct siphash_key *key)
 	bytes += buckets_size(capacity);
 	table->conns = (struct conn *)bytes;
 	bytes += (size_t)capacity * sizeof(struct conn);
-	table->tails = (struct conn_tail *)bytes;
+	table->tails = bytes;
+	table->tail = tail;
 	return table;
+}
+
+struct conn_table *
+conn_table_init(void *memory, uint32_t capacity, const struct siphash_key *key)
+{
+	return conn_table_init_with(memory, capacity, sizeof(struct conn_tail), key);
 }
 
 void
@@ -284,7 +297,7 @@ conn_table_insert(struct conn_table *table, const struct flow_key *key, uint64_t
 	conn = &table->conns[slot];
 	memset(conn, 0, sizeof(*conn));
 	conn->key = *key;
-	memset(&table->tails[slot], 0, sizeof(table->tails[slot]));
+	memset(table->tails + slot * table->tail, 0, sizeof(struct conn_tail));
 	return conn;
 }
 
@@ -325,10 +338,24 @@ conn_table_conns(const struct conn_table *table)
 	return table->conns;
 }
 
+void
+conn_table_prefetch(const struct conn_table *table, uint64_t hash)
+{
+	rte_prefetch0(first_bucket(table, hash));
+	rte_prefetch0(second_bucket(table, hash));
+}
+
+void *
+conn_table_tails(const struct conn_table *table)
+{
+	return table->tails;
+}
+
 struct conn_tail *
 conn_table_tail(const struct conn_table *table, const struct conn *conn)
 {
-	return &table->tails[conn_table_slot(table, conn)];
+	return (struct conn_tail *)(void *)(table->tails +
+					    conn_table_slot(table, conn) * table->tail);
 }
 
 uint32_t

@@ -19,7 +19,8 @@
  * placement and may be shown to the world.
  *
  * Memory: a 64-byte line and a 24-byte tail per connection, and a bucket per eight connections:
- * 96 bytes, index included.
+ * 96 bytes, index included.  Whoever keeps more of a connection than that can have longer tails,
+ * and what a connection does not need any more of its tail is theirs to use.
  */
 
 #include <stdbool.h>
@@ -85,6 +86,11 @@ size_t conn_table_footprint(uint32_t capacity);
  */
 struct conn_table *conn_table_init(void *memory, uint32_t capacity, const struct siphash_key *key);
 
+/** The same for tails of @p tail bytes, at least those of struct conn_tail, a multiple of 8. */
+size_t conn_table_footprint_with(uint32_t capacity, size_t tail);
+struct conn_table *conn_table_init_with(
+		void *memory, uint32_t capacity, size_t tail, const struct siphash_key *key);
+
 /** Hash a burst of keys with the table's key. */
 void conn_table_hash_bulk(const struct conn_table *table, const struct flow_key keys[],
 		unsigned int n, uint64_t hashes[]);
@@ -135,6 +141,12 @@ struct conn *conn_table_at(const struct conn_table *table, uint32_t slot);
 
 /** All lines, for the timer wheel. */
 struct conn *conn_table_conns(const struct conn_table *table);
+
+/** Fetch what looking a hash up, inserting and removing it will need. */
+void conn_table_prefetch(const struct conn_table *table, uint64_t hash);
+
+/** All tails, the first one at a multiple of 64; by slot, as long as they were asked for. */
+void *conn_table_tails(const struct conn_table *table);
 
 /** The tail of a connection. */
 struct conn_tail *conn_table_tail(const struct conn_table *table, const struct conn *conn);

@@ -127,6 +127,37 @@ removed_connection_is_gone_and_its_slot_is_clean_when_reused(void **state)
 }
 
 static void
+longer_tails_are_lines_of_their_own(void **state)
+{
+	const uint32_t capacity = 100;
+	const size_t size = conn_table_footprint_with(capacity, 64);
+	uint8_t *memory = aligned_alloc(64, size);
+	struct conn_table *table = conn_table_init_with(memory, capacity, 64, &table_key);
+	uint8_t *tails = conn_table_tails(table);
+
+	(void)state;
+	assert_int_equal(size,
+			conn_table_footprint(capacity) + RTE_ALIGN_CEIL(64 * capacity, 64) -
+					RTE_ALIGN_CEIL(sizeof(struct conn_tail) * capacity, 64));
+	assert_int_equal((uintptr_t)tails % 64, 0);
+	assert_ptr_equal(tails + 64 * capacity, memory + size);
+	for (uint32_t i = 0; i < capacity; i++) {
+		struct conn *conn = insert(table, i);
+
+		assert_ptr_equal(conn_table_tail(table, conn),
+				tails + 64 * conn_table_slot(table, conn));
+		memset(conn_table_tail(table, conn), (int)i, 64);
+	}
+	for (uint32_t i = 0; i < capacity; i++) {
+		const struct conn *conn = lookup(table, i);
+
+		assert_non_null(conn);
+		assert_int_equal(*(uint8_t *)conn_table_tail(table, conn), i);
+	}
+	free(memory);
+}
+
+static void
 removing_twice_changes_nothing(void **state)
 {
 	struct conn_table *table = table_new(4);
@@ -438,6 +469,7 @@ main(void)
 			cmocka_unit_test(inserted_connection_is_found_and_zero_but_for_its_key),
 			cmocka_unit_test(
 					removed_connection_is_gone_and_its_slot_is_clean_when_reused),
+			cmocka_unit_test(longer_tails_are_lines_of_their_own),
 			cmocka_unit_test(removing_twice_changes_nothing),
 			cmocka_unit_test(slot_names_a_connection_until_it_is_removed),
 			cmocka_unit_test(key_of_free_slots_is_refused),
