@@ -98,6 +98,21 @@ const uint16_t tcp_rules_cell[TCP_STATES][TCP_EVENTS] = {
 };
 #undef CELL
 
+/*
+ * Counted from the ends of their cells.  That they are the rows that tcp_step() would find is what
+ * the test of tcp_expect() is about.
+ */
+const uint16_t tcp_rules_expected[TCP_STATES][TCP_RULES_EXPECTED] = {
+		[TCP_LISTEN] = {CELL_LISTEN_SYN_LAST},
+		[TCP_SYN_RCVD] = {CELL_SYN_RCVD_ACK_LAST, CELL_SYN_RCVD_ACK_LAST - 2,
+				CELL_SYN_RCVD_FIN_LAST - 2, CELL_SYN_RCVD_FIN_LAST - 2},
+		[TCP_ESTABLISHED] = {CELL_ESTABLISHED_ACK_LAST, CELL_ESTABLISHED_ACK_LAST - 2,
+				CELL_ESTABLISHED_FIN_LAST - 2, CELL_ESTABLISHED_FIN_LAST - 2},
+		[TCP_FIN_WAIT_1] = {CELL_FIN_WAIT_1_ACK_LAST - 1, 0, CELL_FIN_WAIT_1_FIN_LAST - 5},
+		[TCP_FIN_WAIT_2] = {0, 0, CELL_FIN_WAIT_2_FIN_LAST - 2},
+		[TCP_LAST_ACK] = {CELL_LAST_ACK_ACK_LAST - 1},
+};
+
 #define ROW(condition, next, sends, timers, does, why) why
 #define CELL(state, event, ...)                        [CELL_##state##_##event] = __VA_ARGS__,
 static const char *const rules_reasons[TCP_RULES] = {

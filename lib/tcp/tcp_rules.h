@@ -138,6 +138,15 @@ extern const struct tcp_rule tcp_rules[];
 /** The first row of each cell. */
 extern const uint16_t tcp_rules_cell[TCP_STATES][TCP_EVENTS];
 
+/** Kinds of expected segments: text is 1, a FIN 2. */
+#define TCP_RULES_EXPECTED 4
+
+/**
+ * The row of a segment that is what the state waits for (tcp_expect.h), by kind; 0 where nothing
+ * is.
+ */
+extern const uint16_t tcp_rules_expected[TCP_STATES][TCP_RULES_EXPECTED];
+
 /** How many rows there are, row 0 included: what tcp_action.rule stays below. */
 unsigned int tcp_rules_count(void);
 

@@ -12,18 +12,10 @@
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
+#include "tcp/tcp_effect.h"
 #include "tcp/tcp_rules.h"
 #include "tcp/tcp_seq.h"
 #include "tcp/tcp_step.h"
-
-#define STEP_RTO_INITIAL_MS     1000  /* RFC 6298 2.1 */
-#define STEP_RTO_RETRIED_SYN_MS 3000  /* RFC 6298 5.7 */
-#define STEP_RTT_MAX_MS         60000 /* What is longer was not measured with our clock. */
-#define STEP_WINDOW_SHIFT_MAX   14    /* RFC 7323 2.3 */
-#define STEP_MSS_MIN            48    /* Below, a peer could make us send headers only. */
-#define STEP_TIMESTAMPS_BYTES   12    /* With two NOPs (RFC 7323 appendix A). */
-/* How far beyond the old SND.NXT a new incarnation begins if its clock is not beyond already. */
-#define STEP_REOPEN_DISTANCE (UINT16_MAX + 1)
 
 /* Facts are shifted into place rather than branched on. */
 #define FACT_IF(fact, condition) ((uint32_t)(condition) << TCP_FACT_POSITION_##fact)
@@ -44,15 +36,7 @@ const uint8_t tcp_step_events[16] = {
 uint32_t
 tcp_step_rto_ms(const struct tcp_conn *conn, const struct tcp_config *config)
 {
-	const uint32_t variance_ms = RTE_MAX(conn->rttvar_4ms, 1); /* Four times RTTVAR, or G. */
-	uint64_t rto_ms = STEP_RTO_INITIAL_MS;
-
-	if ((conn->flags & TCP_CONN_RTT_MEASURED) != 0)
-		rto_ms = RTE_MAX((conn->srtt_8ms >> 3) + variance_ms, config->rto_min_ms);
-	else if ((conn->flags & TCP_CONN_SYN_RETRANSMITTED) != 0 && conn->state >= TCP_ESTABLISHED)
-		rto_ms = STEP_RTO_RETRIED_SYN_MS;
-	rto_ms <<= RTE_MIN(conn->retries, 32);
-	return (uint32_t)RTE_MIN(rto_ms, config->rto_max_ms);
+	return tcp_effect_rto_ms(conn, config);
 }
 
 /* The kernel's knobs, and idle_timeout beside them: when @p probes have had no answer. */
@@ -99,13 +83,6 @@ step_is_newer_syn(const struct tcp_conn *conn, const struct tcp_segment *segment
 	if ((conn->flags & TCP_CONN_TIMESTAMPS) == 0)
 		return true;
 	return later > 0 || (later == 0 && higher);
-}
-
-/* Nothing is in flight, and nothing is held back by the window. */
-static bool
-step_is_idle(const struct tcp_conn *conn)
-{
-	return conn->snd_una == conn->snd_nxt && (conn->flags & TCP_CONN_PERSIST) == 0;
 }
 
 static inline uint32_t
@@ -167,7 +144,7 @@ step_facts_of_segment(const struct tcp_conn *conn, const struct tcp_segment *seg
 static bool
 step_is_keep_alive(const struct tcp_conn *conn, const struct tcp_config *config)
 {
-	return step_is_idle(conn) && config->keepalive_time_ms != 0 &&
+	return tcp_effect_is_idle(conn) && config->keepalive_time_ms != 0 &&
 	       conn->retries < config->keepalive_probes &&
 	       step_next_probe_ms(config, conn->retries) < config->idle_timeout_ms;
 }
@@ -211,86 +188,11 @@ step_facts(const struct tcp_conn *conn, enum tcp_event event, const struct tcp_s
 	return step_facts_of_timer(conn, env);
 }
 
-/* Forget everything but what is not ours, and begin at ISS. */
-static void
-step_begin(struct tcp_conn *conn, uint32_t iss, const struct tcp_env *env)
-{
-	const struct tcp_config *config = env->config;
-
-	*conn = (struct tcp_conn){
-			.snd_una = iss,
-			.snd_nxt = iss + 1,
-			.srtt_8ms = (uint16_t)env->ts_clock,
-			.rttvar_4ms = true,
-			.timer_tick = conn->timer_tick,
-			.flags = (uint16_t)((config->timestamps ? TCP_CONN_TIMESTAMPS : 0) |
-					    (config->sack ? TCP_CONN_SACK : 0) |
-					    (config->window_scaling ? TCP_CONN_WINDOW_SCALE : 0)),
-	};
-}
-
 static void
 step_open(struct tcp_conn *conn, const struct tcp_env *env)
 {
-	step_begin(conn, env->isn, env);
+	tcp_effect_begin(conn, env->isn, env);
 	conn->flags |= TCP_CONN_ACTIVE;
-}
-
-/* SND.WND as it came.  In a SYN it came unscaled (RFC 7323 2.2). */
-static void
-step_set_window(struct tcp_conn *conn, const struct tcp_segment *segment)
-{
-	const bool syn = (segment->flags & TCP_SYN) != 0;
-	const uint16_t window = (uint16_t)(segment->window >> (syn ? conn->scales & 0xf : 0));
-	const uint32_t log2 = rte_fls_u32(window | 1) - 1;
-
-	conn->snd_wnd = window;
-	if (log2 > conn->scales >> 4)
-		conn->scales = (uint8_t)(log2 << 4 | (conn->scales & 0xf));
-}
-
-/* An option is used when both sides sent it: what we would use is in conn->flags. */
-static void
-step_negotiate(struct tcp_conn *conn, const struct tcp_segment *segment, const struct tcp_env *env)
-{
-	const uint8_t options = segment->options;
-	uint16_t mss = (options & TCP_OPTION_MSS) != 0 ? segment->mss : env->default_mss;
-
-	if ((options & TCP_OPTION_TIMESTAMPS) == 0)
-		conn->flags &= (uint16_t)~TCP_CONN_TIMESTAMPS;
-	if ((options & TCP_OPTION_SACK_PERMITTED) == 0)
-		conn->flags &= (uint16_t)~TCP_CONN_SACK;
-	if ((options & TCP_OPTION_WINDOW_SCALE) == 0)
-		conn->flags &= (uint16_t)~TCP_CONN_WINDOW_SCALE;
-
-	mss = RTE_MIN(mss, env->path_mss);
-	mss = RTE_MAX(mss, STEP_MSS_MIN);
-	if ((conn->flags & TCP_CONN_TIMESTAMPS) != 0) {
-		mss -= STEP_TIMESTAMPS_BYTES;
-		conn->ts_recent = segment->tsval;
-	}
-	conn->mss = mss;
-	conn->scales = 0;
-	if ((conn->flags & TCP_CONN_WINDOW_SCALE) != 0)
-		conn->scales = RTE_MIN(segment->window_scale, STEP_WINDOW_SHIFT_MAX);
-	conn->rcv_nxt = segment->seq + 1;
-	conn->retries = 0;
-	step_set_window(conn, segment);
-}
-
-static void
-step_take_syn(struct tcp_conn *conn, const struct tcp_segment *segment, const struct tcp_env *env)
-{
-	const uint8_t setup = TCP_ECE | TCP_CWR; /* RFC 3168 6.1.1 */
-	uint32_t iss = env->isn;
-
-	/* RFC 9293 3.6.1: above every number that the last incarnation used. */
-	if (conn->state == TCP_TIME_WAIT && tcp_seq_leq(iss, conn->snd_nxt))
-		iss = conn->snd_nxt + STEP_REOPEN_DISTANCE;
-	step_begin(conn, iss, env);
-	if (env->config->ecn && (segment->flags & setup) == setup)
-		conn->flags |= TCP_CONN_ECN;
-	step_negotiate(conn, segment, env);
 }
 
 /* Of a SYN that TAKE_SYN has taken.  In front of its text is the SYN alone. */
@@ -307,43 +209,6 @@ step_take_syn_text(struct tcp_conn *conn, const struct tcp_segment *segment,
 	conn->cwnd = env->config->initial_cwnd;
 }
 
-/* RFC 6298 2.2 and 2.3, with its fractions kept in the units of the fields. */
-static void
-step_take_rtt(struct tcp_conn *conn, uint32_t rtt_ms)
-{
-	uint32_t srtt_8ms = rtt_ms * 8;
-	uint32_t rttvar_4ms = rtt_ms * 2;
-
-	if (rtt_ms > STEP_RTT_MAX_MS)
-		return;
-	if ((conn->flags & TCP_CONN_RTT_MEASURED) != 0) {
-		const uint32_t old_ms = conn->srtt_8ms >> 3;
-		const uint32_t error_ms = old_ms > rtt_ms ? old_ms - rtt_ms : rtt_ms - old_ms;
-
-		rttvar_4ms = conn->rttvar_4ms - (conn->rttvar_4ms >> 2) + error_ms;
-		srtt_8ms = conn->srtt_8ms - old_ms + rtt_ms;
-	}
-	conn->srtt_8ms = (uint16_t)RTE_MIN(srtt_8ms, (uint32_t)UINT16_MAX);
-	conn->rttvar_4ms = (uint16_t)RTE_MIN(rttvar_4ms, (uint32_t)UINT16_MAX);
-	conn->flags |= TCP_CONN_RTT_MEASURED;
-}
-
-/* What a new ACK says about the round trip: by timestamps, or once by the handshake alone. */
-static void
-step_measure_rtt(
-		struct tcp_conn *conn, const struct tcp_segment *segment, const struct tcp_env *env)
-{
-	const bool handshake = conn->state < TCP_ESTABLISHED;
-
-	/* RFC 6298 5.7: the RTO is to begin at 3 s, whatever this round trip took. */
-	if (handshake && (conn->flags & TCP_CONN_SYN_RETRANSMITTED) != 0)
-		return;
-	if ((conn->flags & TCP_CONN_TIMESTAMPS) != 0)
-		step_take_rtt(conn, env->ts_clock - segment->tsecr);
-	else if (handshake && (conn->rttvar_4ms & 1) != 0)
-		step_take_rtt(conn, (uint16_t)(env->ts_clock - conn->srtt_8ms));
-}
-
 /* RFC 5681 2: what counts as a duplicate.  @return whether this is the third. */
 static bool
 step_is_third_duplicate(struct tcp_conn *conn, const struct tcp_segment *segment)
@@ -358,13 +223,6 @@ step_is_third_duplicate(struct tcp_conn *conn, const struct tcp_segment *segment
 	return (conn->flags & TCP_CONN_DUP_ACKS) == TCP_CONN_DUP_ACKS;
 }
 
-/* Our FIN has arrived: there is nothing more to send, whatever the window. */
-static bool
-step_is_all_acked(const struct tcp_conn *conn)
-{
-	return (conn->flags & TCP_CONN_FIN_SENT) != 0 && conn->snd_una == conn->snd_nxt;
-}
-
 /* @return enum tcp_outcome bits */
 static uint8_t
 step_take_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const struct tcp_env *env)
@@ -374,13 +232,13 @@ step_take_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const st
 	uint8_t outcome = 0;
 
 	/* Whatever it says, the peer is there: what retries counted was keep-alive probes. */
-	if (step_is_idle(conn))
+	if (tcp_effect_is_idle(conn))
 		conn->retries = 0;
 	/* "If the ACK is a duplicate (SEG.ACK =< SND.UNA), it can be ignored": the old ones. */
 	if (acked > conn->snd_nxt - conn->snd_una)
 		return 0;
 	if (acked != 0) {
-		step_measure_rtt(conn, segment, env);
+		tcp_effect_measure_rtt(conn, segment, env);
 		outcome = TCP_OUTCOME_ACKED;
 		conn->snd_una = segment->ack;
 		conn->retries = 0;
@@ -395,8 +253,8 @@ step_take_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const st
 	 * SND.WL1 and SND.WL2 are not kept: SEG.ACK is in order here, and an acceptable segment
 	 * with an old SEG.SEQ is a retransmission, whose window is of today.
 	 */
-	step_set_window(conn, segment);
-	if (conn->snd_wnd != window && !step_is_all_acked(conn))
+	tcp_effect_set_window(conn, segment);
+	if (conn->snd_wnd != window && !tcp_effect_is_all_acked(conn))
 		outcome |= TCP_OUTCOME_OUTPUT;
 	if ((conn->flags & TCP_CONN_PERSIST) != 0) {
 		const uint8_t answered = env->config->retries2 / 2;
@@ -454,10 +312,10 @@ step_back_off(struct tcp_conn *conn)
 static void
 step_lower_mss(struct tcp_conn *conn, const struct tcp_segment *quoted)
 {
-	uint16_t mss = RTE_MAX(quoted->mss, STEP_MSS_MIN);
+	uint16_t mss = RTE_MAX(quoted->mss, TCP_EFFECT_MSS_MIN);
 
 	if ((conn->flags & TCP_CONN_TIMESTAMPS) != 0)
-		mss -= STEP_TIMESTAMPS_BYTES;
+		mss -= TCP_EFFECT_TIMESTAMPS_BYTES;
 	if (mss >= conn->mss)
 		return;
 	conn->mss = mss;
@@ -473,9 +331,9 @@ step_apply(struct tcp_conn *conn, uint16_t effects, const struct tcp_segment *se
 	if ((effects & TCP_EFFECT_OPEN) != 0)
 		step_open(conn, env);
 	if ((effects & TCP_EFFECT_TAKE_SYN) != 0)
-		step_take_syn(conn, segment, env);
+		tcp_effect_take_syn(conn, segment, env);
 	if ((effects & TCP_EFFECT_NEGOTIATE) != 0)
-		step_negotiate(conn, segment, env);
+		tcp_effect_negotiate(conn, segment, env);
 	if ((effects & TCP_EFFECT_TAKE_SYN_TEXT) != 0)
 		step_take_syn_text(conn, segment, env, action);
 	if ((effects & TCP_EFFECT_TAKE_ACK) != 0)
@@ -500,46 +358,6 @@ step_apply(struct tcp_conn *conn, uint16_t effects, const struct tcp_segment *se
 		conn->rttvar_4ms &= (uint16_t)~1;
 	if ((effects & TCP_EFFECT_LOWER_MSS) != 0)
 		step_lower_mss(conn, segment);
-}
-
-static void
-step_set_timer(struct tcp_action *action, uint32_t delay_ms)
-{
-	action->timer = TCP_TIMER_SET;
-	action->delay_ms = delay_ms;
-}
-
-/* @param una  SND.UNA before the event. */
-static void
-step_timer(const struct tcp_conn *conn, enum tcp_rule_timer timer, uint32_t una,
-		const struct tcp_config *config, struct tcp_action *action)
-{
-	switch (timer) {
-	case TCP_RULE_TIMER_KEEP:
-	case TCP_RULE_TIMERS:
-		break;
-	case TCP_RULE_TIMER_STOP:
-		action->timer = TCP_TIMER_STOP;
-		break;
-	case TCP_RULE_TIMER_RETRY:
-		step_set_timer(action, tcp_step_rto_ms(conn, config));
-		break;
-	case TCP_RULE_TIMER_HEARD:
-		if (step_is_idle(conn))
-			step_set_timer(action, tcp_step_idle_ms(conn, config));
-		else if (conn->snd_una != conn->snd_nxt && conn->snd_una != una)
-			step_set_timer(action, tcp_step_rto_ms(conn, config));
-		break;
-	case TCP_RULE_TIMER_IDLE:
-		step_set_timer(action, tcp_step_idle_ms(conn, config));
-		break;
-	case TCP_RULE_TIMER_FIN_WAIT:
-		step_set_timer(action, config->fin_timeout_ms);
-		break;
-	case TCP_RULE_TIMER_TIME_WAIT:
-		step_set_timer(action, config->time_wait_ms);
-		break;
-	}
 }
 
 struct tcp_action
@@ -569,6 +387,6 @@ tcp_step(struct tcp_conn *conn, enum tcp_event event, const struct tcp_segment *
 	step_apply(conn, rule->effects, segment, env, &action);
 	if (rule->next_state != TCP_RULES_SAME)
 		conn->state = rule->next_state;
-	step_timer(conn, (enum tcp_rule_timer)rule->timer, una, env->config, &action);
+	tcp_effect_timer(conn, (enum tcp_rule_timer)rule->timer, una, env->config, &action);
 	return action;
 }
