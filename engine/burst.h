@@ -121,6 +121,10 @@ uint32_t burst_abort(struct worker *worker, struct burst *burst, uint32_t slot);
 
 struct worker_ending;
 
+/** Tell the congestion window and the service what a step brought, which moved snd_una by @p acked.
+ */
+void burst_step_outcome(struct worker *worker, struct burst *burst, unsigned int i, uint32_t acked);
+
 /** A connection ended: it is settled when the burst is over; once, also if it began again. */
 void burst_step_note(struct worker *worker, const struct worker_ending *ending);
 

@@ -9,23 +9,6 @@
 /* For where nobody listens; and for who has no time left: it allows no retries. */
 static const struct tcp_config burst_env_nothing;
 
-static uint32_t
-burst_env_window(
-		const struct worker *worker, const struct service *service, const struct conn *conn)
-{
-	uint32_t window;
-
-	if (conn == NULL ||
-			(conn->tcp.state < TCP_ESTABLISHED && tcp_conn_syn_text(&conn->tcp) == 0))
-		return BURST_ENV_FIRST_WINDOW;
-	window = respond_window(service->respond, &conn_table_tail(worker->table, conn)->respond,
-			worker->echo_buffers);
-	/* What cannot be said cannot have been offered (RFC 9293 3.1, RFC 7323 2.3). */
-	if ((conn->tcp.flags & TCP_CONN_WINDOW_SCALE) == 0)
-		return RTE_MIN(window, (uint32_t)UINT16_MAX);
-	return window;
-}
-
 void
 burst_env(const struct worker *worker, const struct burst *burst, unsigned int i,
 		const struct conn *conn, struct tcp_env *env)
@@ -41,7 +24,8 @@ burst_env(const struct worker *worker, const struct burst *burst, unsigned int i
 			.ts_clock = burst_env_ts_clock(worker, burst->hash[i]),
 			.rcv_wnd = BURST_ENV_FIRST_WINDOW,
 			.path_mss = burst_env_path_mss(&worker->engine->port[port], ipv4),
-			.default_mss = ipv4 ? 536 : 1220,
+			.default_mss = ipv4 ? BURST_ENV_DEFAULT_MSS_IPV4
+					    : BURST_ENV_DEFAULT_MSS_IPV6,
 	};
 	if (key->endpoint != SERVICE_MAP_NONE) {
 		const struct service *service = services_of(worker->services, key);

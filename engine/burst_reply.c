@@ -12,6 +12,7 @@
 
 #include "engine/burst.h"
 #include "engine/burst_env.h"
+#include "engine/burst_expect.h"
 #include "engine/burst_fast_open.h"
 #include "engine/burst_reply.h"
 #include "engine/transmit.h"
@@ -480,7 +481,7 @@ burst_reply(struct worker *worker, struct burst *burst)
 	for (unsigned int i = 0; i < burst->n; i++) {
 		if (burst->conn[i] == NULL)
 			reply_to_stranger(worker, burst, i);
-		else
+		else if (!burst_expect_reply(worker, burst, i))
 			reply_one(worker, burst, i);
 	}
 }

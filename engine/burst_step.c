@@ -19,6 +19,7 @@
 #include "engine/burst.h"
 #include "engine/burst_cookie.h"
 #include "engine/burst_env.h"
+#include "engine/burst_expect.h"
 #include "engine/burst_fast_open.h"
 #include "engine/burst_older.h"
 #include "engine/half_open.h"
@@ -201,8 +202,7 @@ burst_step_acked(struct worker *worker, struct burst *burst, unsigned int i)
 		burst->action[i].send = TCP_SEND_ACK;
 }
 
-/* Tell the congestion window and the service what the step brought. */
-static void
+void
 burst_step_outcome(struct worker *worker, struct burst *burst, unsigned int i, uint32_t acked)
 {
 	struct tcp_action *action = &burst->action[i];
@@ -509,6 +509,8 @@ burst_step(struct worker *worker, struct burst *burst)
 			burst_older_renew(worker, burst, i);
 		if (burst->conn[i] != NULL && burst->conn[i]->tcp.state >= TCP_JOINING)
 			proxy_step(worker, burst, i);
+		else if (burst_expect(worker, burst, i))
+			continue;
 		else if (burst->conn[i] != NULL &&
 				(burst->conn[i]->tcp.state != TCP_CLOSED ||
 						burst->event[i] == TCP_EVENT_OPEN))

@@ -82,19 +82,6 @@ half_open_evict(struct worker *worker, const struct service *service, struct ser
 	return true;
 }
 
-/*
- * Whether the table has no place to spare.  Half-open ones leave some of it free; as a place is
- * free only when the burst is over, it is a burst's worth, if the table is not too small for that.
- */
-static bool
-half_open_is_crowded(const struct worker *worker)
-{
-	const uint32_t capacity = conn_table_capacity(worker->table);
-	const uint32_t spare = RTE_MIN((uint32_t)BURST_MAX, capacity / 16);
-
-	return conn_table_count(worker->table) + spare >= capacity;
-}
-
 void
 half_open_limit(struct worker *worker, const struct flow_key *key, bool proven)
 {

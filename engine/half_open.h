@@ -19,11 +19,20 @@
 
 #include <stdbool.h>
 
-struct conn;
-struct flow_key;
-struct service;
-struct service_share;
-struct worker;
+#include "engine/worker.h"
+
+/**
+ * Whether the table has no place to spare.  Half-open ones leave some of it free; as a place is
+ * free only when the burst is over, it is a burst's worth, if the table is not too small for that.
+ */
+static inline bool
+half_open_is_crowded(const struct worker *worker)
+{
+	const uint32_t capacity = conn_table_capacity(worker->table);
+	const uint32_t spare = RTE_MIN((uint32_t)BURST_MAX, capacity / 16);
+
+	return conn_table_count(worker->table) + spare >= capacity;
+}
 
 /** A connection in SYN_RCVD, with its tail zero where the links are: the newest. */
 void half_open_push(struct worker *worker, struct service_share *share, struct conn *conn);

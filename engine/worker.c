@@ -9,6 +9,7 @@
 #include <rte_pause.h>
 
 #include "engine/burst_cookie.h"
+#include "engine/burst_desk.h"
 #include "engine/direct.h"
 #include "engine/burst_forward.h"
 #include "engine/burst_limit.h"
@@ -124,6 +125,7 @@ worker_adopt(struct worker *worker, const struct services *services)
 
 	worker->services = services;
 	worker_expect_none(worker);
+	memset(worker->desk, 0, BURST_DESKS * sizeof(*worker->desk));
 	services_adopt(services, worker->share);
 	worker_adopt_rate(worker, &worker->resets, tcp->reset_rate);
 	worker_adopt_rate(worker, &worker->challenges, tcp->challenge_ack_rate);
@@ -382,11 +384,12 @@ worker_create_arrays(struct worker *worker)
 					sizeof(*worker->transmit_for));
 	worker->counters = worker_alloc(worker, engine->port_count, sizeof(*worker->counters));
 	worker->share = worker_alloc(worker, SERVICES_MAX, sizeof(*worker->share));
+	worker->desk = worker_alloc(worker, BURST_DESKS, sizeof(*worker->desk));
 	worker->rules = worker_alloc(worker, tcp_rules_count(), sizeof(*worker->rules));
 	worker->backends = backends_counts_create(worker->numa_node);
 	if (worker->queue == NULL || worker->handover == NULL || worker->steer_in == NULL ||
 			worker->transmit_through == NULL || worker->transmit_for == NULL ||
-			worker->counters == NULL || worker->share == NULL ||
+			worker->counters == NULL || worker->share == NULL || worker->desk == NULL ||
 			worker->rules == NULL || worker->backends == NULL) {
 		log_error("worker", "%u: out of memory", worker->index);
 		return -1;
@@ -438,6 +441,7 @@ worker_free(struct worker *worker)
 	rte_free(worker->transmit_for);
 	rte_free(worker->counters);
 	rte_free(worker->share);
+	rte_free(worker->desk);
 	rte_free(worker->rules);
 	backends_counts_free(worker->backends);
 	rte_free(worker->echo_memory);

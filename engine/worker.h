@@ -68,6 +68,7 @@ struct worker_ending {
 	bool unopened; /**< It ended half open. */
 };
 
+struct burst_desk;
 struct proxy;
 
 struct direct;
@@ -123,6 +124,7 @@ struct worker {
 
 	struct counters *counters;     /**< Per port. */
 	struct service_share *share;   /**< Per service: SERVICES_MAX. */
+	struct burst_desk *desk;       /**< BURST_DESKS, of the services of this turn. */
 	uint64_t *rules;               /**< How often each row of the TCP table fired. */
 	struct histogram handshake_us; /**< From SYN to the ACK that opened. */
 	struct mailbox mailbox;        /**< Questions that are answered at once. */

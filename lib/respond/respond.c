@@ -219,6 +219,12 @@ respond_same(const struct respond_service *left, const struct respond_service *r
 }
 
 bool
+respond_opens_always(const struct respond_service *service)
+{
+	return service->kind != &respond_echo_kind;
+}
+
+bool
 respond_open(const struct respond_service *service, struct respond_conn *conn, uint32_t first,
 		struct echo_buffers *buffers)
 {

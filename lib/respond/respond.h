@@ -83,6 +83,9 @@ void respond_free(struct respond_service *service);
 /** Whether two services say the same, byte for byte: a connection cannot tell them apart. */
 bool respond_same(const struct respond_service *left, const struct respond_service *right);
 
+/** Whether respond_open() cannot fail. */
+bool respond_opens_always(const struct respond_service *service);
+
 /**
  * A connection opened.
  *

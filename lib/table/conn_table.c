@@ -33,19 +33,6 @@
 /* Ways of both buckets in one mask: the second bucket's from this bit on. */
 #define SECOND_SHIFT 16
 
-struct conn_table {
-	struct siphash_key key;
-	struct bucket *buckets; /* The first half_size ones are the first half. */
-	struct conn *conns;
-	uint8_t *tails;
-	size_t tail;        /* Bytes of one. */
-	uint32_t half_size; /* Buckets in each half. */
-	uint32_t capacity;
-	uint32_t count;
-	uint32_t free_slot;  /* Head of the free list, linked by conn.timer_next. */
-	uint32_t high_water; /* Slots from here on were never used. */
-} __rte_aligned(64);
-
 /* The key of free lines: its address is multicast, so no connection has it. */
 static const struct flow_key free_key = {
 		.address = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -316,12 +303,6 @@ conn_table_remove(struct conn_table *table, struct conn *conn, uint64_t hash)
 	table->count--;
 }
 
-uint32_t
-conn_table_slot(const struct conn_table *table, const struct conn *conn)
-{
-	return (uint32_t)(conn - table->conns);
-}
-
 struct conn *
 conn_table_at(const struct conn_table *table, uint32_t slot)
 {
@@ -330,12 +311,6 @@ conn_table_at(const struct conn_table *table, uint32_t slot)
 	if (slot >= table->high_water || flow_key_equal(&conn->key, &free_key))
 		return NULL;
 	return conn;
-}
-
-struct conn *
-conn_table_conns(const struct conn_table *table)
-{
-	return table->conns;
 }
 
 void
@@ -349,13 +324,6 @@ void *
 conn_table_tails(const struct conn_table *table)
 {
 	return table->tails;
-}
-
-struct conn_tail *
-conn_table_tail(const struct conn_table *table, const struct conn *conn)
-{
-	return (struct conn_tail *)(void *)(table->tails +
-					    conn_table_slot(table, conn) * table->tail);
 }
 
 uint32_t

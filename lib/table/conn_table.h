@@ -69,7 +69,21 @@ struct conn_tail {
 
 _Static_assert(sizeof(struct conn_tail) == 24, "96 bytes a connection with its share of index");
 
-struct conn_table;
+struct bucket;
+
+/** The table's own line; nobody's but conn_table.c's and the functions' in line below. */
+struct conn_table {
+	struct siphash_key key;
+	struct bucket *buckets; /* The first half_size ones are the first half. */
+	struct conn *conns;
+	uint8_t *tails;
+	size_t tail;        /* Bytes of one. */
+	uint32_t half_size; /* Buckets in each half. */
+	uint32_t capacity;
+	uint32_t count;
+	uint32_t free_slot;  /* Head of the free list, linked by conn.timer_next. */
+	uint32_t high_water; /* Slots from here on were never used. */
+} __rte_aligned(64);
 
 /** Bytes conn_table_init() needs for @p capacity connections, a multiple of 64; 0 if capacity is 0.
  */
@@ -134,13 +148,21 @@ void conn_table_remove(struct conn_table *table, struct conn *conn, uint64_t has
 uint64_t conn_table_hash(const struct conn_table *table, const struct flow_key *key);
 
 /** The slot of a connection, below conn_table_capacity(). */
-uint32_t conn_table_slot(const struct conn_table *table, const struct conn *conn);
+static inline uint32_t
+conn_table_slot(const struct conn_table *table, const struct conn *conn)
+{
+	return (uint32_t)(conn - table->conns);
+}
 
 /** The connection in a slot, or NULL when the slot is free. */
 struct conn *conn_table_at(const struct conn_table *table, uint32_t slot);
 
 /** All lines, for the timer wheel. */
-struct conn *conn_table_conns(const struct conn_table *table);
+static inline struct conn *
+conn_table_conns(const struct conn_table *table)
+{
+	return table->conns;
+}
 
 /** Fetch what looking a hash up, inserting and removing it will need. */
 void conn_table_prefetch(const struct conn_table *table, uint64_t hash);
@@ -149,7 +171,12 @@ void conn_table_prefetch(const struct conn_table *table, uint64_t hash);
 void *conn_table_tails(const struct conn_table *table);
 
 /** The tail of a connection. */
-struct conn_tail *conn_table_tail(const struct conn_table *table, const struct conn *conn);
+static inline struct conn_tail *
+conn_table_tail(const struct conn_table *table, const struct conn *conn)
+{
+	return (struct conn_tail *)(void *)(table->tails +
+					    conn_table_slot(table, conn) * table->tail);
+}
 
 /** Every connection's slot is below this: the most there ever were. */
 uint32_t conn_table_used(const struct conn_table *table);
