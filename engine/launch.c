@@ -5,10 +5,13 @@
 #include <string.h>
 
 #include <rte_eal.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
+#include <rte_mbuf_pool_ops.h>
+#include <rte_memzone.h>
 #include <rte_pdump.h>
 
 #include "engine/eal.h"
@@ -26,16 +29,83 @@
 #include "engine/unmap.h"
 #include "engine/worker.h"
 
+/* Buffers that each worker keeps at hand. */
+#define LAUNCH_POOL_CACHE 256
+
+static void
+launch_free_zone(struct rte_mempool_memhdr *memory, void *zone)
+{
+	(void)memory;
+	rte_memzone_free(zone);
+}
+
+/* Objects in one piece of memory, without gaps.  @return 0, or a negative errno. */
+static int
+launch_populate(struct rte_mempool *pool)
+{
+	const size_t object = pool->header_size + pool->elt_size + pool->trailer_size;
+	const struct rte_memzone *zone;
+	char name[RTE_MEMZONE_NAMESIZE];
+	int result;
+
+	snprintf(name, sizeof(name), "%s_", pool->name);
+	zone = rte_memzone_reserve(name, pool->size * object, SOCKET_ID_ANY, 0);
+	if (zone == NULL)
+		return -rte_errno;
+	result = rte_mempool_populate_iova(pool, zone->addr, zone->iova, zone->len,
+			launch_free_zone, (void *)(uintptr_t)zone);
+	if (result < 0)
+		rte_memzone_free(zone);
+	return result < 0 ? result : 0;
+}
+
+/*
+ * Packet buffers for memory without huge pages and devices of software, one behind the other.
+ *
+ * rte_pktmbuf_pool_create() keeps each inside a page, for the sake of devices that address memory
+ * themselves; so each begins a small page.  The headers of a burst, all at the same
+ * place of a page, then fall into the same few lines of the first cache and push each other out:
+ * a SYN took 60 ns instead of 38.
+ */
+static struct rte_mempool *
+launch_packed_pool(const char *name, unsigned int count, uint16_t bytes)
+{
+	struct rte_pktmbuf_pool_private room = {.mbuf_data_room_size = bytes};
+	struct rte_mempool *pool = rte_mempool_create_empty(name, count,
+			(unsigned int)sizeof(struct rte_mbuf) + bytes, LAUNCH_POOL_CACHE,
+			sizeof(room), SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	int result;
+
+	if (pool == NULL)
+		return NULL;
+	result = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
+	if (result == 0) {
+		rte_pktmbuf_pool_init(pool, &room);
+		result = launch_populate(pool);
+	}
+	if (result != 0) {
+		rte_mempool_free(pool);
+		rte_errno = -result;
+		return NULL;
+	}
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return pool;
+}
+
 static int
 launch_pool(struct engine *engine, const struct eal_cores *cores)
 {
 	const unsigned int count = eal_buffer_count(engine->settings, cores);
+	const uint16_t bytes = (uint16_t)eal_buffer_bytes(engine->settings);
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	/* A process may have two engines: a generator and what it measures. */
 	snprintf(name, sizeof(name), "packets_%p", (void *)engine);
-	engine->pool = rte_pktmbuf_pool_create(name, count, 256, 0,
-			(uint16_t)eal_buffer_bytes(engine->settings), SOCKET_ID_ANY);
+	if (rte_eal_has_hugepages() || rte_eal_has_pci())
+		engine->pool = rte_pktmbuf_pool_create(
+				name, count, LAUNCH_POOL_CACHE, 0, bytes, SOCKET_ID_ANY);
+	else
+		engine->pool = launch_packed_pool(name, count, bytes);
 	if (engine->pool == NULL)
 		log_error("memory",
 				"no room for %u packet buffers: %s; raise engine.memory_size, or "
