@@ -7,6 +7,7 @@
 #include "cookie/syncookie.h"
 #include "engine/burst.h"
 #include "engine/burst_cookie.h"
+#include "engine/burst_cookie_ack.h"
 #include "engine/burst_env.h"
 #include "engine/burst_reply.h"
 #include "engine/cookies.h"
@@ -16,19 +17,9 @@
 
 _Static_assert(BURST_MAX <= SYNCOOKIE_BURST_MAX, "one call for a whole burst");
 
-/* How long a cookie may come back after it was sent. */
-#define BURST_COOKIE_LIFE_US ((uint64_t)SYNCOOKIE_LIFE_MS * 1000)
-
 /* cookies: auto lasts at least so long; twice as long each time it begins again soon. */
 #define BURST_COOKIE_HOLD_MIN_US 1000000
 #define BURST_COOKIE_HOLD_MAX_US 64000000
-
-/* ACKs of a burst that may bring a cookie, and what there is to know about each. */
-struct asked {
-	unsigned int n;
-	uint8_t packet[BURST_MAX];
-	struct syncookie_request request[BURST_MAX];
-};
 
 /* SYNs of a burst that came to one entrance and get a cookie. */
 struct greeted {
@@ -58,9 +49,7 @@ struct entrance {
 	uint32_t place;  /* Port and listener. */
 	bool sends;      /* SYNs are answered by cookies, so far. */
 	bool is_auto;    /* That is asked again for each SYN. */
-	bool takes_back; /* ACKs may bring cookies. */
-	bool plain_only; /* Both without IP options and extension headers: see the header. */
-	bool has_spent;  /* Some must not be taken back. */
+	bool plain_only; /* But only without IP options and extension headers. */
 	uint8_t granted; /* Options of SYNs that backends are known not to refuse. */
 	uint8_t family;  /* 4 or 6. */
 	uint32_t forms;  /* Which are there. */
@@ -148,38 +137,6 @@ burst_cookie_is_on(const struct worker *worker, const struct service *service,
 	return share->cookies_on;
 }
 
-static struct service_share *
-burst_cookie_share(struct worker *worker, const struct flow_key *key)
-{
-	return &worker->share[services_number(worker->services, key)];
-}
-
-/* Whether cookies of the service may still come back: sent by us, or by who shares the secret. */
-static bool
-burst_cookie_may_return(const struct worker *worker, const struct service *service,
-		const struct service_share *share)
-{
-	if (service->settings->cookies == SETTINGS_COOKIES_NEVER)
-		return false;
-	return worker->engine->cookies.shared ||
-	       (share->cookies_sent_us != 0 &&
-			       worker->now_us - share->cookies_sent_us < BURST_COOKIE_LIFE_US);
-}
-
-void
-burst_cookie_spend(struct worker *worker, const struct conn *conn, uint64_t hash)
-{
-	if (burst_cookie_may_return(worker, services_of(worker->services, &conn->key),
-			    burst_cookie_share(worker, &conn->key)))
-		time_wait_insert(worker->spent, &conn->key, hash, &conn->tcp, worker->now_ms);
-}
-
-static inline uint32_t
-entrance_place(const struct burst *burst, unsigned int i)
-{
-	return (uint32_t)burst->packet[i]->port << 16 | burst->key[i].endpoint;
-}
-
 static void
 entrance_find(struct worker *worker, uint32_t place, struct entrance *entrance)
 {
@@ -199,9 +156,6 @@ entrance_find(struct worker *worker, uint32_t place, struct entrance *entrance)
 	entrance->sends =
 			!listener->closed && service->settings->cookies == SETTINGS_COOKIES_ALWAYS;
 	entrance->plain_only = entrance->port->hardware_steering;
-	entrance->has_spent = time_wait_count(worker->spent) > 0;
-	entrance->takes_back = !listener->sealed &&
-			       burst_cookie_may_return(worker, service, entrance->share);
 	entrance->request = (struct syncookie_request){
 			.endpoint = listener->cookie_endpoint,
 			.options = (uint8_t)(TCP_OPTION_MSS |
@@ -285,25 +239,6 @@ entrance_form(struct entrance *entrance, const struct syncookie_offer *offer)
 	return &entrance->form[which];
 }
 
-/*
- * Whether the client of a half-open connection answers another SYN-ACK than its own: its first SYN
- * got a cookie, and the copy behind it was kept, since the flood had ended in between.
- */
-static bool
-burst_cookie_contradicts(const struct conn *conn, const struct tcp_segment *segment)
-{
-	return conn->tcp.state == TCP_SYN_RCVD && tcp_conn_syn_text(&conn->tcp) == 0 &&
-	       segment->ack != conn->tcp.snd_nxt;
-}
-
-static inline bool
-burst_cookie_is_spent(const struct worker *worker, const struct burst *burst, unsigned int i,
-		const struct entrance *entrance)
-{
-	return entrance->has_spent && time_wait_lookup(worker->spent, &burst->key[i],
-						      burst->hash[i], worker->now_ms) != NULL;
-}
-
 /* Packets for our services that nobody knows yet; of ACKs, those that somebody knows, too. */
 static void
 burst_cookie_sort(const struct burst *burst, uint64_t *syns, uint64_t *acks)
@@ -323,40 +258,6 @@ burst_cookie_sort(const struct burst *burst, uint64_t *syns, uint64_t *acks)
 	}
 }
 
-/* Whether RSS knows the packet's flow, where that matters. */
-static inline bool
-burst_cookie_may_use(const struct burst *burst, unsigned int i, const struct entrance *entrance)
-{
-	const struct frame *frame = &burst->frame[i];
-
-	return likely(!entrance->plain_only) ||
-	       frame->l4_offset - frame->l3_offset == (frame->family == 4 ? 20 : 40);
-}
-
-/* An ACK is only judged where cookies were sent lately, by us or by whoever shares the secret. */
-static void
-burst_cookie_ask_for_acks(struct worker *worker, const struct burst *burst, uint64_t acks,
-		struct entrance *entrance, struct asked *asked)
-{
-	asked->n = 0;
-	for (; acks != 0; acks &= acks - 1) {
-		const unsigned int i = rte_bsf64(acks);
-		const struct conn *conn = burst->conn[i];
-
-		if (conn != NULL && !burst_cookie_contradicts(conn, &burst->segment[i]))
-			continue;
-		if (unlikely(entrance->place != entrance_place(burst, i)))
-			entrance_find(worker, entrance_place(burst, i), entrance);
-		if (!entrance->takes_back || !burst_cookie_may_use(burst, i, entrance) ||
-				burst_cookie_is_spent(worker, burst, i, entrance))
-			continue;
-		asked->packet[asked->n] = (uint8_t)i;
-		asked->request[asked->n] = entrance->request;
-		asked->request[asked->n].flow = &burst->key[i];
-		asked->request[asked->n++].segment = &burst->segment[i];
-	}
-}
-
 /* Cheapest first (K15): does its service want cookies, may its source be answered. */
 static inline bool
 burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int i,
@@ -372,9 +273,10 @@ burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int 
 	if (entrance->is_auto)
 		entrance->sends = burst_cookie_is_on(worker, entrance->service, entrance->share);
 	entrance->share->syns++;
-	return entrance->sends && key->port != 0 && burst_cookie_may_use(burst, i, entrance) &&
+	return entrance->sends && key->port != 0 &&
+	       (likely(!entrance->plain_only) || burst_cookie_is_plain(&burst->frame[i])) &&
 	       !service_map_is_no_peer(entrance->map, key->address) &&
-	       !burst_cookie_is_spent(worker, burst, i, entrance);
+	       !burst_cookie_is_spent(worker, burst, i);
 }
 
 /*
@@ -395,7 +297,7 @@ burst_cookie_greet(struct worker *worker, struct burst *burst, uint64_t syns,
 		const unsigned int i = rte_bsf64(syns);
 		const struct syncookie_offer *offer = NULL;
 
-		if (entrance_place(burst, i) == entrance->place) {
+		if (burst_cookie_place(burst, i) == entrance->place) {
 			/* Also for who is kept half open: what is not read is not granted. */
 			burst->segment[i].options &= entrance->granted;
 			offer = entrance_offer(entrance, keys, burst, i, greeted->n == 0);
@@ -458,7 +360,7 @@ burst_cookie_answer_syns(struct worker *worker, struct burst *burst, uint64_t sy
 	unsigned int answered = 0;
 
 	while (syns != 0) {
-		const uint32_t place = entrance_place(burst, rte_bsf64(syns));
+		const uint32_t place = burst_cookie_place(burst, rte_bsf64(syns));
 
 		if (entrance->place != place)
 			entrance_find(worker, place, entrance);
@@ -470,63 +372,6 @@ burst_cookie_answer_syns(struct worker *worker, struct burst *burst, uint64_t sy
 	return answered;
 }
 
-/* The half-open connection that the SYN would have left, had we kept it. */
-static void
-burst_cookie_restore(struct worker *worker, struct burst *burst, unsigned int i,
-		const struct tcp_segment *syn)
-{
-	struct tcp_conn tcp = {.state = TCP_LISTEN};
-	struct tcp_env env;
-	struct conn *kept;
-
-	/* A segment before it in the burst may have done so already. */
-	kept = conn_table_lookup(worker->table, &burst->key[i], burst->hash[i]);
-	burst->conn[i] = kept;
-	if (kept != NULL && kept->tcp.state != TCP_CLOSED &&
-			!burst_cookie_contradicts(kept, &burst->segment[i]))
-		return;
-	burst_env(worker, burst, i, NULL, &env);
-	env.isn = burst->segment[i].ack - 1;
-	tcp_step(&tcp, TCP_EVENT_SYN, syn, &env);
-	/* Twice, since nobody knows when our SYN-ACK left: its round trip must not be measured. */
-	tcp_step(&tcp, TCP_EVENT_SYN, syn, &env);
-	if (kept != NULL && kept->tcp.state == TCP_SYN_RCVD)
-		burst_step_set_tcp(kept, &tcp);
-	else
-		burst_step_insert(worker, burst, i, &tcp);
-	if (burst->conn[i] != NULL)
-		worker_count(worker, (uint8_t)burst->packet[i]->port, COUNTER_syn_cookies_opened,
-				1);
-}
-
-static void
-burst_cookie_judge_acks(struct worker *worker, struct burst *burst, uint64_t acks,
-		const struct syncookie_keys *keys, struct entrance *entrance)
-{
-	static const enum counter counters[] = {
-			[SYNCOOKIE_BAD] = COUNTER_syn_cookies_bad,
-			[SYNCOOKIE_EXPIRED] = COUNTER_syn_cookies_expired,
-			[SYNCOOKIE_AHEAD] = COUNTER_syn_cookies_ahead,
-	};
-	struct tcp_segment syn[BURST_MAX];
-	uint8_t verdict[BURST_MAX];
-	struct asked asked;
-
-	burst_cookie_ask_for_acks(worker, burst, acks, entrance, &asked);
-	if (asked.n == 0)
-		return;
-	syncookie_check_bulk(keys, asked.request, asked.n, syn, verdict);
-	for (unsigned int k = 0; k < asked.n; k++) {
-		const unsigned int i = asked.packet[k];
-
-		if (verdict[k] == SYNCOOKIE_GOOD)
-			burst_cookie_restore(worker, burst, i, &syn[k]);
-		else
-			worker_count(worker, (uint8_t)burst->packet[i]->port, counters[verdict[k]],
-					1);
-	}
-}
-
 /*
  * ACKs first: a SYN behind one of the same burst then finds the connection, and goes to the machine
  * to be challenged instead of getting a cookie.
@@ -536,13 +381,15 @@ burst_cookie(struct worker *worker, struct burst *burst)
 {
 	const struct syncookie_keys *keys = cookies_keys(&worker->engine->cookies);
 	struct entrance entrance;
+	unsigned int gone = 0;
 	uint64_t syns, acks;
 
 	burst_cookie_sort(burst, &syns, &acks);
-	entrance.place = ENTRANCE_NONE;
 	if (acks != 0)
-		burst_cookie_judge_acks(worker, burst, acks, keys, &entrance);
-	if (syns != 0 && engine_phase(worker->engine) == ENGINE_RUNNING &&
-			burst_cookie_answer_syns(worker, burst, syns, keys, &entrance) == burst->n)
+		gone = burst_cookie_ack(worker, burst, acks, keys);
+	entrance.place = ENTRANCE_NONE;
+	if (syns != 0 && engine_phase(worker->engine) == ENGINE_RUNNING)
+		gone += burst_cookie_answer_syns(worker, burst, syns, keys, &entrance);
+	if (gone == burst->n)
 		burst->n = 0; /* As in a flood: nothing is left for the other stages. */
 }

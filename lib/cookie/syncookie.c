@@ -67,12 +67,11 @@ static const uint8_t win_index[32] = {
 		4, 4, 4, 5, 5, 5, 6, 6, 7, 7, 7, 7, 7, 7, 7, 3, /* With it. */
 };
 
-/* What one cookie is made of, between gathering and writing. */
-struct syncookie_parts {
-	uint32_t isn_bits; /* MSS and WIN in their places; in an ACK E and the MAC, too. */
-	uint8_t mac_bits;  /* Says which form it is. */
-	uint8_t ts_bits;
-	uint8_t slot;
+/* ACKs between gathering and judging, one to a column. */
+struct syncookie_columns {
+	uint32_t isn_bits[SYNCOOKIE_BURST_MAX]; /* E, MSS, WIN and MAC in their places. */
+	uint32_t mac_mask[SYNCOOKIE_BURST_MAX]; /* Says which form it is. */
+	struct siphash_batch batch;
 };
 
 typedef void (*hash_function)(enum siphash_path path, struct siphash_batch *batch, unsigned int n);
@@ -300,44 +299,50 @@ make_bulk(hash_function hash, enum siphash_path path, const struct syncookie_key
 	return made;
 }
 
-static inline void
-gather_ack(const struct syncookie_request *request, struct siphash_batch *batch, unsigned int i,
-		struct syncookie_parts *parts)
+/* Whether an ACK answers a SYN-ACK with timestamps. */
+static inline bool
+ack_has_timestamps(const struct tcp_segment *ack, bool accepted)
 {
-	const struct tcp_segment *ack = request->segment;
-	const bool timestamps = (ack->options & request->options & TCP_OPTION_TIMESTAMPS) != 0;
+	return accepted && (ack->options & TCP_OPTION_TIMESTAMPS) != 0;
+}
 
-	parts->mac_bits = timestamps ? MAC_BITS_TS : MAC_BITS;
-	parts->isn_bits = whiten(ack->ack - 1, parts->mac_bits);
-	parts->ts_bits = (uint8_t)(timestamps ? ack->tsecr & TS_MASK : 0);
-	parts->slot = (uint8_t)(parts->isn_bits >> EPOCH_SHIFT);
-	gather(batch, i, request->flow, request->endpoint << 16,
-			code_word(timestamps, parts->isn_bits >> MSS_SHIFT & INDEX_MASK,
-					timestamps ? parts->ts_bits
-						   : parts->isn_bits >> WIN_SHIFT & INDEX_MASK) |
+/* An ACK under its first key; its lowest TSecr bits have no meaning without timestamps. */
+static inline void
+gather_ack(const struct syncookie_keys *keys, const struct flow_key *flow,
+		const struct tcp_segment *ack, uint64_t endpoint_word, bool timestamps,
+		struct syncookie_columns *columns, unsigned int i)
+{
+	const uint32_t isn_bits = whiten(ack->ack - 1, timestamps ? MAC_BITS_TS : MAC_BITS);
+	const uint32_t rest =
+			timestamps ? ack->tsecr & TS_MASK : isn_bits >> WIN_SHIFT & INDEX_MASK;
+
+	columns->isn_bits[i] = isn_bits;
+	columns->mac_mask[i] = mac_mask(timestamps ? MAC_BITS_TS : MAC_BITS);
+	gather(&columns->batch, i, flow, endpoint_word,
+			code_word(timestamps, isn_bits >> MSS_SHIFT & INDEX_MASK, rest) |
 					(ack->seq - 1));
+	gather_key(&columns->batch, i, &keys->key[0][isn_bits >> EPOCH_SHIFT]);
 }
 
 static inline bool
-mac_matches(const struct syncookie_parts *parts, uint64_t hash)
+mac_matches(const struct syncookie_columns *columns, unsigned int i, uint64_t hash)
 {
-	return ((parts->isn_bits ^ (uint32_t)hash) & mac_mask(parts->mac_bits)) == 0;
+	return ((columns->isn_bits[i] ^ (uint32_t)hash) & columns->mac_mask[i]) == 0;
 }
 
-/* The SYN, as the cookie remembers it. */
-static void
-rebuild_syn(const struct syncookie_request *request, const struct syncookie_parts *parts,
-		struct tcp_segment *syn)
+void
+syncookie_rebuild(const struct syncookie_gate *gate, const struct flow_key *flow,
+		const struct tcp_segment *ack, struct tcp_segment *syn)
 {
-	const struct tcp_segment *ack = request->segment;
-	const bool ipv4 = flow_key_is_ipv4(request->flow->address);
-	const uint32_t win = parts->isn_bits >> WIN_SHIFT & INDEX_MASK;
-	const bool timestamps = parts->mac_bits == MAC_BITS_TS;
+	const bool timestamps = ack_has_timestamps(ack, gate->timestamps);
+	const uint32_t isn_bits = whiten(ack->ack - 1, timestamps ? MAC_BITS_TS : MAC_BITS);
+	const uint32_t win = isn_bits >> WIN_SHIFT & INDEX_MASK;
+	const bool ipv4 = flow_key_is_ipv4(flow->address);
 	uint32_t window;
 
 	*syn = (struct tcp_segment){
 			.seq = ack->seq - 1,
-			.mss = mss_sizes[!ipv4][parts->isn_bits >> MSS_SHIFT & INDEX_MASK],
+			.mss = mss_sizes[!ipv4][isn_bits >> MSS_SHIFT & INDEX_MASK],
 			.flags = TCP_SYN,
 			.options = TCP_OPTION_MSS,
 	};
@@ -345,13 +350,13 @@ rebuild_syn(const struct syncookie_request *request, const struct syncookie_part
 		syn->window_scale = win_pairs[win].scale;
 		syn->options |= win_pairs[win].options;
 	} else {
-		const unsigned int scale = parts->ts_bits & TS_SCALE_MASK;
+		const unsigned int scale = ack->tsecr & TS_SCALE_MASK;
 
 		syn->tsval = ack->tsval;
 		syn->options |= TCP_OPTION_TIMESTAMPS;
-		if ((parts->ts_bits & TS_SACK) != 0)
+		if ((ack->tsecr & TS_SACK) != 0)
 			syn->options |= TCP_OPTION_SACK_PERMITTED;
-		if ((parts->ts_bits & TS_ECN) != 0)
+		if ((ack->tsecr & TS_ECN) != 0)
 			syn->flags |= TCP_ECE | TCP_CWR;
 		if (scale != TS_SCALE_NONE) {
 			syn->window_scale = (uint8_t)scale;
@@ -366,26 +371,66 @@ rebuild_syn(const struct syncookie_request *request, const struct syncookie_part
 /* The second attempt, of those that failed the first and have something left to try. */
 static void
 check_again(hash_function hash, enum siphash_path path, const struct syncookie_keys *keys,
-		const struct siphash_batch *first, const struct syncookie_parts parts[],
-		unsigned int n, uint8_t verdicts[])
+		const struct syncookie_columns *columns, uint64_t failed, uint8_t verdicts[])
 {
 	struct siphash_batch batch;
 	uint8_t which[SYNCOOKIE_BURST_MAX];
 	unsigned int left = 0;
 
-	for (unsigned int i = 0; i < n; i++) {
-		if (verdicts[i] != SYNCOOKIE_BAD ||
-				keys->verdict[1][parts[i].slot] == SYNCOOKIE_BAD)
+	for (; failed != 0; failed &= failed - 1) {
+		const unsigned int i = (unsigned int)__builtin_ctzll(failed);
+		const uint32_t slot = columns->isn_bits[i] >> EPOCH_SHIFT;
+
+		if (keys->verdict[1][slot] == SYNCOOKIE_BAD)
 			continue;
 		for (unsigned int word = 0; word < SIPHASH_BATCH_WORDS; word++)
-			batch.word[word][left] = first->word[word][i];
-		gather_key(&batch, left, &keys->key[1][parts[i].slot]);
+			batch.word[word][left] = columns->batch.word[word][i];
+		gather_key(&batch, left, &keys->key[1][slot]);
 		which[left++] = (uint8_t)i;
 	}
 	hash(path, &batch, left);
-	for (unsigned int i = 0; i < left; i++)
-		if (mac_matches(&parts[which[i]], batch.hash[i]))
-			verdicts[which[i]] = keys->verdict[1][parts[which[i]].slot];
+	for (unsigned int k = 0; k < left; k++) {
+		const unsigned int i = which[k];
+
+		if (mac_matches(columns, i, batch.hash[k]))
+			verdicts[i] = keys->verdict[1][columns->isn_bits[i] >> EPOCH_SHIFT];
+	}
+}
+
+/* Judge what was gathered.  @return a mask of the good ones. */
+static inline uint64_t
+judge(hash_function hash, enum siphash_path path, const struct syncookie_keys *keys,
+		struct syncookie_columns *columns, unsigned int n, uint8_t verdicts[])
+{
+	uint64_t failed = 0, good = 0;
+
+	hash(path, &columns->batch, n);
+	for (unsigned int i = 0; i < n; i++) {
+		const bool matches = mac_matches(columns, i, columns->batch.hash[i]);
+
+		verdicts[i] = matches ? keys->verdict[0][columns->isn_bits[i] >> EPOCH_SHIFT]
+				      : SYNCOOKIE_BAD;
+		failed |= (uint64_t)(verdicts[i] == SYNCOOKIE_BAD) << i;
+	}
+	check_again(hash, path, keys, columns, failed, verdicts);
+	for (unsigned int i = 0; i < n; i++)
+		good |= (uint64_t)(verdicts[i] == SYNCOOKIE_GOOD) << i;
+	return good;
+}
+
+uint64_t
+syncookie_check_acks(const struct syncookie_keys *keys, const struct syncookie_gate *gate,
+		const struct syncookie_acks *acks, uint8_t verdicts[])
+{
+	struct syncookie_columns columns;
+
+	for (unsigned int i = 0; i < acks->n; i++) {
+		const struct tcp_segment *ack = &acks->segments[acks->which[i]];
+
+		gather_ack(keys, &acks->flows[acks->which[i]], ack, gate->endpoint << 16,
+				ack_has_timestamps(ack, gate->timestamps), &columns, i);
+	}
+	return judge(hash_chosen, SIPHASH_SCALAR, keys, &columns, acks->n, verdicts);
 }
 
 static inline uint64_t
@@ -393,25 +438,23 @@ check_bulk(hash_function hash, enum siphash_path path, const struct syncookie_ke
 		const struct syncookie_request requests[], unsigned int n,
 		struct tcp_segment syns[], uint8_t verdicts[])
 {
-	struct siphash_batch batch;
-	struct syncookie_parts parts[SYNCOOKIE_BURST_MAX];
-	uint64_t good = 0;
+	struct syncookie_gate gates[SYNCOOKIE_BURST_MAX];
+	struct syncookie_columns columns;
+	uint64_t good;
 
 	for (unsigned int i = 0; i < n; i++) {
-		gather_ack(&requests[i], &batch, i, &parts[i]);
-		gather_key(&batch, i, &keys->key[0][parts[i].slot]);
+		const struct syncookie_request *request = &requests[i];
+
+		gates[i].timestamps = (request->options & TCP_OPTION_TIMESTAMPS) != 0;
+		gather_ack(keys, request->flow, request->segment, request->endpoint << 16,
+				ack_has_timestamps(request->segment, gates[i].timestamps), &columns,
+				i);
 	}
-	hash(path, &batch, n);
-	for (unsigned int i = 0; i < n; i++)
-		verdicts[i] = mac_matches(&parts[i], batch.hash[i])
-					      ? keys->verdict[0][parts[i].slot]
-					      : SYNCOOKIE_BAD;
-	check_again(hash, path, keys, &batch, parts, n, verdicts);
+	good = judge(hash, path, keys, &columns, n, verdicts);
 	for (unsigned int i = 0; i < n; i++) {
-		if (verdicts[i] != SYNCOOKIE_GOOD)
-			continue;
-		good |= UINT64_C(1) << i;
-		rebuild_syn(&requests[i], &parts[i], &syns[i]);
+		if ((good >> i & 1) != 0)
+			syncookie_rebuild(
+					&gates[i], requests[i].flow, requests[i].segment, &syns[i]);
 	}
 	return good;
 }

@@ -109,6 +109,7 @@ enum syncookie_verdict {
 	SYNCOOKIE_GOOD,    /**< Ours, for this connection, and in time. */
 	SYNCOOKIE_EXPIRED, /**< Ours, for this connection, and too old; told up to 96 s. */
 	SYNCOOKIE_AHEAD,   /**< Ours, from a node whose clock is too far ahead of ours. */
+	SYNCOOKIE_VERDICTS,
 };
 
 /**
@@ -221,8 +222,22 @@ uint64_t syncookie_make_bulk(const struct syncookie_keys *keys,
 		const struct syncookie_request requests[], unsigned int n,
 		struct syncookie cookies[]);
 
+/** Where ACKs may bring cookies back to. */
+struct syncookie_gate {
+	uint64_t endpoint; /**< syncookie_endpoint() of it. */
+	bool timestamps;   /**< Whether the service accepts them. */
+};
+
+/** Some segments of a burst, which came to one gate; flags were checked: no SYN, no RST. */
+struct syncookie_acks {
+	const struct flow_key *flows;       /**< Of the burst; endpoints are not looked at. */
+	const struct tcp_segment *segments; /**< Of the burst. */
+	const uint8_t *which;               /**< Places of those that are asked about. */
+	unsigned int n;                     /**< So many, at most SYNCOOKIE_BURST_MAX. */
+};
+
 /**
- * Judge ACKs.
+ * Judge ACKs that came to one gate.
  *
  * The segment may carry data and FIN (a lost third ACK loses nothing), but it has to begin where
  * the SYN ended.  Of a good one the SYN is rebuilt, as far as the cookie remembers it: to be given
@@ -230,6 +245,21 @@ uint64_t syncookie_make_bulk(const struct syncookie_keys *keys,
  * the ACK's.  With timestamps, the connection's clock must not be behind the ACK's TSecr from here
  * on, or the peer drops what we send (PAWS): so another node's clock has to be taken over.
  * Without them nobody knows when the SYN-ACK was sent, so there is no RTT to be measured.
+ *
+ * @param verdicts
+ *   enum syncookie_verdict of each that is asked about.
+ * @return
+ *   A mask of the good ones, by the order in which they are asked about.
+ */
+uint64_t syncookie_check_acks(const struct syncookie_keys *keys, const struct syncookie_gate *gate,
+		const struct syncookie_acks *acks, uint8_t verdicts[]);
+
+/** The SYN whose cookie a good ACK brought back. */
+void syncookie_rebuild(const struct syncookie_gate *gate, const struct flow_key *flow,
+		const struct tcp_segment *ack, struct tcp_segment *syn);
+
+/**
+ * Judge ACKs that came to any gates, and rebuild the SYNs of good ones.
  *
  * @param n
  *   At most SYNCOOKIE_BURST_MAX.
@@ -244,7 +274,7 @@ uint64_t syncookie_check_bulk(const struct syncookie_keys *keys,
 		const struct syncookie_request requests[], unsigned int n,
 		struct tcp_segment syns[], uint8_t verdicts[]);
 
-/** The same two by one available path, for tests and benchmarks. */
+/** Cookies by one available path, for tests and benchmarks. */
 uint64_t syncookie_make_bulk_by(enum siphash_path path, const struct syncookie_keys *keys,
 		const struct syncookie_request requests[], unsigned int n,
 		struct syncookie cookies[]);

@@ -29,9 +29,9 @@ token_bucket_init(struct token_bucket *bucket, uint64_t rate_per_second, uint64_
 	bucket->filled_us = now_us;
 }
 
-/** Take @p cost_millionths of tokens, if there are so many. */
-static inline bool
-token_bucket_take_cost(struct token_bucket *bucket, uint64_t now_us, uint64_t cost_millionths)
+/** Add what came since the last time. */
+static inline void
+token_bucket_fill(struct token_bucket *bucket, uint64_t now_us)
 {
 	const uint64_t full = bucket->rate_per_second * TOKEN_BUCKET_UNIT;
 	const uint64_t elapsed_us = now_us - bucket->filled_us;
@@ -43,7 +43,21 @@ token_bucket_take_cost(struct token_bucket *bucket, uint64_t now_us, uint64_t co
 	if (bucket->tokens_millionths > full)
 		bucket->tokens_millionths = full;
 	bucket->filled_us = now_us;
+}
 
+/** How many tokens could be taken. */
+static inline uint64_t
+token_bucket_count(struct token_bucket *bucket, uint64_t now_us)
+{
+	token_bucket_fill(bucket, now_us);
+	return bucket->tokens_millionths / TOKEN_BUCKET_UNIT;
+}
+
+/** Take @p cost_millionths of tokens, if there are so many. */
+static inline bool
+token_bucket_take_cost(struct token_bucket *bucket, uint64_t now_us, uint64_t cost_millionths)
+{
+	token_bucket_fill(bucket, now_us);
 	if (bucket->tokens_millionths < cost_millionths)
 		return false;
 	bucket->tokens_millionths -= cost_millionths;
