@@ -157,6 +157,10 @@ static void
 gate_judge(struct worker *worker, struct burst *burst, const struct syncookie_keys *keys,
 		const struct gate *gate, struct comers *comers)
 {
+	static const enum counter refusals[SYNCOOKIE_VERDICTS] = {
+			[SYNCOOKIE_EXPIRED] = COUNTER_syn_cookies_expired,
+			[SYNCOOKIE_AHEAD] = COUNTER_syn_cookies_ahead,
+	};
 	const uint8_t port = (uint8_t)(gate->place >> 16);
 	const struct syncookie_acks acks = {
 			.flows = burst->key,
@@ -165,18 +169,19 @@ gate_judge(struct worker *worker, struct burst *burst, const struct syncookie_ke
 			.n = comers->n,
 	};
 	uint8_t verdict[BURST_MAX];
-	unsigned int count[SYNCOOKIE_VERDICTS] = {0};
-	uint64_t good = syncookie_check_acks(keys, &gate->cookie, &acks, verdict);
+	uint64_t genuine = syncookie_check_acks(keys, &gate->cookie, &acks, verdict);
 
-	for (unsigned int k = 0; k < comers->n; k++)
-		count[verdict[k]]++;
-	worker_count(worker, port, COUNTER_syn_cookies_bad, count[SYNCOOKIE_BAD]);
-	worker_count(worker, port, COUNTER_syn_cookies_expired, count[SYNCOOKIE_EXPIRED]);
-	worker_count(worker, port, COUNTER_syn_cookies_ahead, count[SYNCOOKIE_AHEAD]);
-	for (; good != 0; good &= good - 1) {
-		const unsigned int i = comers->packet[rte_bsf64(good)];
+	worker_count(worker, port, COUNTER_syn_cookies_bad,
+			comers->n - (unsigned int)__builtin_popcountll(genuine));
+	for (; genuine != 0; genuine &= genuine - 1) {
+		const unsigned int k = rte_bsf64(genuine);
+		const unsigned int i = comers->packet[k];
 		struct tcp_segment syn;
 
+		if (verdict[k] != SYNCOOKIE_GOOD) {
+			worker_count(worker, port, refusals[verdict[k]], 1);
+			continue;
+		}
 		if (burst_cookie_is_spent(worker, burst, i))
 			continue;
 		syncookie_rebuild(&gate->cookie, &burst->key[i], &burst->segment[i], &syn);

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 
 #include "cookie/syncookie.h"
@@ -368,54 +369,72 @@ syncookie_rebuild(const struct syncookie_gate *gate, const struct flow_key *flow
 	syn->window = (uint16_t)RTE_MIN(window, (uint32_t)UINT16_MAX);
 }
 
-/* The second attempt, of those that failed the first and have something left to try. */
-static void
+static inline uint32_t
+column_slot(const struct syncookie_columns *columns, unsigned int i)
+{
+	return columns->isn_bits[i] >> EPOCH_SHIFT;
+}
+
+/* The second attempt.  @return a mask of those whose MAC is right. */
+static uint64_t
 check_again(hash_function hash, enum siphash_path path, const struct syncookie_keys *keys,
-		const struct syncookie_columns *columns, uint64_t failed, uint8_t verdicts[])
+		const struct syncookie_columns *columns, uint64_t left, uint8_t verdicts[])
 {
 	struct siphash_batch batch;
 	uint8_t which[SYNCOOKIE_BURST_MAX];
-	unsigned int left = 0;
+	uint64_t genuine = 0;
+	unsigned int n = 0;
 
-	for (; failed != 0; failed &= failed - 1) {
-		const unsigned int i = (unsigned int)__builtin_ctzll(failed);
-		const uint32_t slot = columns->isn_bits[i] >> EPOCH_SHIFT;
+	for (; left != 0; left &= left - 1) {
+		const unsigned int i = (unsigned int)__builtin_ctzll(left);
 
-		if (keys->verdict[1][slot] == SYNCOOKIE_BAD)
-			continue;
 		for (unsigned int word = 0; word < SIPHASH_BATCH_WORDS; word++)
-			batch.word[word][left] = columns->batch.word[word][i];
-		gather_key(&batch, left, &keys->key[1][slot]);
-		which[left++] = (uint8_t)i;
+			batch.word[word][n] = columns->batch.word[word][i];
+		gather_key(&batch, n, &keys->key[1][column_slot(columns, i)]);
+		which[n++] = (uint8_t)i;
 	}
-	hash(path, &batch, left);
-	for (unsigned int k = 0; k < left; k++) {
+	hash(path, &batch, n);
+	for (unsigned int k = 0; k < n; k++) {
 		const unsigned int i = which[k];
 
-		if (mac_matches(columns, i, batch.hash[k]))
-			verdicts[i] = keys->verdict[1][columns->isn_bits[i] >> EPOCH_SHIFT];
+		if (likely(!mac_matches(columns, i, batch.hash[k])))
+			continue;
+		verdicts[i] = keys->verdict[1][column_slot(columns, i)];
+		genuine |= UINT64_C(1) << i;
 	}
+	return genuine;
 }
 
-/* Judge what was gathered.  @return a mask of the good ones. */
+/* Judge what was gathered.  @return a mask of those that are not SYNCOOKIE_BAD. */
 static inline uint64_t
 judge(hash_function hash, enum siphash_path path, const struct syncookie_keys *keys,
 		struct syncookie_columns *columns, unsigned int n, uint8_t verdicts[])
 {
-	uint64_t failed = 0, good = 0;
+	uint32_t tried[2] = {0, 0}; /* Bit E: there is a key to try. */
+	uint64_t genuine = 0, left = 0;
 
-	hash(path, &columns->batch, n);
-	for (unsigned int i = 0; i < n; i++) {
-		const bool matches = mac_matches(columns, i, columns->batch.hash[i]);
-
-		verdicts[i] = matches ? keys->verdict[0][columns->isn_bits[i] >> EPOCH_SHIFT]
-				      : SYNCOOKIE_BAD;
-		failed |= (uint64_t)(verdicts[i] == SYNCOOKIE_BAD) << i;
+	for (unsigned int slot = 0; slot < SYNCOOKIE_SLOTS; slot++) {
+		tried[0] |= (uint32_t)(keys->verdict[0][slot] != SYNCOOKIE_BAD) << slot;
+		tried[1] |= (uint32_t)(keys->verdict[1][slot] != SYNCOOKIE_BAD) << slot;
 	}
-	check_again(hash, path, keys, columns, failed, verdicts);
-	for (unsigned int i = 0; i < n; i++)
-		good |= (uint64_t)(verdicts[i] == SYNCOOKIE_GOOD) << i;
-	return good;
+	hash(path, &columns->batch, n);
+	memset(verdicts, SYNCOOKIE_BAD, n);
+	for (unsigned int i = 0; i < n; i++) {
+		const uint32_t slot = column_slot(columns, i);
+		const uint32_t matches = mac_matches(columns, i, columns->batch.hash[i]);
+
+		genuine |= (uint64_t)(matches & tried[0] >> slot) << i;
+		left |= (uint64_t)(tried[1] >> slot & 1) << i;
+	}
+	left &= ~genuine;
+	for (uint64_t first = genuine; first != 0; first &= first - 1) {
+		const unsigned int i = (unsigned int)__builtin_ctzll(first);
+
+		verdicts[i] = keys->verdict[0][column_slot(columns, i)];
+	}
+	if (left != 0)
+		genuine |= check_again(hash, path, keys, columns, left, verdicts);
+	return genuine;
 }
 
 uint64_t
@@ -440,7 +459,7 @@ check_bulk(hash_function hash, enum siphash_path path, const struct syncookie_ke
 {
 	struct syncookie_gate gates[SYNCOOKIE_BURST_MAX];
 	struct syncookie_columns columns;
-	uint64_t good;
+	uint64_t genuine, good = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
 		const struct syncookie_request *request = &requests[i];
@@ -450,11 +469,14 @@ check_bulk(hash_function hash, enum siphash_path path, const struct syncookie_ke
 				ack_has_timestamps(request->segment, gates[i].timestamps), &columns,
 				i);
 	}
-	good = judge(hash, path, keys, &columns, n, verdicts);
-	for (unsigned int i = 0; i < n; i++) {
-		if ((good >> i & 1) != 0)
-			syncookie_rebuild(
-					&gates[i], requests[i].flow, requests[i].segment, &syns[i]);
+	genuine = judge(hash, path, keys, &columns, n, verdicts);
+	for (; genuine != 0; genuine &= genuine - 1) {
+		const unsigned int i = (unsigned int)__builtin_ctzll(genuine);
+
+		if (verdicts[i] != SYNCOOKIE_GOOD)
+			continue;
+		good |= UINT64_C(1) << i;
+		syncookie_rebuild(&gates[i], requests[i].flow, requests[i].segment, &syns[i]);
 	}
 	return good;
 }

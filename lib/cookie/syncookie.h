@@ -249,7 +249,7 @@ struct syncookie_acks {
  * @param verdicts
  *   enum syncookie_verdict of each that is asked about.
  * @return
- *   A mask of the good ones, by the order in which they are asked about.
+ *   A mask of those that are not SYNCOOKIE_BAD, by the order in which they are asked about.
  */
 uint64_t syncookie_check_acks(const struct syncookie_keys *keys, const struct syncookie_gate *gate,
 		const struct syncookie_acks *acks, uint8_t verdicts[]);
