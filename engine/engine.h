@@ -26,6 +26,7 @@
 #include "engine/services.h"
 #include "engine/targets.h"
 #include "settings/settings.h"
+#include "wire/steering_hash.h"
 
 struct health;
 struct load;
@@ -45,6 +46,7 @@ struct engine {
 	struct clock clock;
 	struct siphash_key isn_key;
 	struct siphash_key fast_open_secret;
+	struct siphash_key steering_key; /**< Which worker a flow goes to. */
 	unsigned int port_count;
 	struct port port[SETTINGS_PORTS_MAX];
 	unsigned int worker_count;

@@ -168,7 +168,8 @@ launch_assemble(struct engine *engine, const struct settings *settings,
 	targets_init(&engine->targets);
 	if (!outside_random(&engine->isn_key, sizeof(engine->isn_key)) ||
 			!outside_random(&engine->fast_open_secret,
-					sizeof(engine->fast_open_secret))) {
+					sizeof(engine->fast_open_secret)) ||
+			!outside_random(&engine->steering_key, sizeof(engine->steering_key))) {
 		log_error("launch", "the kernel gives no random bytes");
 		return LAUNCH_NO_MEMORY;
 	}

@@ -14,7 +14,7 @@
 #include "engine/transparent.h"
 #include "engine/worker.h"
 #include "wire/icmp_error.h"
-#include "wire/parse.h"
+#include "wire/steering_hash.h"
 
 /* Deep enough for the owner to sleep a millisecond at a million packets per second. */
 #define STEERING_RING_SIZE 2048
@@ -162,11 +162,12 @@ static unsigned int
 steering_owner_of(const struct worker *worker, const struct rte_mbuf *packet)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(packet, const uint8_t *);
-	uint32_t hash = parse_steering_hash(data, packet->data_len);
+	uint32_t hash = steering_hash(&worker->engine->steering_key, data, packet->data_len);
 	unsigned int owner;
 
 	if (hash == 0)
-		hash = icmp_error_steering_hash(data, packet->data_len);
+		hash = icmp_error_steering_hash(
+				&worker->engine->steering_key, data, packet->data_len);
 	owner = hash == 0 ? worker->index : steering_owner(hash, worker->engine->worker_count);
 	if (unlikely(worker->services->transparent != NULL))
 		owner = transparent_owner(worker, data, packet->data_len, owner);
@@ -221,8 +222,8 @@ steering_flow_owner(
 		return steering_is_ruled(engine, port, flow->local)
 				       ? flow_rules_queue(workers, flow->local_port)
 				       : port_rss_queue(port, flow);
-	return steering_owner(parse_steering_hash_of(flow->remote, flow->local, flow->remote_port,
-					      flow->local_port),
+	return steering_owner(steering_hash_of(&engine->steering_key, flow->remote, flow->local,
+					      flow->remote_port, flow->local_port),
 			workers);
 }
 

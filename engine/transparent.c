@@ -12,6 +12,7 @@
 #include "engine/worker.h"
 #include "table/service_map.h"
 #include "wire/icmp_error.h"
+#include "wire/steering_hash.h"
 
 #define TRANSPARENT_LISTENERS_MAX 15
 
@@ -249,7 +250,7 @@ transparent_owner(const struct worker *worker, const uint8_t *data, uint32_t len
 		return otherwise;
 	parse_destination(data, &frame, client);
 	listener = &worker->services->listener[group->listener[0]];
-	return steering_owner(
-			parse_steering_hash_of(client, listener->address, ports[1], listener->port),
+	return steering_owner(steering_hash_of(&worker->engine->steering_key, client,
+					      listener->address, ports[1], listener->port),
 			worker->engine->worker_count);
 }

@@ -158,7 +158,7 @@ icmp_error_read(const uint8_t *data, const struct frame *frame, struct icmp_erro
 }
 
 uint32_t
-icmp_error_steering_hash(const uint8_t *data, uint32_t length)
+icmp_error_steering_hash(const struct siphash_key *key, const uint8_t *data, uint32_t length)
 {
 	struct tcp_segment segment;
 	struct icmp_error error;
@@ -168,6 +168,6 @@ icmp_error_steering_hash(const uint8_t *data, uint32_t length)
 			(frame.kind != FRAME_ICMP && frame.kind != FRAME_ICMP6) ||
 			icmp_error_read(data, &frame, &error) != DROP_NONE)
 		return 0;
-	return parse_steering_hash_of(
-			error.remote, error.local, error.remote_port, error.local_port);
+	return steering_hash_of(
+			key, error.remote, error.local, error.remote_port, error.local_port);
 }

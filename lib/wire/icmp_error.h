@@ -18,6 +18,7 @@
 
 #include "observe/counters.h"
 #include "wire/parse.h"
+#include "wire/steering_hash.h"
 
 enum icmp_error_kind {
 	ICMP_ERROR_HARD,    /**< Protocol or port unreachable, administratively prohibited. */
@@ -53,8 +54,9 @@ enum counter icmp_error_read(
 
 /**
  * The steering hash of the connection that an ICMP error is about, so that it reaches the worker
- * that owns it: parse_steering_hash_of() its ends.  0 for everything that is no such error.
+ * that owns it: steering_hash_of() its ends.  0 for everything that is no such error.
  */
-uint32_t icmp_error_steering_hash(const uint8_t *data, uint32_t length);
+uint32_t icmp_error_steering_hash(
+		const struct siphash_key *key, const uint8_t *data, uint32_t length);
 
 #endif /* ICMP_ERROR_H */

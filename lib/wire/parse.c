@@ -17,33 +17,11 @@
 #include "wire/bytes.h"
 #include "wire/checksum.h"
 #include "wire/parse.h"
+#include "wire/parse_headers.h"
 #include "wire/parse_plain.h"
 #include "wire/tcp_options.h"
 
-enum ether_type {
-	ETHER_TYPE_IPV4 = 0x0800,
-	ETHER_TYPE_ARP = 0x0806,
-	ETHER_TYPE_VLAN = 0x8100,
-	ETHER_TYPE_IPV6 = 0x86dd,
-	ETHER_TYPE_QINQ = 0x88a8,
-};
-
-enum protocol {
-	PROTOCOL_HOP_BY_HOP = 0,
-	PROTOCOL_ICMP = 1,
-	PROTOCOL_TCP = 6,
-	PROTOCOL_ROUTING = 43,
-	PROTOCOL_FRAGMENT = 44,
-	PROTOCOL_ICMP6 = 58,
-	PROTOCOL_DESTINATION = 60,
-};
-
-#define ETHER_HEADER        14
-#define VLAN_TAG            4
-#define VLAN_RESERVED       0xfff
 #define ARP_PACKET          28
-#define IPV4_HEADER         20
-#define IPV6_HEADER         40
 #define TCP_HEADER          20
 #define ICMP_HEADER         8
 
@@ -69,28 +47,6 @@ struct ip_view {
 	uint8_t address_length;   /**< 4 or 16 */
 	uint8_t protocol;         /**< enum protocol */
 };
-
-static inline enum counter
-parse_ethernet(const uint8_t *data, uint32_t length, struct frame *frame, uint16_t *ether_type)
-{
-	if (unlikely(length < ETHER_HEADER))
-		return DROP_too_short;
-	frame->flags = data[0] & FRAME_GROUP;
-	frame->l3_offset = ETHER_HEADER;
-	*ether_type = bytes_read_16(data + 12);
-	if (likely(*ether_type != ETHER_TYPE_VLAN))
-		return *ether_type == ETHER_TYPE_QINQ ? DROP_bad_vlan : DROP_NONE;
-	if (length < ETHER_HEADER + VLAN_TAG)
-		return DROP_too_short;
-	frame->flags |= FRAME_TAGGED;
-	frame->l3_offset += VLAN_TAG;
-	frame->vlan = bytes_read_16(data + ETHER_HEADER) & VLAN_RESERVED;
-	*ether_type = bytes_read_16(data + ETHER_HEADER + 2);
-	if (frame->vlan == VLAN_RESERVED || *ether_type == ETHER_TYPE_VLAN ||
-			*ether_type == ETHER_TYPE_QINQ)
-		return DROP_bad_vlan;
-	return DROP_NONE;
-}
 
 static enum counter
 parse_arp(const uint8_t *arp, uint32_t available, struct frame *frame)
@@ -187,18 +143,8 @@ ipv6_options_usable(const uint8_t *options, uint32_t length)
 	return true;
 }
 
-/**
- * Pass over extension headers.
- *
- * @param ip
- *   The IPv6 header; @p end bytes are readable.
- * @param protocol
- *   The first header's next header; becomes what is behind the last extension header.
- * @param offset
- *   Becomes the first byte behind them, from @p ip.
- */
-static enum counter
-ipv6_extensions(const uint8_t *ip, uint32_t end, uint8_t *protocol, uint32_t *offset)
+enum counter
+parse_ipv6_extensions(const uint8_t *ip, uint32_t end, uint8_t *protocol, uint32_t *offset)
 {
 	uint32_t length;
 
@@ -245,7 +191,7 @@ parse_ipv6(const uint8_t *ip, uint32_t available, struct frame *frame, struct ip
 		return DROP_truncated;
 	protocol = ip[6];
 	if (unlikely(protocol != PROTOCOL_TCP && protocol != PROTOCOL_ICMP6)) {
-		reason = ipv6_extensions(ip, end, &protocol, &offset);
+		reason = parse_ipv6_extensions(ip, end, &protocol, &offset);
 		if (reason != DROP_NONE)
 			return reason;
 	}
@@ -424,114 +370,4 @@ parse_frame_carefully(const uint8_t *data, uint32_t length, unsigned int flags, 
 	if (view.protocol == (frame->family == 4 ? PROTOCOL_ICMP : PROTOCOL_ICMP6))
 		return parse_icmp(data + frame->l4_offset, frame, &view);
 	return DROP_unknown_protocol;
-}
-
-/** A flow's two ends as numbers; IPv4 addresses are mapped. */
-struct flow_words {
-	uint64_t remote[2];
-	uint64_t local[2];
-	uint32_t ports;
-};
-
-/** The upper half of a mapped pair is constant, the lower one has this above the address. */
-#define IPV4_MAPPED 0x0000ffff00000000u
-
-/** Both halves of a 128-bit product: every input bit reaches the middle ones. */
-static inline uint64_t
-multiply_fold(uint64_t a, uint64_t b)
-{
-	unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-/** Odd constants from the fractional part of the square roots of 2, 3, 5, 7 and 11. */
-static inline uint32_t
-steering_hash(const struct flow_words *flow)
-{
-	uint64_t remote = multiply_fold(
-			flow->remote[0] ^ 0x6a09e667f3bcc909, flow->remote[1] ^ 0xbb67ae8584caa73b);
-	uint64_t local = multiply_fold(
-			flow->local[0] ^ 0x3c6ef372fe94f82b, flow->local[1] ^ 0xa54ff53a5f1d36f1);
-	uint64_t both = (remote ^ (local << 32 | local >> 32)) + flow->ports;
-
-	return (uint32_t)(multiply_fold(both, 0x510e527fade682d1) >> 32);
-}
-
-/** The ends of an IPv4 TCP packet. */
-static inline bool
-flow_words_ipv4(const uint8_t *ip, uint32_t available, struct flow_words *flow)
-{
-	uint32_t header_length, total_length;
-
-	if (unlikely(available < IPV4_HEADER))
-		return false;
-	header_length = (ip[0] & 0x0f) * 4u;
-	total_length = bytes_read_16(ip + 2);
-	if (ip[0] >> 4 != 4 || header_length < IPV4_HEADER || ip[9] != PROTOCOL_TCP ||
-			(bytes_read_16(ip + 6) & 0x3fff) || total_length > available ||
-			total_length < header_length + 4)
-		return false;
-	flow->remote[0] = 0;
-	flow->remote[1] = IPV4_MAPPED | bytes_read_32(ip + 12);
-	flow->local[0] = 0;
-	flow->local[1] = IPV4_MAPPED | bytes_read_32(ip + 16);
-	flow->ports = bytes_read_32(ip + header_length);
-	return true;
-}
-
-/** The ends of an IPv6 TCP packet. */
-static inline bool
-flow_words_ipv6(const uint8_t *ip, uint32_t available, struct flow_words *flow)
-{
-	uint32_t end, offset = IPV6_HEADER;
-	uint8_t protocol;
-
-	if (unlikely(available < IPV6_HEADER) || ip[0] >> 4 != 6)
-		return false;
-	end = IPV6_HEADER + (uint32_t)bytes_read_16(ip + 4);
-	protocol = ip[6];
-	if (end > available || ipv6_extensions(ip, end, &protocol, &offset) != DROP_NONE ||
-			protocol != PROTOCOL_TCP || end - offset < 4)
-		return false;
-	flow->remote[0] = bytes_read_64(ip + 8);
-	flow->remote[1] = bytes_read_64(ip + 16);
-	flow->local[0] = bytes_read_64(ip + 24);
-	flow->local[1] = bytes_read_64(ip + 32);
-	flow->ports = bytes_read_32(ip + offset);
-	return true;
-}
-
-uint32_t
-parse_steering_hash(const uint8_t *data, uint32_t length)
-{
-	uint16_t ether_type = 0;
-	struct flow_words flow;
-	struct frame frame;
-	const uint8_t *l3;
-	uint32_t available;
-
-	if (parse_ethernet(data, length, &frame, &ether_type) != DROP_NONE)
-		return 0;
-	l3 = data + frame.l3_offset;
-	available = length - frame.l3_offset;
-	if (ether_type == ETHER_TYPE_IPV4 && flow_words_ipv4(l3, available, &flow))
-		return steering_hash(&flow);
-	if (ether_type == ETHER_TYPE_IPV6 && flow_words_ipv6(l3, available, &flow))
-		return steering_hash(&flow);
-	return 0;
-}
-
-uint32_t
-parse_steering_hash_of(const uint8_t remote[16], const uint8_t local[16], rte_be16_t remote_port,
-		rte_be16_t local_port)
-{
-	const struct flow_words flow = {
-			.remote = {bytes_read_64(remote), bytes_read_64(remote + 8)},
-			.local = {bytes_read_64(local), bytes_read_64(local + 8)},
-			.ports = (uint32_t)rte_be_to_cpu_16(remote_port) << 16 |
-				 rte_be_to_cpu_16(local_port),
-	};
-
-	return steering_hash(&flow);
 }

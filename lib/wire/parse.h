@@ -112,20 +112,4 @@ parse_destination(const uint8_t *data, const struct frame *frame, uint8_t addres
 	parse_address(data, frame, 16, 24, address);
 }
 
-/**
- * A hash that is the same for every packet of a TCP flow, for choosing its owner in software.
- *
- * Looks at lengths itself, and answers 0 for anything that is not TCP over IP, is a fragment or is
- * cut off; it does not verify checksums.  Share it out by (hash * workers) >> 32: the upper bits
- * are the good ones.  Not keyed: it steers, it does not place.
- */
-uint32_t parse_steering_hash(const uint8_t *data, uint32_t length);
-
-/**
- * The same hash from a connection's two ends; addresses 16 bytes, IPv4-mapped.  Remote is who sends
- * the packets we receive, so (remote, local) and (local, remote) hash differently.
- */
-uint32_t parse_steering_hash_of(const uint8_t remote[16], const uint8_t local[16],
-		rte_be16_t remote_port, rte_be16_t local_port);
-
 #endif /* PARSE_H */

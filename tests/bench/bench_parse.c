@@ -25,6 +25,11 @@
 #include "wire/checksum.h"
 #include "wire/parse.h"
 #include "wire/parse_columns.h"
+#include "wire/steering_hash.h"
+
+/** Which worker a flow goes to is not asked here: any key will do. */
+static const struct siphash_key steering_key = {
+		UINT64_C(0x243f6a8885a308d3), UINT64_C(0x13198a2e03707344)};
 
 #define FRAMES 64
 #define ROUNDS 500
@@ -217,7 +222,7 @@ run_steering(void *context)
 
 	for (unsigned int round = 0; round < ROUNDS; round++)
 		for (unsigned int i = 0; i < FRAMES; i++)
-			bench_keep(parse_steering_hash(frames->data[i], frames->length));
+			bench_keep(steering_hash(&steering_key, frames->data[i], frames->length));
 	return ROUNDS * FRAMES;
 }
 
@@ -232,7 +237,7 @@ main(int argc, char *argv[])
 		struct bench_case cases[5] = {
 				{"parse_frame, checksums verified", verify, run_parse, NULL},
 				{"parse_frame, checksums known good", trust, run_parse, NULL},
-				{"parse_steering_hash", verify, run_steering, NULL},
+				{"steering_hash", verify, run_steering, NULL},
 		};
 		unsigned int n = 3;
 
