@@ -27,6 +27,8 @@ const char bench_help[] =
 		"rate\n"
 		"  search           highest rate without loss (NDR, PDR), offered and done up to "
 		"1.5 times\n"
+		"  idle             start-up, and an idle engine: its share of a core, its "
+		"handshakes\n"
 		"  all              all of these\n"
 		"\n"
 		"  --repetitions N      of each figure, default 10\n"

@@ -70,6 +70,9 @@ def document() -> dict:
             {"name": "search", "case": "open-close", "closed_loop": 1e6, "capacity": 1e6,
              "trials_of_a_load": 3, "ndr": 900000,
              "pdr": 950000, "trials": [], "curve": curve, "plateau": 0.7, "plateau_kept": False},
+            {"name": "idle", "rows": [
+                {"what": "start-up", "unit": "ms", "values": [160, 170, 1010], "most": 1000},
+                {"what": "handshake", "unit": "us", "values": [50, 60], "most": 0}]},
             {"name": "forward", "skipped": "this machine lacks <something>"},
         ],
     }
@@ -87,8 +90,9 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.seen[tag] = self.seen.get(tag, 0) + 1
         words = dict(attrs)
-        for name in ("src", "href", "onload"):
+        for name in ("src", "onload"):
             assert name not in words, f"{tag} has {name}: the page is not self-contained"
+        assert words.get("href", "#").startswith("#"), attrs
         if tag == "section":
             self.sections.append(words["id"])
         for name in ("points", "cx", "x1", "width"):
@@ -136,8 +140,8 @@ class Bench(unittest.TestCase):
         page = Page(text)
         self.assertEqual(page.open, [])
         self.assertEqual(page.sections, [one["name"] for one in document()["results"]])
-        self.assertEqual(page.seen["table"], 5)
-        self.assertEqual(page.seen["svg"], 1 + 4 + 2 + 2 + 2)
+        self.assertEqual(page.seen["table"], 6)
+        self.assertEqual(page.seen["svg"], 1 + 3 + 2 + 2 + 2 + 1)
         self.assertNotIn("script", page.seen)
         self.assertNotIn("http", text)
         self.assertIn("a <CPU> & more", " ".join(page.words))
@@ -146,6 +150,7 @@ class Bench(unittest.TestCase):
         text = REPORT.text(document())
         self.assertIn("missed: past the knee goodput stays within 10 % of the peak: at least 70.0% of it", text)
         self.assertIn("ok: at least 0.5 of 5tswap: 0.667", text)
+        self.assertIn("ok: start-up: at most 1000 ms", text)
         self.assertIn("forward: this machine lacks <something>", text)
 
     def test_plots_bear_zeros_and_single_points(self):

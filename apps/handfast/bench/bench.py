@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import flood
+import idle
 import report
 import search
 from cases import CASES, limit_once, progress, rounds, run_once
@@ -24,9 +25,9 @@ from processes import Bench
 
 EXIT_RUNTIME = 1
 NAMES = ("syn", "forged-ack", "open-close", "request", "proxy", "forward", "table", "flood",
-         "search", "all")
+         "search", "idle", "all")
 EVERYTHING = ("syn", "forged-ack", "open-close", "request", "proxy", "forward", "table", "flood",
-              "search")
+              "search", "idle")
 SYN_CASES = {"syn": ("syn4", "syn4-plain", "syn6", "syn6-plain"),
              "forged-ack": ("forged-ack4", "forged-ack6")}
 TABLE_SIZES = (10_000, 100_000, 1_000_000)
@@ -55,7 +56,9 @@ def condense(name: str, measured: dict) -> dict:
             **{key: chosen[key] for key in (
                 "packets_per_connection", "packets_per_connection_seen", "latency_us", "failures",
                 "retransmits", "engine_share", "generator_busy", "engine_rss_mib",
-                "cycles_per_connection", "cycles_per_packet", "series", "mode") if key in chosen},
+                "cycles_per_connection", "cycles_per_packet", "mode") if key in chosen},
+            "series": [{**second, "t": round(run["begun"] + second["t"], 3)}
+                       for run in runs for second in run.get("series", ())],
             "failures_of_all": sum(run.get("failures", 0) for run in runs),
             "repeated": sum(run.get("repeated", False) for run in runs)}
     machine = measured["machine"]
@@ -131,7 +134,8 @@ def measure_table(_bench: Bench, _name: str, asked) -> dict:
 
 MEASURES = {"syn": measure_syn, "forged-ack": measure_syn, "table": measure_table,
             "flood": lambda bench, _name, asked: flood.measure(bench, asked),
-            "search": lambda bench, _name, asked: search.measure(bench, asked)}
+            "search": lambda bench, _name, asked: search.measure(bench, asked),
+            "idle": lambda bench, _name, asked: idle.measure(bench, asked)}
 
 
 def parse(arguments: list):

@@ -130,6 +130,8 @@ def forward_once(bench: Bench, seconds: float, path: str = "") -> dict:
         raise Trouble("nothing is passed on")
     return {"rate": forwards * 1e9 / (after["clock"] - before["clock"]), "failures": 0,
             "packets_per_connection": 1, "packets_per_connection_seen": 2,
+            "cycles_per_connection": round(spent["busy_us"] * min(1.0, spent["share"])
+                                           * engine.tsc_hz / 1e6 / forwards),
             "engine_share": round(spent["share"], 3), "engine_rss_mib": spent["rss_kib"] // 1024}
 
 
@@ -188,13 +190,14 @@ def limit_once(bench: Bench, mode: str, seconds: float) -> dict:
 def rounds(bench: Bench, case: str, asked, contestants: list) -> dict:
     """Every contestant once in each round, in turns, with the machine's state between."""
     runs = {name: [] for name, _ in contestants}
-    machine = []
+    machine, beginning = [], time.monotonic()
     for number in range(asked.repetitions):
         machine.append({"core_to_core_ns": core_to_core(bench.cores),
                         "load_average": load_average()})
         for name, run in contestants:
+            begun = time.monotonic() - beginning
             try:
-                runs[name].append(run())
+                runs[name].append({**run(), "begun": round(begun, 3)})
             except Trouble as trouble:
                 bench.end_all()
                 raise Trouble(f"{case}, {name}: {trouble}") from None

@@ -6,7 +6,8 @@ import math
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 20, 50
-COLOURS = ("#1b6ca8", "#c8553d", "#588157", "#7b5ea7", "#b08900", "#444444")
+# Readable on white and on black, and told apart by those who see no red or green.
+COLOURS = ("#2b83c6", "#d0603f", "#4f9a5b", "#9a76c4", "#b08900", "#808080")
 
 
 def short(value: float) -> str:
@@ -33,10 +34,11 @@ def ticks(low: float, high: float) -> list:
 class Axis:
     """From values to places."""
 
-    def __init__(self, values: list, start: float, end: float, log: bool = False):
+    def __init__(self, values: list, start: float, end: float, log: bool = False,
+                 zero: bool = True):
         self.log = log
         values = [value for value in values if not log or value > 0] or [1]
-        self.low = min(values) if log else min(0, *values)
+        self.low = min(values) if log or not zero else min(0, *values)
         self.high = max(values) if max(values) > self.low else self.low + 1
         self.start, self.end = start, end
 
@@ -55,7 +57,7 @@ class Axis:
         for factors in ((1,), (1, 2, 5)):
             found = [factor * 10 ** power for power in range(first, last + 1) for factor in factors
                      if self.low <= factor * 10 ** power <= self.high]
-            if len(found) > 1:
+            if len(found) > 2:
                 return found
         return [self.low, self.high]
 
@@ -74,7 +76,7 @@ def frame(title: str, names: tuple, axes: tuple, body: str, height: int) -> str:
         x = x_axis.place(value)
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" '
                      f'y2="{height - BOTTOM}"/><text class="tick" x="{x:.1f}" '
-                     f'y="{height - BOTTOM + 16}" text-anchor="middle">'
+                     f'y="{height - BOTTOM + 18}" text-anchor="middle">'
                      f'{places[value] if places else short(value)}</text>')
     parts.append(f'<text class="name" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{height - 12}" '
                  f'text-anchor="middle">{html.escape(x_name)}</text>')
@@ -97,11 +99,14 @@ def figure(title: str, drawing: str, names: list) -> str:
 
 
 def lines(title: str, x_name: str, y_name: str, series: dict, **more) -> str:
-    """A line for each name in series: {name: [(x, y), ...]}; log_x, log_y; places: names along x."""
+    """A line for each name in series: {name: [(x, y), ...]}.
+
+    More: log_x, log_y; places, names along x; dashed, which lines are; loose, points alone.
+    """
     points = [point for line in series.values() for point in line]
     if not points:
         return ""
-    x_axis = Axis([x for x, _ in points], LEFT, WIDTH - RIGHT, more.get("log_x", False))
+    x_axis = Axis([x for x, _ in points], LEFT, WIDTH - RIGHT, more.get("log_x", False), False)
     y_axis = Axis([y for _, y in points], HEIGHT - BOTTOM, TOP, more.get("log_y", False))
     body = []
     for index, line in enumerate(series.values()):
@@ -109,12 +114,18 @@ def lines(title: str, x_name: str, y_name: str, series: dict, **more) -> str:
         places = [(x_axis.place(x), y_axis.place(y)) for x, y in line]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         dash = ' stroke-dasharray="5 4"' if index in more.get("dashed", ()) else ""
-        body.append(f'<polyline points="{path}" fill="none" stroke="{colour}" '
-                    f'stroke-width="2"{dash}/>')
+        if not more.get("loose", False):
+            body.append(f'<polyline points="{path}" fill="none" stroke="{colour}" '
+                        f'stroke-width="2"{dash}/>')
         body += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places]
     return figure(title, frame(title, (x_name, y_name, more.get("places", ())),
                                 (x_axis, y_axis), "".join(body), HEIGHT),
                   list(series))
+
+
+def is_limit(name: str) -> bool:
+    """Whether a bar is what we are compared with."""
+    return "testpmd" in name or "5tswap" in name
 
 
 def bars(title: str, unit: str, rows: list) -> str:
@@ -122,18 +133,18 @@ def bars(title: str, unit: str, rows: list) -> str:
     if not rows:
         return ""
     height = TOP + BOTTOM + 30 * len(rows)
-    left = 190
+    left = 210
     axis = Axis([0] + [row[3] for row in rows], left, WIDTH - 70)
     body = []
     for index, (name, q1, median, q3) in enumerate(rows):
         y = TOP + 30 * index + 5
-        colour = COLOURS[index % len(COLOURS)]
+        colour = COLOURS[-1 if is_limit(name) else 0]
         body.append(
             f'<text class="tick" x="{left - 8}" y="{y + 14}" text-anchor="end">'
             f'{html.escape(name)}</text><rect x="{left}" y="{y}" '
             f'width="{axis.place(median) - left:.1f}" height="20" fill="{colour}"/>'
             f'<line x1="{axis.place(q1):.1f}" x2="{axis.place(q3):.1f}" y1="{y + 10}" '
-            f'y2="{y + 10}" stroke="#000" stroke-width="2"/>'
+            f'y2="{y + 10}" class="whisker"/>'
             f'<text class="tick" x="{max(axis.place(q3), axis.place(median)) + 6:.1f}" '
             f'y="{y + 14}">{short(median)}</text>')
     return figure(title, frame(title, (unit, "", ()), (axis, None), "".join(body), height), [])

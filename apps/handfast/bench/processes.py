@@ -93,8 +93,10 @@ class Telemetry:
 class Dpdk(Process):
     """A DPDK process that answers telemetry."""
 
-    def __init__(self, argv: list, folder: Path, name: str, probe: str):
+    def __init__(self, argv: list, folder: Path, name: str, probe: str, wait: bool = True):
         super().__init__(argv, folder, name)
+        if not wait:
+            return
         until = time.monotonic() + 30
         while True:
             try:
@@ -133,7 +135,8 @@ class Dpdk(Process):
 class Engine(Dpdk):
     """`handfast run` with a configuration."""
 
-    def __init__(self, bench: "Bench", text: str, core: int, main_core: int, path: str = ""):
+    def __init__(self, bench: "Bench", text: str, core: int, main_core: int, path: str = "",
+                 wait: bool = True):
         name = bench.name()
         config = bench.folder / f"{name}.yaml"
         config.write_text(text.format(name=name, core=core, main=main_core, memory=bench.memory,
@@ -141,8 +144,8 @@ class Engine(Dpdk):
                                       connections=bench.connections,
                                       time_wait=max(262144, bench.connections)))
         super().__init__([*bench.front, path or os.environ["HANDFAST"], "run", "-c", config],
-                         bench.folder, name, "/handfast/info")
-        self.tsc_hz = self.ask("/handfast/info")["tsc_hz"]
+                         bench.folder, name, "/handfast/info", wait)
+        self.tsc_hz = self.ask("/handfast/info")["tsc_hz"] if wait else 0
 
     def snapshot(self) -> dict:
         """CPU time, counters and busy time as well."""

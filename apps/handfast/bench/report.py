@@ -2,19 +2,30 @@
 """What was measured, for people: on the terminal, and as one page that needs nothing else."""
 
 import html
+import statistics
 
 import plots
 
 STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:1360px;margin:2em auto;padding:0 1em;color:#222}
-h1{font-size:1.6em;margin-bottom:0}h2{margin-top:2em;border-bottom:2px solid #1b6ca8}
-table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .8em;text-align:right;
-border-bottom:1px solid #ddd}th{background:#f2f5f8}td:first-child,th:first-child{text-align:left}
+:root{--ink:#222;--soft:#5c5c5c;--paper:#fff;--sheet:#fbfcfd;--line:#dfe4e8;--head:#f2f5f8;
+--good:#2d6a31;--bad:#a4262c;color-scheme:light dark}
+@media(prefers-color-scheme:dark){:root{--ink:#e4e4e4;--soft:#a8a8a8;--paper:#16181a;
+--sheet:#1d2023;--line:#3a4046;--head:#24282c;--good:#7fc685;--bad:#f08a8f}}
+body{font:15px/1.5 system-ui,sans-serif;max-width:1360px;margin:2em auto;padding:0 1em;
+color:var(--ink);background:var(--paper)}
+h1{font-size:1.6em;margin-bottom:0}h2{margin-top:2em;border-bottom:2px solid #2b83c6}
+.wide{overflow-x:auto}table{border-collapse:collapse;margin:1em 0}
+td,th{padding:.25em .8em;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
+th{background:var(--head)}td:first-child,th:first-child{text-align:left}
 .plots{display:flex;flex-wrap:wrap;gap:1em}figure{margin:0;width:640px;max-width:100%}
-figcaption{font-weight:600}svg{width:100%;background:#fbfcfd;border:1px solid #e3e7eb}
-.grid{stroke:#e3e7eb}.tick{font-size:11px;fill:#555}.name{font-size:12px;fill:#222}
+figcaption{font-weight:600}svg{width:100%;background:var(--sheet);border:1px solid var(--line)}
+.grid{stroke:var(--line)}.whisker{stroke:var(--ink);stroke-width:2}
+.tick{font-size:12px;fill:var(--soft)}.name{font-size:13px;fill:var(--ink)}
 .legend span{margin-right:1.2em}.legend i{display:inline-block;width:.8em;height:.8em;
-margin-right:.4em}.note{color:#666}.good{color:#2d6a31}.bad{color:#a4262c}
+margin-right:.4em}.note{color:var(--soft)}.good{color:var(--good)}.bad{color:var(--bad)}
+nav a{margin-right:1em;color:inherit}
+@media(max-width:700px){body{font-size:14px;margin:1em auto}.tick{font-size:16px}
+.name{font-size:18px}}
 """
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99", "max")
 AT_LEAST = {"syn": 0.5}
@@ -23,6 +34,11 @@ AT_LEAST = {"syn": 0.5}
 def number(value: float) -> str:
     """12345.6 as 12,346; small ones with a digit or two."""
     return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:.3g}"
+
+
+def measured(value: float) -> str:
+    """A number, or that there is none."""
+    return number(value) if value else "-"
 
 
 def latency(run: dict, which: str, percentile: str) -> float:
@@ -54,21 +70,24 @@ class Table:
         def row(cells, tag):
             return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) \
                 + "</tr>"
-        return ("<table><thead>" + row(self.heading, "th") + "</thead><tbody>"
-                + "".join(row(cells, "td") for cells in self.rows) + "</tbody></table>")
+        return ('<div class="wide"><table><thead>' + row(self.heading, "th") + "</thead><tbody>"
+                + "".join(row(cells, "td") for cells in self.rows) + "</tbody></table></div>")
 
 
 def case_table(result: dict) -> Table:
     """open-close, request, proxy, forward."""
     table = Table("contestant", "per second", "quartiles", "packets/conn", "cycles/conn",
-                  "connect p50 us", "p99 us", "p99.9 us", "failed", "engine MiB")
+                  "connect p50 us", "p99 us", "p99.9 us", "failed", "engine core", "generator",
+                  "engine MiB")
     for name, one in result["contestants"].items():
         rate = one["rate"]
         table.add(name, number(rate["median"]), f"{number(rate['q1'])} .. {number(rate['q3'])}",
                   one.get("packets_per_connection", "1"),
-                  number(one.get("cycles_per_connection", 0)),
-                  *(number(latency(one, "connect", which)) for which in ("p50", "p99", "p99.9")),
-                  one["failures_of_all"], one.get("engine_rss_mib", ""))
+                  measured(one.get("cycles_per_connection", 0)),
+                  *(measured(latency(one, "connect", which)) for which in ("p50", "p99", "p99.9")),
+                  one["failures_of_all"], f"{one.get('engine_share', 0):.0%}",
+                  f"{one['generator_busy']:.0%}" if "generator_busy" in one else "-",
+                  measured(one.get("engine_rss_mib", 0)))
     return table
 
 
@@ -116,8 +135,18 @@ def search_table(result: dict) -> Table:
     return table
 
 
+def idle_table(result: dict) -> Table:
+    """idle."""
+    table = Table("figure", "median", "lowest", "highest", "", "at most")
+    for row in result["rows"]:
+        table.add(row["what"], *(number(choose(row["values"]))
+                                 for choose in (statistics.median, min, max)), row["unit"],
+                  measured(row["most"]))
+    return table
+
+
 TABLES = {"syn": syn_table, "forged-ack": syn_table, "table": size_table, "flood": flood_table,
-          "search": search_table}
+          "search": search_table, "idle": idle_table}
 
 
 def notes(result: dict) -> list:
@@ -135,6 +164,10 @@ def notes(result: dict) -> list:
         least = min(row["ratio"] for row in result["rows"])
         said.append((least >= AT_LEAST[result["name"]],
                      f"at least {AT_LEAST[result['name']]} of 5tswap: {least}"))
+    if result["name"] == "idle":
+        said += [(statistics.median(row["values"]) <= row["most"],
+                  f"{row['what']}: at most {row['most']:g} {row['unit']}")
+                 for row in result["rows"] if row["most"]]
     if result["name"] == "search":
         said.append((None, f"{result['case']}: NDR (no failed connection) "
                      f"{number(result['ndr'])}/s, PDR (0.5 %) {number(result['pdr'])}/s, closed "
@@ -187,11 +220,9 @@ def case_plots(result: dict) -> str:
     drawn = plots.bars("rate, median with quartiles", "per second", [
         (name, one["rate"]["q1"], one["rate"]["median"], one["rate"]["q3"])
         for name, one in ones.items()])
-    drawn += plots.lines("rate over time, run of the median", "seconds", "per second", {
+    drawn += plots.lines("rate over time, all repetitions", "seconds", "per second", {
         name: [(second["t"], second["rate"]) for second in one["series"]]
-        for name, one in ones.items() if one.get("series")})
-    drawn += plots.lines("rate of each repetition", "repetition", "per second", {
-        name: list(enumerate(one["rates"], 1)) for name, one in ones.items()})
+        for name, one in ones.items() if one.get("series")}, loose=True)
     series = {}
     for name, one in ones.items():
         for which in ("connect", "first_byte", "close"):
@@ -243,8 +274,28 @@ def syn_plots(result: dict) -> str:
     return plots.bars("packets by second of the core's time", "per second", rows)
 
 
+def idle_plots(result: dict) -> str:
+    """Handshakes by policy."""
+    rows = [(row["what"], min(row["values"]), statistics.median(row["values"]),
+             max(row["values"])) for row in result["rows"] if row["unit"] == "us"]
+    return plots.bars("a handshake on an idle engine", "microseconds", rows)
+
+
 PLOTS = {"syn": syn_plots, "forged-ack": syn_plots, "table": size_plots, "flood": flood_plots,
-         "search": search_plots}
+         "search": search_plots, "idle": idle_plots}
+
+
+def verdicts(document: dict) -> str:
+    """All goals, and where to find what."""
+    results = document["results"]
+    links = "".join(f'<a href="#{html.escape(one["name"])}">{html.escape(one["name"])}</a>'
+                    for one in results)
+    said = "".join(
+        f'<li class="{"good" if good else "bad"}">{html.escape(one["name"])}: '
+        f'{"reached" if good else "missed"}: {html.escape(sentence)}</li>'
+        for one in results if "skipped" not in one
+        for good, sentence in notes(one) if good is not None)
+    return f"<nav>{links}</nav>" + (f"<ul>{said}</ul>" if said else "")
 
 
 def section(result: dict) -> str:
@@ -263,7 +314,7 @@ def page(document: dict) -> str:
     """For a browser."""
     lines = "<br>".join(html.escape(line) for line in describe(document))
     return ('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width"><title>handfast bench</title>'
+            '<meta name="viewport" content="width=device-width,initial-scale=1"><title>handfast bench</title>'
             f"<style>{STYLE}</style></head><body><h1>handfast bench</h1>"
-            f'<p class="note">{lines}</p>'
+            f'<p class="note">{lines}</p>{verdicts(document)}'
             + "".join(section(result) for result in document["results"]) + "</body></html>\n")
