@@ -19,7 +19,7 @@ import flood
 import idle
 import report
 import search
-from cases import CASES, limit_once, progress, rounds, run_once
+from cases import CASES, crowd_once, limit_once, progress, rounds, run_once
 from machine import Trouble, choose_cores, environment, in_front
 from processes import Bench
 
@@ -30,7 +30,7 @@ EVERYTHING = ("syn", "forged-ack", "open-close", "request", "proxy", "forward", 
               "search", "idle")
 SYN_CASES = {"syn": ("syn4", "syn4-plain", "syn6", "syn6-plain"),
              "forged-ack": ("forged-ack4", "forged-ack6")}
-TABLE_SIZES = (10_000, 100_000, 1_000_000)
+TABLE_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 
 
 def quartiles(values: list) -> dict:
@@ -112,23 +112,21 @@ def measure_syn(_bench: Bench, name: str, asked) -> dict:
 
 
 def measure_table(_bench: Bench, _name: str, asked) -> dict:
-    """Opening and closing with more and more connections in the table at once."""
+    """Opening and closing beside more and more connections that are held, by turns."""
+    runs = {size: [] for size in asked.sizes}
+    for number in range(asked.repetitions):
+        for size in asked.sizes:
+            with Bench(asked.core_pair, asked.memory, size * 9 // 8 + 65536) as bench:
+                runs[size].append(crowd_once(bench, size, asked.seconds, asked.concurrency))
+        progress(f"table {number + 1}/{asked.repetitions}: " + ", ".join(
+            f"beside {size:,} {of[-1]['rate']:,.0f}/s" for size, of in runs.items()))
     rows = []
-    for size in asked.sizes:
-        # Half as much again, because a full table refuses.
-        room = 1 << (size * 3 // 2 - 1).bit_length()
-        with Bench(asked.core_pair, asked.memory, room) as bench:
-            words = ["--concurrency", str(size), "--connections", str(room), "--ramp-up",
-                     f"{1000 + size // 400}ms"]
-            runs = [run_once(bench, "open-close", asked.seconds, words)
-                    for _ in range(asked.repetitions)]
-        chosen = middle_run(runs)
-        rows.append({"connections": size, "rate": quartiles([run["rate"] for run in runs]),
-                     "cycles_per_connection": chosen["cycles_per_connection"],
-                     "failures": sum(run["failures"] for run in runs),
-                     "engine_rss_mib": chosen["engine_rss_mib"]})
-        progress(f"table {size:,} connections: {rows[-1]['rate']['median']:,.0f}/s, "
-                 f"{rows[-1]['cycles_per_connection']} cycles each")
+    for size, of in runs.items():
+        rows.append({"connections": size, "rate": quartiles([run["rate"] for run in of]),
+                     "cycles_per_connection": round(statistics.median(
+                         run["cycles_per_connection"] for run in of)),
+                     "failures": sum(run["failures"] for run in of),
+                     "engine_rss_mib": of[-1]["engine_rss_mib"]})
     return {"name": "table", "rows": rows}
 
 

@@ -170,6 +170,32 @@ def exchange_once(bench: Bench, case: str, seconds: float, words: list, path: st
     return result
 
 
+def crowd_once(bench: Bench, size: int, seconds: float, concurrency: int) -> dict:
+    """Connections opened and closed beside so many that are held, which came by another port."""
+    return twice(bench, lambda: _crowd_once(bench, size, seconds, concurrency))
+
+
+def _crowd_once(bench: Bench, size: int, seconds: float, concurrency: int) -> dict:
+    engine = bench.engine(FLOODED)
+    bench.load(*wild_target(9), "--exchange", "idle", "--concurrency", str(size), "--duration",
+               "1h", "--idle", "sleep", socket_name="b.sock")
+    until = time.monotonic() + 20 + size / 100_000
+    while engine.ask("/handfast/counters").get("opened", 0) < size:
+        if time.monotonic() > until:
+            raise Trouble(f"{size:,} connections do not open")
+        time.sleep(0.02)
+    before = engine.snapshot()
+    load = bench.load(*target(9), "--exchange", "open-close", "--concurrency", str(concurrency),
+                      "--duration", f"{int(seconds * 1000)}ms")
+    end = load.result(seconds + 30)
+    result = summarise(end, engine.spent(before, engine.snapshot()), engine.tsc_hz)
+    held = sum(worker["connections"] for worker in engine.ask("/handfast/workers").values())
+    if held < size:
+        raise Trouble(f"{held:,} of {size:,} connections are held")
+    bench.end_all()
+    return result
+
+
 def limit_once(bench: Bench, mode: str, seconds: float) -> dict:
     """Packets per second that testpmd passes on the same memif and core, from the same generator."""
     testpmd = bench.keep(Testpmd(bench, "a.sock", mode))

@@ -102,7 +102,7 @@ def syn_table(result: dict) -> Table:
 
 def size_table(result: dict) -> Table:
     """table."""
-    table = Table("connections at once", "per second", "quartiles", "cycles/conn", "failed",
+    table = Table("connections held", "per second", "quartiles", "cycles/conn", "failed",
                   "engine MiB")
     for row in result["rows"]:
         table.add(number(row["connections"]), number(row["rate"]["median"]),
@@ -260,7 +260,7 @@ def flood_plots(result: dict) -> str:
 def size_plots(result: dict) -> str:
     """Scaling."""
     rows = result["rows"]
-    return plots.lines("rate by connections at once", "connections", "per second", {
+    return plots.lines("rate beside connections that are held", "connections", "per second", {
         "open-close": [(row["connections"], row["rate"]["median"]) for row in rows]}, log_x=True) \
         + plots.lines("engine's memory", "connections", "MiB", {
             "resident": [(row["connections"], row["engine_rss_mib"]) for row in rows]}, log_x=True)
