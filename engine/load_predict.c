@@ -2,6 +2,8 @@
 
 #include "engine/load_predict.h"
 
+#include <string.h>
+
 #include "engine/load.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
@@ -134,6 +136,28 @@ load_predict_opened(struct worker *worker, struct burst *burst, unsigned int i)
 	return true;
 }
 
+/* It closed as it should: it leaves the table when the burst is over. */
+static inline void
+load_predict_note_closed(struct worker *worker, const struct load_conn *own, struct conn *conn,
+		uint64_t hash)
+{
+	struct load_worker *load = worker->load;
+
+	figures_count(load->figures, FIGURE_completed, 1);
+	histogram_record(&load->figures->close_us, (uint32_t)worker->now_us - own->mark_us, 1);
+	worker->ending[worker->ending_count++] = (struct worker_ending){.conn = conn, .hash = hash};
+	load->active--;
+	load->finished_us = worker->now_us;
+}
+
+/* Whether it only has to close, and nothing went wrong. */
+static inline bool
+load_predict_is_closing(const struct load_conn *own)
+{
+	return (own->flags & (LOAD_CONN_FAILED | LOAD_CONN_FIN_SENT)) == LOAD_CONN_FIN_SENT &&
+	       own->requests_left == 0;
+}
+
 /* The FIN that also acknowledges ours: the last acknowledgement, and TIME_WAIT. */
 static inline bool
 load_predict_closed(struct worker *worker, struct burst *burst, unsigned int i)
@@ -142,18 +166,73 @@ load_predict_closed(struct worker *worker, struct burst *burst, unsigned int i)
 	struct conn *conn = burst->conn[i];
 	const struct load_conn *own = load_conn_of(worker->table, conn);
 
-	if ((own->flags & (LOAD_CONN_FAILED | LOAD_CONN_FIN_SENT)) != LOAD_CONN_FIN_SENT ||
-			own->requests_left > 0 ||
+	if (!load_predict_is_closing(own) ||
 			!predict_finish(&conn->tcp, &burst->segment[i], &load->env))
 		return false;
 	load_predict_answer(worker, burst, i, &load->load->target[flow_key_target(&conn->key)].ack,
 			conn->tcp.snd_nxt);
-	figures_count(load->figures, FIGURE_completed, 1);
-	histogram_record(&load->figures->close_us, (uint32_t)worker->now_us - own->mark_us, 1);
-	worker->ending[worker->ending_count++] =
-			(struct worker_ending){.conn = conn, .hash = burst->hash[i]};
-	load->active--;
-	load->finished_us = worker->now_us;
+	load_predict_note_closed(worker, own, conn, burst->hash[i]);
+	return true;
+}
+
+/* The peer closed first, and this acknowledges our FIN. */
+static inline bool
+load_predict_last_ack(struct worker *worker, struct burst *burst, unsigned int i)
+{
+	struct conn *conn = burst->conn[i];
+	const struct load_conn *own = load_conn_of(worker->table, conn);
+
+	if (!load_predict_is_closing(own) ||
+			!predict_is_last_ack(&conn->tcp, &burst->segment[i], &worker->load->env))
+		return false;
+	conn->tcp.state = TCP_CLOSED;
+	load_predict_note_closed(worker, own, conn, burst->hash[i]);
+	worker_drop(worker, burst->packet[i], DROP_consumed);
+	burst->packet[i] = NULL;
+	return true;
+}
+
+/* Whether text is the whole of an answer that begins like the latest one. */
+static inline bool
+load_predict_is_answer(const struct load_worker *load, const struct load_conn *own,
+		const uint8_t *text, uint32_t length)
+{
+	const uint32_t head = load->head_length;
+
+	if (own->answer_state != 0 || own->answer_match != 0 || head == 0 || length < head ||
+			memcmp(text, load->head, head) != 0)
+		return false;
+	return load->head_ends ? length == head : load->head_answer.left == length - head;
+}
+
+/* The only, or last, answer, and the peer's FIN behind it. */
+static inline bool
+load_predict_answered(struct worker *worker, struct burst *burst, unsigned int i)
+{
+	struct load_worker *load = worker->load;
+	const struct load_plan *plan = &load->load->plan;
+	const struct tcp_segment *segment = &burst->segment[i];
+	const uint8_t *text = rte_pktmbuf_mtod_offset(burst->packet[i], const uint8_t *,
+			burst->frame[i].l4_offset + segment->payload_offset);
+	struct conn *conn = burst->conn[i];
+	struct load_conn *own = load_conn_of(worker->table, conn);
+	const bool first = own->requests_left == plan->requests;
+
+	if (!plan->http || own->requests_left != 1 ||
+			(own->flags & (LOAD_CONN_FAILED | LOAD_CONN_BYTES)) != 0 ||
+			!load_predict_is_answer(load, own, text, segment->payload_length) ||
+			!predict_answer(&conn->tcp, segment, &load->env, own->ssthresh))
+		return false;
+	figures_count(load->figures, FIGURE_bytes_received, segment->payload_length);
+	figures_count(load->figures, FIGURE_requests, 1);
+	histogram_record(&load->figures->first_byte_us,
+			(uint32_t)worker->now_us - (first ? own->begin_us : own->mark_us), 1);
+	own->requests_left = 0;
+	own->flags |= LOAD_CONN_ANSWERED | LOAD_CONN_FIN_DUE | LOAD_CONN_FIN_SENT;
+	own->mark_us = (uint32_t)worker->now_us;
+	load_predict_set_deadline(worker, conn);
+	load_predict_answer(worker, burst, i, &load->load->target[flow_key_target(&conn->key)].fin,
+			conn->tcp.snd_una);
 	return true;
 }
 
@@ -165,8 +244,12 @@ load_predict(struct worker *worker, struct burst *burst, unsigned int i)
 	switch (burst->event[i]) {
 	case TCP_EVENT_SYN_ACK:
 		return load_predict_opened(worker, burst, i);
+	case TCP_EVENT_ACK:
+		return load_predict_last_ack(worker, burst, i);
 	case TCP_EVENT_FIN:
-		return load_predict_closed(worker, burst, i);
+		return burst->conn[i]->tcp.state == TCP_ESTABLISHED
+				       ? load_predict_answered(worker, burst, i)
+				       : load_predict_closed(worker, burst, i);
 	default:
 		return false;
 	}

@@ -162,4 +162,42 @@ predict_finish(struct tcp_conn *conn, const struct tcp_segment *segment, const s
 	return true;
 }
 
+/**
+ * TCP_EVENT_FIN with the peer's last text in ESTABLISHED, when it acknowledges all we said, then
+ * tcp_output_react() and tcp_output_next(): our FIN, which acknowledges it; LAST_ACK.
+ *
+ * @param ssthresh
+ *   The sender's.
+ * @return false: not as predicted.
+ */
+static inline bool
+predict_answer(struct tcp_conn *conn, const struct tcp_segment *segment, const struct tcp_env *env,
+		uint8_t ssthresh)
+{
+	if (unlikely(conn->state != TCP_ESTABLISHED || segment->seq != conn->rcv_nxt ||
+			    segment->ack != conn->snd_nxt || conn->snd_una == conn->snd_nxt ||
+			    segment->payload_length >= env->rcv_wnd || segment->window == 0 ||
+			    conn->cwnd >= ssthresh || (conn->flags & PREDICT_TROUBLES) != 0))
+		return false;
+	conn->snd_una = segment->ack;
+	conn->snd_nxt++;
+	conn->rcv_nxt += segment->payload_length + 1u;
+	conn->retries = 0;
+	conn->cwnd++;
+	conn->flags |= TCP_CONN_FIN_SENT;
+	predict_set_window(conn, segment->window);
+	conn->state = TCP_LAST_ACK;
+	return true;
+}
+
+/** Whether TCP_EVENT_ACK acknowledges our FIN in LAST_ACK, and so ends the connection. */
+static inline bool
+predict_is_last_ack(const struct tcp_conn *conn, const struct tcp_segment *segment,
+		const struct tcp_env *env)
+{
+	return conn->state == TCP_LAST_ACK && segment->seq == conn->rcv_nxt &&
+	       segment->ack == conn->snd_nxt && segment->payload_length == 0 && env->rcv_wnd > 0 &&
+	       (conn->flags & PREDICT_TROUBLES) == 0;
+}
+
 #endif /* PREDICT_H */

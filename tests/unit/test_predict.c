@@ -211,6 +211,97 @@ the_last_fin_is_the_machines(void **state)
 	assert_in_range(taken, ROUNDS / 8, ROUNDS);
 }
 
+/* A connection that asked something, as predicted. @return false: another one, please. */
+static bool
+asked(struct tcp_conn *conn, uint32_t length)
+{
+	struct tcp_segment segment;
+
+	any_world();
+	*conn = begun();
+	segment = any_segment(conn, TCP_SYN | TCP_ACK);
+	segment.ack = conn->snd_nxt;
+	segment.window |= 0x8000;
+	return predict_open(conn, &segment, &env) && predict_send(conn, length);
+}
+
+static void
+an_answer_with_a_fin_is_the_machines(void **state)
+{
+	unsigned int taken = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		const uint32_t length = 1 + any() % 400;
+		struct tcp_stream stream = {.fin = true};
+		struct tcp_sender sender = {.ssthresh = UINT8_MAX};
+		struct tcp_conn conn, same;
+		struct tcp_segment segment;
+		struct tcp_action action;
+		struct tcp_chunk chunk;
+		uint32_t una, delay_ms;
+
+		if (!asked(&conn, length))
+			continue;
+		sometimes_retry(&conn);
+		stream.end = conn.snd_nxt;
+		sender.recover = conn.snd_una - 1;
+		segment = any_segment(&conn, TCP_ACK | TCP_FIN);
+		segment.payload_length = (uint16_t)(any() % 1400);
+		same = conn;
+		if (!predict_answer(&same, &segment, &env, sender.ssthresh)) {
+			assert_memory_equal(&same, &conn, sizeof(conn));
+			continue;
+		}
+		taken++;
+		una = conn.snd_una;
+		action = tcp_step(&conn, TCP_EVENT_FIN, &segment, &env);
+		assert_int_equal(action.skip, 0);
+		assert_int_equal(action.take, segment.payload_length);
+		tcp_output_react(&conn, &sender, &action, conn.snd_una - una);
+		assert_int_equal(sender.ssthresh, UINT8_MAX);
+		assert_int_equal(sender.recover, una - 1);
+		assert_true(tcp_output_next(&conn, &stream, &env, &chunk));
+		delay_ms = tcp_output_timer(&conn, &config);
+		assert_memory_equal(&same, &conn, sizeof(conn));
+		assert_int_equal(predict_rto_ms(&same, &config), delay_ms);
+		assert_int_equal(chunk.flags, TCP_ACK | TCP_FIN);
+		assert_int_equal(chunk.length, 0);
+		assert_int_equal(chunk.seq, same.snd_una);
+	}
+	assert_in_range(taken, ROUNDS / 8, ROUNDS);
+}
+
+static void
+the_last_ack_is_the_machines(void **state)
+{
+	unsigned int taken = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		struct tcp_conn conn;
+		struct tcp_segment segment;
+		struct tcp_action action;
+
+		if (!asked(&conn, 100))
+			continue;
+		segment = any_segment(&conn, TCP_ACK | TCP_FIN);
+		if (!predict_answer(&conn, &segment, &env, UINT8_MAX))
+			continue;
+		sometimes_retry(&conn);
+		segment = any_segment(&conn, TCP_ACK);
+		if (!predict_is_last_ack(&conn, &segment, &env))
+			continue;
+		taken++;
+		action = tcp_step(&conn, TCP_EVENT_ACK, &segment, &env);
+		assert_int_equal(conn.state, TCP_CLOSED);
+		assert_int_equal(action.send, TCP_SEND_NOTHING);
+		assert_true((action.outcome & TCP_OUTCOME_CLOSED) != 0);
+		assert_true((action.outcome & (TCP_OUTCOME_RESET | TCP_OUTCOME_TIMED_OUT)) == 0);
+	}
+	assert_in_range(taken, ROUNDS / 16, ROUNDS);
+}
+
 int
 main(void)
 {
@@ -218,6 +309,8 @@ main(void)
 			cmocka_unit_test(an_opening_is_the_machines),
 			cmocka_unit_test(a_syn_ack_and_what_follows_it_are_the_machines),
 			cmocka_unit_test(the_last_fin_is_the_machines),
+			cmocka_unit_test(an_answer_with_a_fin_is_the_machines),
+			cmocka_unit_test(the_last_ack_is_the_machines),
 	};
 
 	printf("seed %llu\n", (unsigned long long)seed);
