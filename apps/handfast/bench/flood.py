@@ -8,11 +8,9 @@ what is offered is less than what is asked for; the table says what arrived.
 
 import time
 
-from cases import FLOODED, progress, summarise, target, twice, wild_target
+from cases import FLOODED, SHARED, progress, summarise, target, twice, wild_target
 
 TIMES = (0, 1, 3, 10)
-# Both generators share a core: spinning would only take it from the other.
-SHARED = ["--idle", "sleep"]
 
 
 def survive(bench, asked, times: int, packets_per_second: float) -> dict:
