@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * The generator's connections at their ends: which tuples they take, what is left of them, and what
+ * their frames look like.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "bench.h"
+
+static void
+the_last_acknowledgement_is_repeated_in_time_wait(void **state)
+{
+	(void)state;
+	bench_begin_one(LOAD_OPEN_CLOSE);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_FIN | TCP_ACK, 0);
+	bench_say(TCP_FIN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	assert_int_equal(bench_count(FIGURE_completed), 1);
+	for (unsigned int i = 0; i < 2; i++) {
+		bench.seq--;
+		bench_say(TCP_FIN | TCP_ACK, 1000, NULL);
+		bench_expect(TCP_ACK, 0);
+		assert_int_equal(bench.heard.segment.ack, bench.seq);
+		assert_int_equal(bench.heard.segment.seq, bench.ack);
+		bench_advance(59000000);
+	}
+	/* Its number says how old it is. */
+	bench_advance(200000000);
+	bench_say(TCP_FIN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_RST, 0);
+	assert_int_equal(bench_count(FIGURE_completed), 1);
+	bench_end();
+}
+
+static void
+a_fin_of_no_connection_is_reset(void **state)
+{
+	(void)state;
+	bench_begin_one(LOAD_OPEN_CLOSE);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_FIN | TCP_ACK, 0);
+	bench_say(TCP_RST | TCP_ACK, 1000, NULL);
+	assert_false(bench_hear());
+	/* It acknowledges more than was ever said. */
+	bench.ack += 1000000;
+	bench_say(TCP_FIN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_RST, 0);
+	assert_int_equal(bench_failed(FAILURE_reset_closing), 1);
+	bench_end();
+}
+
+/* Of the machine, and of what is predicted. */
+static void
+a_reset_behind_the_last_fin_changes_nothing(void **state)
+{
+	(void)state;
+	for (unsigned int timestamps = 0; timestamps < 2; timestamps++) {
+		struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 80);
+
+		plan.count = 1;
+		plan.timestamps = timestamps;
+		bench_begin(&plan);
+		bench.seq = 777;
+		bench_wait_ms(1);
+		bench_expect(TCP_SYN, 0);
+		bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+		bench_expect(TCP_FIN | TCP_ACK, 0);
+		bench_say(TCP_FIN | TCP_ACK, 1000, NULL);
+		bench_say(TCP_RST | TCP_ACK, 1000, NULL);
+		bench_expect(TCP_ACK, 0);
+		assert_int_equal(bench_count(FIGURE_completed), 1);
+		assert_int_equal(bench_all_failed(), 0);
+		assert_int_equal(bench_load()->active, 0);
+		assert_int_equal(conn_table_count(bench.generator.worker[0]->table), 0);
+		bench_end();
+	}
+}
+
+/* RFC 6298: a path of 300 ms has an RTO of 900. */
+static void
+the_handshakes_round_trip_sets_the_timeout(void **state)
+{
+	(void)state;
+	bench_begin_one(LOAD_OPEN_CLOSE);
+	bench_wait_ms(300);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_FIN | TCP_ACK, 0);
+	bench_wait_ms(880);
+	assert_false(bench_hear());
+	bench_wait_ms(40);
+	bench_expect(TCP_FIN | TCP_ACK, 0);
+	assert_int_equal(bench_count(FIGURE_retransmits), 1);
+	bench_end();
+}
+
+static void
+frames_bear_the_ports_vlan(void **state)
+{
+	(void)state;
+	bench.vlan = "    vlan: 5\n";
+	bench_begin_one(LOAD_OPEN_CLOSE);
+	assert_int_equal(bench.heard.frame.flags & FRAME_TAGGED, FRAME_TAGGED);
+	assert_int_equal(bench.heard.frame.vlan, 5);
+	bench.heard.frame.flags = 0;
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	assert_false(bench_hear());
+	bench.heard.frame.flags = FRAME_TAGGED;
+	bench.seq = 777;
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_FIN | TCP_ACK, 0);
+	assert_int_equal(bench.heard.frame.vlan, 5);
+	bench_say(TCP_FIN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	assert_int_equal(bench.heard.frame.vlan, 5);
+	assert_int_equal(bench_count(FIGURE_completed), 1);
+	bench_end();
+}
+
+/* In turn or at random: a tuple that a burst took already is not taken again. */
+static void
+a_tuple_is_taken_once_in_a_burst(void **state)
+{
+	(void)state;
+	for (unsigned int random = 0; random < 2; random++) {
+		struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 9);
+
+		plan.random_order = random;
+		plan.last_port = plan.first_port + 9;
+		plan.concurrency = 32;
+		plan.count = 32;
+		bench_begin(&plan);
+		bench_wait_ms(1);
+		assert_int_equal(bench_load()->active,
+				conn_table_count(bench.generator.worker[0]->table));
+		assert_in_range(bench_load()->active, 5, 10);
+		assert_int_equal(bench_failed(FAILURE_no_tuple), 32 - bench_load()->active);
+		bench_end();
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+			BENCH_TEST(the_last_acknowledgement_is_repeated_in_time_wait),
+			BENCH_TEST(a_fin_of_no_connection_is_reset),
+			BENCH_TEST(a_reset_behind_the_last_fin_changes_nothing),
+			BENCH_TEST(the_handshakes_round_trip_sets_the_timeout),
+			BENCH_TEST(frames_bear_the_ports_vlan),
+			BENCH_TEST(a_tuple_is_taken_once_in_a_burst),
+	};
+
+	(void)argc;
+	rig_start_dpdk(argv[0]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
