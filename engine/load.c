@@ -110,22 +110,42 @@ load_read_source(const struct load *load, const struct rte_mbuf *packet, struct 
 	return true;
 }
 
+static inline void
+load_map_ipv4(rte_be64_t address[2], const uint8_t *ipv4)
+{
+	uint8_t mapped[16];
+	rte_be32_t word;
+
+	memcpy(&word, ipv4, sizeof(word));
+	flow_key_map_ipv4(mapped, word);
+	memcpy(address, mapped, sizeof(mapped));
+}
+
 /* Ours or not, and which target's; the hash is not needed to tell. */
-static bool
+static inline bool
 load_find_key(const struct load *load, const uint8_t *data, const struct frame *frame,
 		struct flow_key *key)
 {
-	uint8_t remote[16];
+	const uint8_t *ip = data + frame->l3_offset;
+	rte_be64_t remote[2], local[2], address[2];
 	rte_be16_t port;
 
-	parse_source(data, frame, remote);
+	if (frame->family == 4) {
+		load_map_ipv4(remote, ip + 12);
+		load_map_ipv4(local, ip + 16);
+	} else {
+		memcpy(remote, ip + 8, sizeof(remote));
+		memcpy(local, ip + 24, sizeof(local));
+	}
 	memcpy(&port, data + frame->l4_offset, sizeof(port));
 	for (unsigned int t = 0; t < load->target_count; t++) {
 		const struct load_target *target = &load->target[t];
 
-		if (target->port != port || memcmp(target->address, remote, 16) != 0)
+		memcpy(address, target->address, sizeof(address));
+		if (((address[0] ^ remote[0]) | (address[1] ^ remote[1])) != 0 ||
+				target->port != port)
 			continue;
-		parse_destination(data, frame, key->address);
+		memcpy(key->address, local, sizeof(local));
 		memcpy(&key->port, data + frame->l4_offset + 2, sizeof(key->port));
 		key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | t);
 		return true;
@@ -133,7 +153,7 @@ load_find_key(const struct load *load, const uint8_t *data, const struct frame *
 	return false;
 }
 
-static enum counter
+static inline enum counter
 load_refuse(const struct port *port, const struct rte_mbuf *packet, const struct frame *frame)
 {
 	const struct rte_ether_hdr *ethernet =
@@ -182,7 +202,7 @@ void
 load_classify(struct worker *worker, struct burst *burst)
 {
 	const struct load *load = worker->load->load;
-	unsigned int kept = 0;
+	unsigned int kept = 0, syn_acks = 0;
 
 	for (unsigned int i = 0; i < burst->n; i++) {
 		struct rte_mbuf *packet = burst->packet[i];
@@ -206,6 +226,7 @@ load_classify(struct worker *worker, struct burst *burst)
 				continue;
 			}
 			burst->event[kept] = (uint8_t)tcp_step_event(burst->segment[i].flags);
+			syn_acks += burst->event[kept] == TCP_EVENT_SYN_ACK;
 			if (kept != i)
 				burst->segment[kept] = burst->segment[i];
 		}
@@ -215,6 +236,7 @@ load_classify(struct worker *worker, struct burst *burst)
 		kept++;
 	}
 	burst->n = kept;
+	worker->load->syn_acks = syn_acks;
 }
 
 static bool

@@ -160,7 +160,10 @@ struct load_worker {
 	uint64_t reuse_us;       /**< When the round of the walk began. */
 	uint64_t round_us;       /**< How long the latest round took; 0: none was finished. */
 	uint64_t random;
-	uint64_t secret; /**< Of stateless sequence numbers; the same for all workers. */
+	uint64_t secret;          /**< Of stateless sequence numbers; the same for all workers. */
+	const struct conn *conns; /**< All lines of the table, */
+	struct load_conn *own;    /**< and what lies over their tails. */
+	uint32_t syn_rto_ms;      /**< Until a SYN is repeated. */
 	struct tuple_walk walk;
 	struct pace pace;
 	struct tcp_config config;
@@ -179,6 +182,7 @@ struct load_worker {
 	uint64_t batch_us;                      /**< and since when. */
 	struct rte_mbuf *batch[LOAD_BATCH_MAX]; /**< From batch_first on, before batch_end. */
 	bool predicts;                          /**< load_predict.h has something to do. */
+	unsigned int syn_acks;                  /**< In the burst that was just classified. */
 	unsigned int spare_count;               /**< Buffers that this burst may need. */
 	struct rte_mbuf *spare[BURST_MAX];
 	uint32_t watch_slot;    /**< load_watch(): the next connection to look at, */
@@ -188,9 +192,9 @@ struct load_worker {
 };
 
 static inline struct load_conn *
-load_conn_of(const struct conn_table *table, const struct conn *conn)
+load_conn_of(const struct load_worker *load, const struct conn *conn)
 {
-	return (struct load_conn *)conn_table_tail(table, conn);
+	return &load->own[conn - load->conns];
 }
 
 /** 64 bits that need not surprise anybody. */

@@ -93,6 +93,8 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 	worker->load = own;
 	worker->patience_us = LOAD_DEVICE_PATIENCE_US;
 	own->load = load;
+	own->conns = conn_table_conns(worker->table);
+	own->own = (struct load_conn *)conn_table_tail(worker->table, own->conns);
 	own->secret = secret;
 	own->random = secret + worker->index + 1;
 	own->figures = &own->phases[LOAD_RAMP_UP];
@@ -103,6 +105,8 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 	tuple_walk_seek(&own->walk, (load_random(own) >> 1) % tuples);
 	pace_init(&own->pace, plan->shape, own->random | 1, worker->now_us);
 	load_init_config(own, &engine->settings->tcp);
+	own->syn_rto_ms = tcp_step_rto_ms(
+			&(const struct tcp_conn){.state = TCP_SYN_SENT}, &own->config);
 	own->env = (struct tcp_env){
 			.config = &own->config,
 			.rcv_wnd = own->config.window_scaling ? LOAD_WINDOW : UINT16_MAX,

@@ -21,6 +21,8 @@
 /* Tuples of other workers passed over for one start: with hundreds of workers it does not happen.
  */
 #define LOAD_OPEN_SEARCH 65536
+/* Bits that tell most tuples of a burst apart. */
+#define LOAD_OPEN_SEEN 256
 /* Tuples looked at for one start before there is none to be had. */
 #define LOAD_OPEN_TRIES 64
 
@@ -32,6 +34,7 @@ struct load_starts {
 	uint64_t hash[LOAD_OPEN_MAX];
 	uint64_t isn[LOAD_OPEN_MAX];
 	struct conn *conn[LOAD_OPEN_MAX];
+	uint64_t seen[LOAD_OPEN_SEEN / 64]; /* Bits of those before, by their hashes. */
 };
 
 /* The walk came round: how long that took says when a tuple is used again. */
@@ -60,7 +63,7 @@ load_batch_give_up(struct worker *worker)
 			conn = conn_table_lookup(
 					worker->table, &key, conn_table_hash(worker->table, &key));
 			if (conn != NULL)
-				load_conn_of(worker->table, conn)->flags |= LOAD_CONN_UNSENT;
+				load_conn_of(worker->load, conn)->flags |= LOAD_CONN_UNSENT;
 		}
 	}
 	transmit_discard(worker, &load->batch[load->batch_first],
@@ -121,7 +124,7 @@ load_open_next(struct worker *worker, struct flow_key *key)
 			tuple_walk_random(&load->walk, load_random(load), &tuple);
 		else
 			tuple_walk_next(&load->walk, &tuple);
-	} while (!load_owns(worker, &tuple) && --tries > 0);
+	} while (worker->engine->worker_count > 1 && !load_owns(worker, &tuple) && --tries > 0);
 	load_open_note_round(worker, rounds);
 	memcpy(key->address, tuple.address, sizeof(key->address));
 	key->port = tuple.port;
@@ -151,6 +154,25 @@ load_open_due(struct worker *worker, struct load_starts *starts)
 	return n;
 }
 
+/* Whether an earlier one of the same burst is to have the tuple. */
+static inline bool
+load_open_is_twin(struct load_starts *starts, unsigned int i)
+{
+	const uint64_t hash = starts->hash[i];
+	const uint64_t bit = UINT64_C(1) << (hash % 64);
+	uint64_t *seen = &starts->seen[hash / 64 % RTE_DIM(starts->seen)];
+
+	if (likely((*seen & bit) == 0)) {
+		*seen |= bit;
+		return false;
+	}
+	for (unsigned int before = 0; before < i; before++) {
+		if (starts->hash[before] == hash)
+			return true;
+	}
+	return false;
+}
+
 /* Tuples that have no connection. */
 static void
 load_open_choose(struct worker *worker, struct load_starts *starts)
@@ -159,10 +181,15 @@ load_open_choose(struct worker *worker, struct load_starts *starts)
 		load_open_next(worker, &starts->key[i]);
 	conn_table_hash_bulk(worker->table, starts->key, starts->n, starts->hash);
 	conn_table_lookup_bulk(worker->table, starts->key, starts->hash, starts->n, starts->conn);
+	memset(starts->seen, 0, sizeof(starts->seen));
 	for (unsigned int i = 0; i < starts->n; i++) {
 		unsigned int tries = LOAD_OPEN_TRIES;
 
-		while (starts->conn[i] != NULL && tries-- > 0) {
+		while (starts->conn[i] != NULL || load_open_is_twin(starts, i)) {
+			if (tries-- == 0) {
+				starts->key[i].endpoint |= FLOW_KEY_NOBODY;
+				break;
+			}
 			load_open_next(worker, &starts->key[i]);
 			starts->hash[i] = conn_table_hash(worker->table, &starts->key[i]);
 			starts->conn[i] = conn_table_lookup(
@@ -198,7 +225,7 @@ load_open_plain(struct worker *worker, struct conn *conn, struct rte_mbuf *packe
 	struct load_worker *load = worker->load;
 
 	predict_begin(&conn->tcp, &load->env);
-	conn->timer_deadline_ms = worker->now_ms + tcp_step_rto_ms(&conn->tcp, &load->config);
+	conn->timer_deadline_ms = worker->now_ms + load->syn_rto_ms;
 	return frame_shape_write(&load->load->target[flow_key_target(&conn->key)].syn,
 			rte_pktmbuf_mtod(packet, uint8_t *), &conn->key, conn->tcp.snd_una, 0);
 }
@@ -216,20 +243,14 @@ load_open_one(struct worker *worker, struct load_starts *starts, unsigned int i,
 	unsigned int length;
 
 	figures_count(load->figures, FIGURE_started, 1);
-	if (starts->conn[i] == NULL && flow_key_is_active(key))
-		/* An earlier one of the same burst may have taken a random tuple. */
-		conn = plan->random_order && conn_table_lookup(worker->table, key,
-							     starts->hash[i]) != NULL
-				       ? NULL
-				       : conn_table_insert(worker->table, key, starts->hash[i]);
+	if (flow_key_is_active(key))
+		conn = conn_table_insert(worker->table, key, starts->hash[i]);
 	if (conn == NULL) {
-		figures_fail(load->figures, starts->conn[i] != NULL || plan->random_order ||
-									    !flow_key_is_active(key)
-							    ? FAILURE_no_tuple
-							    : FAILURE_table_full);
+		figures_fail(load->figures,
+				flow_key_is_active(key) ? FAILURE_table_full : FAILURE_no_tuple);
 		return false;
 	}
-	own = load_conn_of(worker->table, conn);
+	own = load_conn_of(worker->load, conn);
 	own->begin_us = (uint32_t)starts->intended_us[i];
 	own->requests_left = plan->requests;
 	/* RFC 6528: a clock of 4 us, so that a reused tuple's numbers rise, and a secret. */

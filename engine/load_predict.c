@@ -10,15 +10,14 @@
 #include "load/predict.h"
 
 void
-load_predict_prepare(struct worker *worker, const struct burst *burst)
+load_predict_prepare(struct worker *worker)
 {
 	struct load_worker *load = worker->load;
-	unsigned int n = 0;
+	const unsigned int n = load->syn_acks;
 
+	load->syn_acks = 0;
 	if (!load->predicts || !load->load->plan.third_ack_alone)
 		return;
-	for (unsigned int i = 0; i < burst->n; i++)
-		n += burst->event[i] == TCP_EVENT_SYN_ACK;
 	if (n > 0 && rte_pktmbuf_alloc_bulk(worker->pool, load->spare, n) == 0)
 		load->spare_count = n;
 }
@@ -123,7 +122,7 @@ load_predict_opened(struct worker *worker, struct burst *burst, unsigned int i)
 	if (shape == NULL)
 		return false;
 	conn->tcp = tcp;
-	load_predict_note_open(worker, load_conn_of(worker->table, conn), &tcp);
+	load_predict_note_open(worker, load_conn_of(worker->load, conn), &tcp);
 	load_predict_set_deadline(worker, conn);
 	if (!plan->third_ack_alone) {
 		load_predict_answer(worker, burst, i, shape, tcp.snd_una);
@@ -164,7 +163,7 @@ load_predict_closed(struct worker *worker, struct burst *burst, unsigned int i)
 {
 	struct load_worker *load = worker->load;
 	struct conn *conn = burst->conn[i];
-	const struct load_conn *own = load_conn_of(worker->table, conn);
+	const struct load_conn *own = load_conn_of(worker->load, conn);
 
 	if (!load_predict_is_closing(own) ||
 			!predict_finish(&conn->tcp, &burst->segment[i], &load->env))
@@ -180,7 +179,7 @@ static inline bool
 load_predict_last_ack(struct worker *worker, struct burst *burst, unsigned int i)
 {
 	struct conn *conn = burst->conn[i];
-	const struct load_conn *own = load_conn_of(worker->table, conn);
+	const struct load_conn *own = load_conn_of(worker->load, conn);
 
 	if (!load_predict_is_closing(own) ||
 			!predict_is_last_ack(&conn->tcp, &burst->segment[i], &worker->load->env))
@@ -215,7 +214,7 @@ load_predict_answered(struct worker *worker, struct burst *burst, unsigned int i
 	const uint8_t *text = rte_pktmbuf_mtod_offset(burst->packet[i], const uint8_t *,
 			burst->frame[i].l4_offset + segment->payload_offset);
 	struct conn *conn = burst->conn[i];
-	struct load_conn *own = load_conn_of(worker->table, conn);
+	struct load_conn *own = load_conn_of(worker->load, conn);
 	const bool first = own->requests_left == plan->requests;
 
 	if (!plan->http || own->requests_left != 1 ||

@@ -20,7 +20,7 @@ struct load_worker;
 struct worker;
 
 /** Get ready for a burst: a buffer for each segment that will be answered twice. */
-void load_predict_prepare(struct worker *worker, const struct burst *burst);
+void load_predict_prepare(struct worker *worker);
 
 /** Take segment @p i of a burst. @return false: it is not as expected, and nothing happened. */
 bool load_predict(struct worker *worker, struct burst *burst, unsigned int i);

@@ -494,7 +494,7 @@ load_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 			.key = &conn->key,
 			.tcp = &conn->tcp,
 			.conn = conn,
-			.own = load_conn_of(worker->table, conn),
+			.own = load_conn_of(worker->load, conn),
 	};
 	const enum tcp_event happened = (enum tcp_event)burst->event[i];
 	const struct tcp_segment *segment = event.packet != NULL ? &burst->segment[i] : NULL;
@@ -536,7 +536,7 @@ load_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 void
 load_step(struct worker *worker, struct burst *burst)
 {
-	load_predict_prepare(worker, burst);
+	load_predict_prepare(worker);
 	for (unsigned int i = 0; i < burst->n; i++) {
 		if (burst->conn[i] != NULL && load_predict(worker, burst, i))
 			continue;
