@@ -168,12 +168,13 @@ burst_classify_other(struct worker *worker, struct burst *burst, unsigned int i,
 {
 	struct rte_mbuf *packet = burst->packet[i];
 	const struct frame *frame = &burst->frame[i];
+	const bool is_icmp = frame->kind == FRAME_ICMP || frame->kind == FRAME_ICMP6;
 	enum counter reason = DROP_icmp_ignored;
 
-	if (frame->kind != FRAME_ARP && (steering_pass_error(worker, packet, frame) ||
-							proxy_icmp(worker, packet, frame)))
+	if (is_icmp && (steering_pass_error(worker, packet, frame) ||
+				       proxy_icmp(worker, packet, frame)))
 		return false;
-	if (frame->kind != FRAME_ARP)
+	if (is_icmp)
 		reason = burst_take_icmp_error(worker, packet, frame, burst, to);
 	if (reason == DROP_icmp_ignored)
 		local_input(worker, packet, frame);

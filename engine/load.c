@@ -175,7 +175,7 @@ load_take_icmp_error(struct worker *worker, struct burst *burst, unsigned int i,
 	const struct load *load = worker->load->load;
 	struct icmp_error error;
 
-	if (burst->frame[i].kind == FRAME_ARP ||
+	if (burst->frame[i].kind == FRAME_ARP || burst->frame[i].kind == FRAME_UDP ||
 			icmp_error_read(rte_pktmbuf_mtod(burst->packet[i], const uint8_t *),
 					&burst->frame[i], &error) != DROP_NONE ||
 			error.kind == ICMP_ERROR_SOFT)

@@ -74,13 +74,41 @@ local_pinged(struct worker *worker, struct rte_mbuf *packet, const struct frame 
 				COUNTER_echo_replies);
 }
 
+/*
+ * UDP to an address of ours, where nobody listens for any: it is said so (RFC 1122 3.2.2.1), for
+ * that is how traceroute knows its end.  As seldom as echoes, but apart from them.
+ */
+static void
+local_unreachable(struct worker *worker, struct rte_mbuf *packet, const struct frame *frame)
+{
+	const struct port *port = &worker->engine->port[packet->port];
+	uint8_t *data = rte_pktmbuf_mtod(packet, uint8_t *);
+	uint8_t address[16];
+
+	parse_destination(data, frame, address);
+	if (!local_is_ours(worker, port->index, address))
+		worker_drop(worker, packet, DROP_unknown_destination);
+	else if (rte_pktmbuf_tailroom(packet) + packet->data_len < BUILD_UNREACHABLE_MAX ||
+			!token_bucket_take(&worker->unreachables, worker->now_us))
+		worker_drop(worker, packet, DROP_unknown_protocol);
+	else
+		local_reply(worker, packet,
+				build_port_unreachable(data, frame, port->mac.addr_bytes),
+				COUNTER_unreachables_sent);
+}
+
 void
 local_input(struct worker *worker, struct rte_mbuf *packet, const struct frame *frame)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(packet, const uint8_t *);
 	struct neighbour_message message;
-	const enum counter reason = neighbour_read(data, frame, &message);
+	enum counter reason;
 
+	if (frame->kind == FRAME_UDP) {
+		local_unreachable(worker, packet, frame);
+		return;
+	}
+	reason = neighbour_read(data, frame, &message);
 	if (reason != DROP_NONE) {
 		worker_drop(worker, packet, reason);
 		return;

@@ -130,6 +130,7 @@ worker_adopt(struct worker *worker, const struct services *services)
 	worker_adopt_rate(worker, &worker->resets, tcp->reset_rate);
 	worker_adopt_rate(worker, &worker->challenges, tcp->challenge_ack_rate);
 	worker_adopt_rate(worker, &worker->echoes, tcp->echo_rate);
+	worker_adopt_rate(worker, &worker->unreachables, tcp->echo_rate);
 	time_wait_set_lifetime(worker->time_wait, tcp->time_wait_ms);
 	if (worker->echo_grown != NULL)
 		worker->echo_buffers = worker->echo_grown;

@@ -121,6 +121,7 @@ struct worker {
 	struct token_bucket challenges;
 	uint64_t challenge_random; /**< State of a generator whose output nobody sees. */
 	struct token_bucket echoes;
+	struct token_bucket unreachables; /**< As many as echoes. */
 
 	struct counters *counters;     /**< Per port. */
 	struct service_share *share;   /**< Per service: SERVICES_MAX. */

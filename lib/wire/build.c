@@ -31,8 +31,15 @@ enum arp_operation {
 	ARP_REPLY = 2,
 };
 
+enum icmp_code {
+	ICMP_UNREACHABLE_PORT = 3,
+	ICMP6_UNREACHABLE_PORT = 4,
+};
+
 enum icmp_type {
 	ICMP_ECHO_REPLY = 0,
+	ICMP_UNREACHABLE = 3,
+	ICMP6_UNREACHABLE = 1,
 	ICMP6_ECHO_REPLY = 129,
 	ICMP6_NEIGHBOUR_SOLICITATION = 135,
 	ICMP6_NEIGHBOUR_ADVERTISEMENT = 136,
@@ -44,6 +51,8 @@ enum icmp_type {
 #define IPV4_HEADER   20
 #define IPV6_HEADER   40
 #define TCP_HEADER    20
+#define ICMP_HEADER   8
+#define QUOTED_MAX    528u
 #define NDP_MESSAGE   32 /**< With one link-layer address option. */
 #define NDP_HOP_LIMIT 255
 
@@ -57,6 +66,9 @@ enum icmp_type {
 _Static_assert(BUILD_HEADERS_MAX == ETHER_HEADER + VLAN_TAG + IPV6_HEADER + TCP_HEADER +
 						    TCP_OPTIONS_BYTES_MAX,
 		"the longest headers");
+_Static_assert(BUILD_UNREACHABLE_MAX ==
+				ETHER_HEADER + VLAN_TAG + IPV6_HEADER + ICMP_HEADER + QUOTED_MAX,
+		"the longest answer to a datagram");
 
 /** Store a word and add it to the sum over the header. */
 static inline void
@@ -328,6 +340,36 @@ build_echo_reply(uint8_t *data, const struct frame *frame, const uint8_t local_m
 			checksum_add(frame->family == 4 ? 0 : pseudo, icmp, frame->l4_length));
 	memcpy(icmp + 2, &field, sizeof(field));
 	return l3_end + frame->l4_length;
+}
+
+unsigned int
+build_port_unreachable(uint8_t *data, const struct frame *frame, const uint8_t local_mac[6])
+{
+	const bool is_v4 = frame->family == 4;
+	const unsigned int quoted = RTE_MIN(
+			(unsigned int)(frame->l4_offset - frame->l3_offset + frame->l4_length),
+			QUOTED_MAX);
+	const struct packet packet = {
+			.l4_length = ICMP_HEADER + quoted,
+			.protocol = is_v4 ? PROTOCOL_ICMP : PROTOCOL_ICMP6,
+			.hop_limit = BUILD_HOP_LIMIT,
+	};
+	struct build_path path;
+	uint16_t field;
+	uint64_t pseudo;
+	uint8_t *icmp;
+
+	build_path_reverse(&path, data, frame);
+	memcpy(path.local_mac, local_mac, sizeof(path.local_mac));
+	icmp = data + network_length(&path);
+	memmove(icmp + ICMP_HEADER, data + frame->l3_offset, quoted);
+	write_network(data, &path, &packet, &pseudo);
+	memset(icmp, 0, ICMP_HEADER);
+	icmp[0] = is_v4 ? ICMP_UNREACHABLE : ICMP6_UNREACHABLE;
+	icmp[1] = is_v4 ? ICMP_UNREACHABLE_PORT : ICMP6_UNREACHABLE_PORT;
+	field = checksum_finish(checksum_add(is_v4 ? 0 : pseudo, icmp, packet.l4_length));
+	memcpy(icmp + 2, &field, sizeof(field));
+	return (unsigned int)(icmp - data) + packet.l4_length;
 }
 
 /** A neighbour discovery message to write. */

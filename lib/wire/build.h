@@ -31,6 +31,9 @@
 /** Headers of the longest frame we build: Ethernet, tag, IPv6, TCP with 40 bytes of options. */
 #define BUILD_HEADERS_MAX (14 + 4 + 40 + 60)
 
+/** Longest answer of build_port_unreachable(): RFC 1812 4.3.2.3. */
+#define BUILD_UNREACHABLE_MAX (14 + 4 + 576)
+
 /** Of every IP header for TCP. */
 #define BUILD_HOP_LIMIT    64
 #define BUILD_PROTOCOL_TCP 6
@@ -106,6 +109,14 @@ unsigned int build_arp_request(uint8_t *data, const uint8_t local_mac[6], rte_be
  * are left out.  @return its length.
  */
 unsigned int build_echo_reply(uint8_t *data, const struct frame *frame, const uint8_t local_mac[6]);
+
+/**
+ * Turn a datagram into ICMP's or ICMPv6's "port unreachable" about it, in place (RFC 1122 3.2.2.1,
+ * RFC 4443 3.1); of the datagram so much is quoted that the answer is no longer than the smallest
+ * MTU.  The buffer has room for BUILD_UNREACHABLE_MAX bytes.  @return its length.
+ */
+unsigned int build_port_unreachable(
+		uint8_t *data, const struct frame *frame, const uint8_t local_mac[6]);
 
 /**
  * Turn a neighbour solicitation into the advertisement, in place (RFC 4861 7.2.4): to the sender,

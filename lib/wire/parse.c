@@ -24,6 +24,7 @@
 #define ARP_PACKET          28
 #define TCP_HEADER          20
 #define ICMP_HEADER         8
+#define UDP_HEADER          8
 
 #define IPV6_EXTENSIONS_MAX 4
 
@@ -330,6 +331,29 @@ parse_icmp(const uint8_t *icmp, struct frame *frame, const struct ip_view *view)
 	return DROP_NONE;
 }
 
+/* Nobody here listens for datagrams: one that is not whole has no right to an answer either. */
+static enum counter
+parse_udp(const uint8_t *udp, struct frame *frame, const struct ip_view *view)
+{
+	const uint8_t *addresses = view->addresses;
+	uint32_t length;
+	uint64_t sum;
+
+	frame->kind = FRAME_UDP;
+	if ((frame->flags & FRAME_GROUP) != 0 || frame->l4_length < UDP_HEADER)
+		return DROP_unknown_protocol;
+	length = bytes_read_16(udp + 4);
+	if (length < UDP_HEADER || length > frame->l4_length)
+		return DROP_unknown_protocol;
+	sum = checksum_pseudo(addresses, addresses + view->address_length, view->address_length,
+			PROTOCOL_UDP, length);
+	/* RFC 768: a checksum of 0 is none, with IPv4. */
+	if ((bytes_read_16(udp + 6) != 0 || frame->family == 6) &&
+			checksum_fold(checksum_add(sum, udp, length)) != 0xffff)
+		return DROP_unknown_protocol;
+	return judge_addresses(view);
+}
+
 enum counter
 parse_frame(const uint8_t *data, uint32_t length, unsigned int flags, struct frame *frame,
 		struct tcp_segment *segment)
@@ -369,5 +393,7 @@ parse_frame_carefully(const uint8_t *data, uint32_t length, unsigned int flags, 
 		return parse_tcp(data + frame->l4_offset, flags, frame, &view, segment);
 	if (view.protocol == (frame->family == 4 ? PROTOCOL_ICMP : PROTOCOL_ICMP6))
 		return parse_icmp(data + frame->l4_offset, frame, &view);
+	if (view.protocol == PROTOCOL_UDP)
+		return parse_udp(data + frame->l4_offset, frame, &view);
 	return DROP_unknown_protocol;
 }

@@ -8,9 +8,9 @@
  * From the bytes of a frame to values: every length and every checksum is checked here, once.
  *
  * Ethernet, at most one 802.1Q tag, IPv4 (options skipped, source routes refused), IPv6 (hop-by-hop
- * and destination options skipped, at most 4 extension headers), TCP, ARP, ICMP, ICMPv6.  Fragments
- * are refused, also an IPv6 atomic one.  The result names offsets into the frame, which the caller
- * keeps contiguous.
+ * and destination options skipped, at most 4 extension headers), TCP, ARP, ICMP, ICMPv6, UDP.
+ * Fragments are refused, also an IPv6 atomic one.  The result names offsets into the frame, which
+ * the caller keeps contiguous.
  *
  * Whether addresses, VLAN and Ethernet destination are ours is for the caller to say, and so is
  * that a TCP segment in a group's frame (FRAME_GROUP) gets no answer.  Bytes behind the IP packet
@@ -33,6 +33,7 @@ enum frame_kind {
 	FRAME_ARP,
 	FRAME_ICMP,  /**< ICMP over IPv4, checksum verified. */
 	FRAME_ICMP6, /**< ICMPv6, checksum verified; neighbour discovery too. */
+	FRAME_UDP,   /**< A datagram, checksum verified, and not for a group: it can be refused. */
 };
 
 enum frame_flag {
@@ -50,7 +51,7 @@ enum parse_flag {
 
 struct frame {
 	uint16_t l3_offset; /**< First byte of the IP or ARP header: 14 or 18. */
-	uint16_t l4_offset; /**< First byte of the TCP or ICMP header. */
+	uint16_t l4_offset; /**< First byte of the TCP, ICMP or UDP header. */
 	uint16_t l4_length; /**< Bytes from there to the end of the IP packet; padding is not in. */
 	uint16_t vlan;      /**< VLAN identifier, with FRAME_TAGGED; 0 for a priority tag. */
 	uint8_t kind;       /**< enum frame_kind */
@@ -70,10 +71,10 @@ struct frame {
  *   Filled when the frame is TCP.
  * @return
  *   DROP_NONE, or the one reason why the frame is refused (then @p frame holds what was learnt).
- *   Of the addresses only those of TCP segments and echo requests are judged.  No host has them:
- *   multicast, limited broadcast, loopback, this network, unspecified, and IPv4-mapped inside IPv6
- *   (which would alias an IPv4 peer's key).  As source they are bad_source, as is the destination
- *   itself with equal TCP ports (land); as destination they are unknown_destination.
+ *   Of the addresses only those of TCP segments, echo requests and datagrams are judged.  No host
+ * has them: multicast, limited broadcast, loopback, this network, unspecified, and IPv4-mapped
+ * inside IPv6 (which would alias an IPv4 peer's key).  As source they are bad_source, as is the
+ * destination itself with equal TCP ports (land); as destination they are unknown_destination.
  */
 enum counter parse_frame(const uint8_t *data, uint32_t length, unsigned int flags,
 		struct frame *frame, struct tcp_segment *segment);

@@ -73,6 +73,21 @@ answer_tcp(const uint8_t *data, const struct frame *frame, const struct tcp_segm
 	check_answer(answer, length, FRAME_TCP);
 }
 
+/** Say that nobody listens, in a buffer with just the room it may need. */
+static void
+refuse_datagram(const uint8_t *data, size_t size, const struct frame *frame)
+{
+	const size_t room = size > BUILD_UNREACHABLE_MAX ? size : BUILD_UNREACHABLE_MAX;
+	uint8_t *answer = malloc(room);
+	unsigned int length;
+
+	memcpy(answer, data, size);
+	length = build_port_unreachable(answer, frame, local_mac);
+	REQUIRE(length <= BUILD_UNREACHABLE_MAX);
+	check_answer(answer, length, frame->family == 4 ? FRAME_ICMP : FRAME_ICMP6);
+	free(answer);
+}
+
 /** Answer a neighbour's message in a buffer with just the room it may need. */
 static void
 answer_neighbour(const uint8_t *data, size_t size, const struct frame *frame)
@@ -81,6 +96,10 @@ answer_neighbour(const uint8_t *data, size_t size, const struct frame *frame)
 	struct neighbour_message message;
 	uint8_t *answer;
 
+	if (frame->kind == FRAME_UDP) {
+		refuse_datagram(data, size, frame);
+		return;
+	}
 	if (neighbour_read(data, frame, &message) != DROP_NONE)
 		return;
 	answer = malloc(room);

@@ -319,6 +319,74 @@ solicitation_from_afar_or_for_others_is_dropped(void **state)
 	rig_free(&rig);
 }
 
+/* Put UDP's header in front of what a frame carries behind its IP header. */
+static void
+draft_datagram(struct draft *draft, unsigned int family, unsigned int length)
+{
+	const unsigned int l4 = ETHERNET + (family == 4 ? IPV4 : IPV6);
+	const unsigned int addresses = family == 4 ? 4 : 16, at = family == 4 ? 12 : 8;
+	uint8_t payload[1400] = {0x30, 0x39, 0x82, 0x9b}, *ip = draft->bytes + ETHERNET;
+	rte_be16_t checksum;
+
+	bytes_write_16(payload + 4, (uint16_t)length);
+	memset(payload + 8, 'u', length - 8);
+	if (family == 4) {
+		draft_ipv4(draft, 17, payload, length);
+	} else {
+		draft_icmp6(draft, RIG_CLIENT_IP6, RIG_ENGINE_IP6, 1, payload, length);
+		ip[6] = 17;
+		memcpy(draft->bytes + l4, payload, length);
+	}
+	checksum = checksum_finish(checksum_add(
+			checksum_pseudo(ip + at, ip + at + addresses, addresses, 17, length),
+			draft->bytes + l4, length));
+	memcpy(draft->bytes + l4 + 6, &checksum, sizeof(checksum));
+}
+
+/* traceroute's last hop: nobody listens for UDP, and says so, as often as echoes are answered. */
+static void
+datagram_is_told_that_nobody_listens(void **state)
+{
+	static const char yaml[] =
+			"engine: {connections: 64}\n"
+			"tcp: {echo_rate: 6}\n"
+			"ports:\n"
+			"  - {name: lan, device: \"vdev:net_ring_rig\", mac: 02:00:00:00:00:02,\n"
+			"     addresses: [10.9.0.2/24, \"fd00:9::2/64\"]}\n"
+			"services: [{name: web, listen: \"10.9.0.2:81\"}]\n";
+	static const unsigned int lengths[] = {8, 40, 1400};
+	struct rig_frame answer;
+	struct draft draft;
+
+	(void)state;
+	rig_init(&rig, yaml, 1);
+	for (unsigned int i = 0; i < 2 * RTE_DIM(lengths); i++) {
+		const unsigned int ip = i % 2 == 0 ? IPV4 : IPV6, length = lengths[i / 2];
+		const uint8_t *icmp = answer.bytes + ETHERNET + ip;
+
+		draft_datagram(&draft, i % 2 == 0 ? 4 : 6, length);
+		draft_is_answered(&draft, &answer);
+		assert_int_equal(answer.frame.kind, i % 2 == 0 ? FRAME_ICMP : FRAME_ICMP6);
+		assert_int_equal(icmp[0], i % 2 == 0 ? 3 : 1);
+		assert_int_equal(icmp[1], i % 2 == 0 ? 3 : 4);
+		assert_int_equal(answer.frame.l4_length, 8 + RTE_MIN(ip + length, 528u));
+		assert_memory_equal(icmp + 8, draft.bytes + ETHERNET, answer.frame.l4_length - 8u);
+	}
+	assert_int_equal(rig_counter(&rig, COUNTER_unreachables_sent), 6);
+	draft_datagram(&draft, 4, 40);
+	draft_is_dropped(&draft, DROP_unknown_protocol);
+	rig_wait_ms(&rig, 1000);
+	draft.bytes[ETHERNET + IPV4 + 9]++;
+	draft_is_dropped(&draft, DROP_unknown_protocol);
+	draft_datagram(&draft, 4, 40);
+	bytes_write_16(draft.bytes + ETHERNET + IPV4 + 4, 41);
+	draft_is_dropped(&draft, DROP_unknown_protocol);
+	draft_datagram(&draft, 4, 40);
+	draft.bytes[0] |= 1;
+	draft_is_dropped(&draft, DROP_unknown_protocol);
+	rig_free(&rig);
+}
+
 static void
 ping_is_answered_with_its_payload(void **state)
 {
@@ -687,6 +755,7 @@ main(int argc, char **argv)
 			TEST(solicitation_is_answered_to_who_asked),
 			TEST(address_probe_is_answered_to_all_nodes),
 			TEST(solicitation_from_afar_or_for_others_is_dropped),
+			TEST(datagram_is_told_that_nobody_listens),
 			TEST(ping_is_answered_with_its_payload),
 			TEST(other_icmp_is_dropped),
 			TEST(pings_and_resets_are_limited),

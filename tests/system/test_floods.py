@@ -29,7 +29,7 @@ PHASES = (
     ("all flags", f"{ABOUT} -S -A -F -R -P -U -X -Y -p 80", ("stray_resets",)),
     ("closed port", f"{ABOUT} -S -p 81", ("refused_syns",)),
     ("fragment", f"{ABOUT} -S -p 80 -x -g 8 -d 64", ("drop_fragment",)),
-    ("UDP", f"{ABOUT} -2 -p 80", ("drop_unknown_protocol",)),
+    ("UDP", f"{ABOUT} -2 -p 80", ("drop_unknown_protocol", "unreachables_sent")),
     ("own address", f"hping3 -q -n --flood -a {lab.ENGINE4} -S -p 80", ("drop_bad_source",)),
     ("garbage", "trafgen", ("drop_ethertype", "drop_bad_ip_header")),
 )

@@ -35,6 +35,21 @@ def test_other_addresses_are_not_ours():
         lab.check(site.settled()["drop_arp_ignored"] > 0, "the ARP request was not counted")
 
 
+def test_traceroute_ends_at_the_first_hop():
+    """By UDP, ICMP and TCP, over both families: one hop, which is the address asked for."""
+    lab.need("traceroute")
+    with lab.Lab() as here:
+        site = lab.Site(here)
+        for host in (lab.ENGINE4, lab.ENGINE6):
+            for how in ([], ["-I"], ["-T", "-p", "80"]):
+                said = site.client.run("traceroute", "-n", "-q", "1", "-w", "2", "-m", "3", *how,
+                                       host).stdout
+                hops = [line.split()[:2] for line in said.splitlines()[1:]]
+                lab.check(hops == [["1", host]], f"traceroute {' '.join(how)}: {said}")
+        now = site.settled()
+        lab.check(now["unreachables_sent"] >= 2, f"counters: {now}")
+
+
 def test_fragments_are_counted_and_not_answered():
     """A ping that needs two fragments is dropped: handfast does not reassemble."""
     lab.need("ping")

@@ -49,6 +49,7 @@ def frames() -> list:
         (solicit(lab.ENGINE6), None, True),
         (ip4 / ICMP(id=5, seq=1) / Raw(b"four"), None, True),
         (ip6 / ICMPv6EchoRequest(id=6, seq=1, data=b"six"), None, True),
+        (ip4 / UDP(sport=1, dport=2), None, True),
         (ip4 / tcp(80, "S", 1001, options=options), None, True),
         (ip6 / tcp(80, "S", 1002, options=options), None, True),
         (ip4 / tcp(80, "S", 1003), None, True),
@@ -73,7 +74,7 @@ def frames() -> list:
         (ether / IP(version=5, src=lab.CLIENT4, dst=lab.ENGINE4) / tcp(80, "S", 2008),
          "bad_ip_header", False),
         (ip4 / tcp(80, "S", 2009, dataofs=4), "bad_tcp_header", False),
-        (ip4 / UDP(sport=1, dport=2), "unknown_protocol", False),
+        (ip4 / UDP(sport=1, dport=2, chksum=0x1234), "unknown_protocol", False),
         (ether / IP(src=lab.CLIENT4, dst="10.9.0.99") / tcp(80, "S", 2010),
          "unknown_destination", False),
         (ether / IP(src="224.0.0.1", dst=lab.ENGINE4) / tcp(80, "S", 2011), "bad_source", False),
@@ -149,7 +150,8 @@ def test_every_answer_is_the_right_one():
     need_scapy()
     with lab.Lab() as here:
         # pylint: disable=import-outside-toplevel,import-error
-        from scapy.all import ARP, Ether, ICMP, ICMPv6EchoReply, ICMPv6ND_NA, IP, IPv6, TCP
+        from scapy.all import (ARP, Ether, ICMP, ICMPv6EchoReply, ICMPv6ND_NA, IP, IPv6, TCP,
+                               UDPerror)
         _, got = replay(here, [frame for frame, _, answer in frames() if answer])
         for frame in got:
             lab.check(frame[Ether].src == lab.ENGINE_MAC and frame[Ether].dst == PEER_MAC,
@@ -162,7 +164,10 @@ def test_every_answer_is_the_right_one():
                   == [(lab.ENGINE6, 1, 0, lab.ENGINE_MAC)], na)
         lab.check([frame[IPv6].hlim for frame in got if ICMPv6ND_NA in frame] == [255],
                   "hop limit of the advertisement")
-        echo4 = [frame[ICMP] for frame in got if ICMP in frame]
+        unreachable = [frame[ICMP] for frame in got if ICMP in frame and frame[ICMP].type == 3]
+        lab.check([(one.code, one[UDPerror].dport) for one in unreachable] == [(3, 2)],
+                  f"port unreachable: {unreachable}")
+        echo4 = [frame[ICMP] for frame in got if ICMP in frame and frame[ICMP].type != 3]
         lab.check([(one.type, one.id, one.seq, bytes(one.payload)) for one in echo4]
                   == [(0, 5, 1, b"four")], echo4)
         echo6 = [frame[ICMPv6EchoReply] for frame in got if ICMPv6EchoReply in frame]

@@ -596,10 +596,15 @@ land_is_refused(void **state)
 static void
 other_protocols_are_refused(void **state)
 {
+	COPY(datagram);
 	COPY(syn_v6);
 
 	(void)state;
-	assert_int_equal(PARSE(datagram), DROP_unknown_protocol);
+	assert_int_equal(PARSE(datagram), DROP_NONE);
+	assert_int_equal(frame.kind, FRAME_UDP);
+	/* A datagram that is not whole is not told so. */
+	datagram[sizeof(datagram) - 1] ^= 1;
+	assert_int_equal(parse(datagram, sizeof(datagram), 0), DROP_unknown_protocol);
 	syn_v6[14 + 6] = 1; /* ICMP over IPv6 */
 	assert_int_equal(parse(syn_v6, sizeof(syn_v6), 0), DROP_unknown_protocol);
 	syn_v6[14 + 6] = 50; /* ESP */
