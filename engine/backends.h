@@ -58,8 +58,8 @@ struct backends_entry {
 /** What a worker did with one backend; made by control when the number is given out. */
 struct backends_share {
 	uint64_t chosen;               /**< Connections that were to go there. */
-	uint64_t opened;               /**< Handshakes that succeeded. */
-	uint64_t failed;               /**< Handshakes that did not. */
+	uint64_t opened;               /**< Handshakes that succeeded.  Atomic. */
+	uint64_t failed;               /**< Handshakes that did not.  Atomic. */
 	struct histogram handshake_us; /**< From our SYN to its SYN,ACK. */
 };
 
@@ -176,11 +176,18 @@ backends_closed(struct backends_counts *counts, unsigned int number)
 	__atomic_store_n(&counts->own[number], counts->own[number] - 1, __ATOMIC_RELAXED);
 }
 
+/** One more of what control sums up meanwhile; only the worker whose it is writes. */
+static inline void
+backends_add(uint64_t *count)
+{
+	__atomic_store_n(count, *count + 1, __ATOMIC_RELAXED);
+}
+
 /** A backend completed a handshake, after so long. */
 static inline void
 backends_opened(struct backends_counts *counts, unsigned int number, uint32_t handshake_us)
 {
-	counts->share[number]->opened++;
+	backends_add(&counts->share[number]->opened);
 	histogram_record(&counts->share[number]->handshake_us, handshake_us, 1);
 }
 
@@ -188,7 +195,7 @@ backends_opened(struct backends_counts *counts, unsigned int number, uint32_t ha
 static inline void
 backends_failed(struct backends_counts *counts, unsigned int number)
 {
-	counts->share[number]->failed++;
+	backends_add(&counts->share[number]->failed);
 }
 
 #endif /* BACKENDS_H */
