@@ -10,7 +10,7 @@ from test_lossy import Cable
 from test_proxy import BACK_MAC, FRONT4, FRONT6, Site, hash_of, nginx
 
 FAULTS = ("--drop", "2", "--reorder", "2")
-BULK_BYTES, UPLOAD_BYTES = 24 << 20, 4 << 20
+BULK_BYTES, UPLOAD_BYTES = 20 << 20, 2 << 20
 
 
 class BadSite(Site):
@@ -62,7 +62,7 @@ def assert_translated(site: Site) -> None:
 
 
 def test_bulk_survives_loss_on_both_sides():
-    """24 MiB down and 4 MiB up, whole, while 2 % are lost and 2 % reordered on either side."""
+    """20 MiB down and 2 MiB up, whole, while 2 % are lost and 2 % reordered on either side."""
     lab.need("curl")
     with lab.Lab() as here:
         site = BadSite(here, *FAULTS)
