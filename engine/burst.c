@@ -71,17 +71,18 @@ burst_receive(struct worker *worker, struct burst *burst)
 void
 burst_lookup(struct worker *worker, struct burst *burst)
 {
+	const uint64_t all = burst_all(burst);
 	uint64_t found;
 
 	conn_table_hash_bulk(worker->table, burst->key, burst->n, burst->hash);
 	found = conn_table_lookup_bulk(
 			worker->table, burst->key, burst->hash, burst->n, burst->conn);
-	for (unsigned int i = 0; i < burst->n; i++) {
-		if (burst->conn[i] != NULL)
-			rte_prefetch0(conn_table_tail(worker->table, burst->conn[i]));
-	}
-	memset(burst->waiting, 0, burst->n * sizeof(burst->waiting[0]));
-	if (found != burst_all(burst) && time_wait_count(worker->time_wait) > 0)
+	for (uint64_t left = found; left != 0; left &= left - 1)
+		rte_prefetch0(conn_table_tail(worker->table, burst->conn[rte_bsf64(left)]));
+	/* In pieces whose size the compiler knows: it would begin a loop of microcode else. */
+	for (unsigned int i = 0; i < burst->n; i += BURST_MAX / 8)
+		memset(&burst->waiting[i], 0, sizeof(burst->waiting) / 8);
+	if (found != all && time_wait_count(worker->time_wait) > 0)
 		time_wait_lookup_bulk(worker->time_wait, burst->key, burst->hash, burst->n,
 				worker->now_ms, burst->waiting);
 	if (unlikely(worker->services->changing))

@@ -5,6 +5,7 @@
 #include <rte_common.h>
 
 #include "cookie/syncookie.h"
+#include "cookie/syncookie_columns.h"
 #include "engine/burst.h"
 #include "engine/burst_cookie.h"
 #include "engine/burst_cookie_ack.h"
@@ -13,9 +14,15 @@
 #include "engine/cookies.h"
 #include "engine/services_pools.h"
 #include "engine/worker.h"
+#include "wire/build_columns.h"
 #include "wire/build_reply.h"
 
 _Static_assert(BURST_MAX <= SYNCOOKIE_BURST_MAX, "one call for a whole burst");
+
+_Static_assert(COLUMNS == SYNCOOKIE_COLUMNS, "cookies and their answers in one go");
+
+/* Fewer SYNs in a row than so many are answered one by one. */
+#define BURST_COOKIE_COLUMNS_MIN 4
 
 /* cookies: auto lasts at least so long; twice as long each time it begins again soon. */
 #define BURST_COOKIE_HOLD_MIN_US 1000000
@@ -53,12 +60,13 @@ struct entrance {
 	uint8_t granted; /* Options of SYNs that backends are known not to refuse. */
 	uint8_t family;  /* 4 or 6. */
 	uint32_t forms;  /* Which are there. */
+	uint32_t kinds;  /* The same. */
 	const struct port *port;
 	const struct service *service;
 	struct service_share *share;
 	const struct service_map *map;    /* Who cannot be a peer. */
 	struct syncookie_request request; /* What all have in common. */
-	uint64_t kind[ENTRANCE_KINDS];    /* Of SYN: MSS and options; 0 is none. */
+	uint64_t kind[ENTRANCE_KINDS];    /* Of SYN: MSS and options. */
 	struct syncookie_offer offer[ENTRANCE_KINDS];
 	struct build_form form[ENTRANCE_FORMS];
 };
@@ -166,14 +174,14 @@ entrance_find(struct worker *worker, uint32_t place, struct entrance *entrance)
 	};
 	entrance->granted = service->pool != NULL ? services_granted(service) : UINT8_MAX;
 	entrance->forms = 0;
-	memset(entrance->kind, 0, sizeof(entrance->kind));
+	entrance->kinds = 0;
 }
 
-/* All that a cookie depends on of a SYN but its number; never 0. */
+/* All that a cookie depends on of a SYN but its number. */
 static inline uint64_t
 entrance_kind(const struct tcp_segment *syn)
 {
-	return UINT64_C(1) << 63 | (uint64_t)(syn->flags & (TCP_ECE | TCP_CWR)) << 32 |
+	return (uint64_t)(syn->flags & (TCP_ECE | TCP_CWR)) << 32 |
 	       (uint32_t)syn->window_scale << 24 | (uint32_t)syn->options << 16 | syn->mss;
 }
 
@@ -195,13 +203,16 @@ entrance_offer(struct entrance *entrance, const struct syncookie_keys *keys,
 	const uint64_t kind = entrance_kind(&burst->segment[i]);
 	const unsigned int place = entrance_kind_place(kind);
 
-	if (unlikely(entrance->kind[place] != kind)) {
-		if (entrance->kind[place] != 0 && !may_give_way)
+	const bool known = (entrance->kinds >> place & 1) != 0;
+
+	if (unlikely(!known || entrance->kind[place] != kind)) {
+		if (known && !may_give_way)
 			return NULL;
 		entrance->request.flow = &burst->key[i];
 		entrance->request.segment = &burst->segment[i];
 		syncookie_offer(keys, &entrance->request, &entrance->offer[place]);
 		entrance->kind[place] = kind;
+		entrance->kinds |= 1u << place;
 	}
 	return &entrance->offer[place];
 }
@@ -320,12 +331,25 @@ burst_cookie_greet(struct worker *worker, struct burst *burst, uint64_t syns,
 	return later;
 }
 
+/* SYN-ACKs leave, and are counted. */
+static void
+burst_cookie_send(struct worker *worker, struct rte_mbuf *answers[], unsigned int n,
+		struct entrance *entrance)
+{
+	const uint8_t port = entrance->port->index;
+
+	transmit_replies(worker, answers, n, port);
+	entrance->share->cookies_sent_us = worker->now_us;
+	worker_count(worker, port, COUNTER_syn_received, n);
+	worker_count(worker, port, COUNTER_synack_sent, n);
+	worker_count(worker, port, COUNTER_syn_cookies_sent, n);
+}
+
 /* The SYN-ACKs that say it all; nothing is kept. */
 static void
 burst_cookie_answer(struct worker *worker, struct burst *burst, const struct syncookie_keys *keys,
 		struct entrance *entrance, const struct greeted *greeted)
 {
-	const uint8_t port = entrance->port->index;
 	struct syncookie_numbers cookie[BURST_MAX];
 	struct rte_mbuf *answer[BURST_MAX];
 
@@ -344,31 +368,138 @@ burst_cookie_answer(struct worker *worker, struct burst *burst, const struct syn
 		answer[k] = burst->packet[i];
 		burst->packet[i] = NULL;
 	}
-	transmit_replies(worker, answer, greeted->n, port);
-	entrance->share->cookies_sent_us = worker->now_us;
-	worker_count(worker, port, COUNTER_syn_received, greeted->n);
-	worker_count(worker, port, COUNTER_synack_sent, greeted->n);
-	worker_count(worker, port, COUNTER_syn_cookies_sent, greeted->n);
+	burst_cookie_send(worker, answer, greeted->n, entrance);
 }
 
-/* One entrance after the other, so that cookies are made for many at once.  @return how many. */
+/* How many packets in a row, the first of @p syns on, the parser sent to one end of ours. */
+static unsigned int
+burst_cookie_run(const struct burst *burst, uint64_t syns)
+{
+	const unsigned int first = rte_bsf64(syns);
+	const uint64_t end = ~((syns & burst->known) >> first);
+
+	return RTE_MIN(end == 0 ? 64u : rte_bsf64(end), (unsigned int)COLUMNS);
+}
+
+/* Whether packets in a row came to one listener and have the same flags, MSS and options. */
+static bool
+burst_cookie_are_alike(const struct burst *burst, unsigned int first, unsigned int n)
+{
+	const struct tcp_segment *segment = &burst->segment[first];
+	const struct flow_key *key = &burst->key[first];
+	uint64_t said, differs = 0;
+
+	memcpy(&said, &segment->payload_offset, sizeof(said));
+	for (unsigned int k = 1; k < n; k++) {
+		uint64_t says;
+
+		memcpy(&says, &segment[k].payload_offset, sizeof(says));
+		differs |= says ^ said;
+		differs |= key[k].endpoint ^ key->endpoint;
+	}
+	return differs == 0;
+}
+
+/* Whether all of some packets in a row want a cookie; nothing happens if not. */
+static bool
+burst_cookie_want_syns(struct worker *worker, const struct burst *burst, unsigned int first,
+		unsigned int n, struct entrance *entrance)
+{
+	if (worker->inserted)
+		return false;
+	if (entrance->is_auto)
+		/* What it depends on but the number of SYNs stays as it is; more end nothing. */
+		entrance->sends = burst_cookie_is_on(worker, entrance->service, entrance->share);
+	if (!entrance->sends)
+		return false;
+	for (unsigned int i = first; i < first + n; i++) {
+		if (burst->key[i].port == 0 ||
+				service_map_is_no_peer(entrance->map, burst->key[i].address) ||
+				burst_cookie_is_spent(worker, burst, i))
+			return false;
+	}
+	entrance->share->syns += n;
+	return true;
+}
+
+/* Answer SYNs in a row at once.  @return false: they are for burst_cookie_greet(), each alone. */
+static bool
+burst_cookie_answer_columns(struct worker *worker, struct burst *burst, unsigned int first,
+		unsigned int n, const struct syncookie_keys *keys, struct entrance *entrance)
+{
+	struct tcp_segment *segment = &burst->segment[first];
+	struct syncookie_columns cookies;
+	const struct syncookie_offer *offer;
+	const struct build_form *form;
+	struct build_columns replies;
+	unsigned int length;
+
+	if (entrance->port->transmit_offload || !burst_cookie_are_alike(burst, first, n))
+		return false;
+	/* Also for who is kept half open: what is not read is not granted. */
+	for (unsigned int k = 0; k < n; k++)
+		segment[k].options &= entrance->granted;
+	offer = entrance_offer(entrance, keys, burst, first, true);
+	form = entrance_form(entrance, offer);
+	if (!offer->possible || !build_columns_takes(form) ||
+			!burst_cookie_want_syns(worker, burst, first, n, entrance))
+		return false;
+	for (unsigned int k = 0; k < n; k++) {
+		cookies.seq[k] = segment[k].seq;
+		cookies.ts_clock[k] = burst_env_ts_clock(worker, burst->hash[first + k]);
+		replies.ack[k] = segment[k].seq + 1;
+		replies.tsecr[k] = segment[k].tsval;
+		replies.data[k] = rte_pktmbuf_mtod(burst->packet[first + k], uint8_t *);
+	}
+	cookies.flows = &burst->key[first];
+	syncookie_columns_make(keys, offer, &cookies);
+	memcpy(replies.seq, cookies.isn, sizeof(replies.seq));
+	memcpy(replies.tsval, cookies.tsval, sizeof(replies.tsval));
+	replies.n = n;
+	length = build_columns(&replies, form);
+	for (unsigned int k = 0; k < n; k++)
+		burst_reply_finish(burst->packet[first + k], length);
+	burst_cookie_send(worker, &burst->packet[first], n, entrance);
+	return true;
+}
+
+/*
+ * One entrance after the other, so that cookies are made for many at once; and in columns where
+ * that can be, as in a flood.  @return how many.
+ */
 static unsigned int
 burst_cookie_answer_syns(struct worker *worker, struct burst *burst, uint64_t syns,
 		const struct syncookie_keys *keys, struct entrance *entrance)
 {
 	struct greeted greeted;
 	unsigned int answered = 0;
+	uint64_t sent = 0;
 
 	while (syns != 0) {
-		const uint32_t place = burst_cookie_place(burst, rte_bsf64(syns));
+		const unsigned int first = rte_bsf64(syns);
+		const uint32_t place = burst_cookie_place(burst, first);
+		const unsigned int n = worker->columns ? burst_cookie_run(burst, syns) : 0;
+		uint64_t some = syns;
 
 		if (entrance->place != place)
 			entrance_find(worker, place, entrance);
-		syns = burst_cookie_greet(worker, burst, syns, keys, entrance, &greeted);
+		if (n >= BURST_COOKIE_COLUMNS_MIN) {
+			some = syns & ((UINT64_C(1) << n) - 1) << first;
+			if (burst_cookie_answer_columns(worker, burst, first, n, keys, entrance)) {
+				syns &= ~some;
+				sent |= some;
+				continue;
+			}
+		}
+		syns &= ~some;
+		syns |= burst_cookie_greet(worker, burst, some, keys, entrance, &greeted);
 		if (greeted.n > 0)
 			burst_cookie_answer(worker, burst, keys, entrance, &greeted);
 		answered += greeted.n;
 	}
+	answered += (unsigned int)__builtin_popcountll(sent);
+	for (; answered != burst->n && sent != 0; sent &= sent - 1)
+		burst->packet[rte_bsf64(sent)] = NULL;
 	return answered;
 }
 

@@ -19,12 +19,7 @@
 #include <rte_vect.h>
 
 #include "cookie/siphash.h"
-
-/* "somepseudorandomlygeneratedbytes", as the specification has it. */
-#define INIT_0 UINT64_C(0x736f6d6570736575)
-#define INIT_1 UINT64_C(0x646f72616e646f6d)
-#define INIT_2 UINT64_C(0x6c7967656e657261)
-#define INIT_3 UINT64_C(0x7465646279746573)
+#include "cookie/siphash_lanes.h"
 
 /* The last word of a message carries its length in the top byte. */
 #define FLOW_LENGTH_WORD ((uint64_t)sizeof(struct flow_key) << 56)
@@ -51,7 +46,8 @@ load_64(const void *bytes)
 static inline struct sip
 sip_start(const struct siphash_key *key)
 {
-	return (struct sip){key->k0 ^ INIT_0, key->k1 ^ INIT_1, key->k0 ^ INIT_2, key->k1 ^ INIT_3};
+	return (struct sip){key->k0 ^ SIPHASH_INIT_0, key->k1 ^ SIPHASH_INIT_1,
+			key->k0 ^ SIPHASH_INIT_2, key->k1 ^ SIPHASH_INIT_3};
 }
 
 static inline void
@@ -169,8 +165,7 @@ batch_pad(struct siphash_batch *batch, unsigned int n, unsigned int lanes)
 	}
 }
 
-#define AVX2   __attribute__((target("avx2")))
-#define AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
+#define AVX2 __attribute__((target("avx2")))
 
 struct sip_4 {
 	__m256i v0, v1, v2, v3;
@@ -283,10 +278,10 @@ sip_start_4(const struct siphash_batch *batch, unsigned int i)
 	__m256i k1 = load_4(&batch->k1[i]);
 
 	return (struct sip_4){
-			_mm256_xor_si256(k0, _mm256_set1_epi64x((long long)INIT_0)),
-			_mm256_xor_si256(k1, _mm256_set1_epi64x((long long)INIT_1)),
-			_mm256_xor_si256(k0, _mm256_set1_epi64x((long long)INIT_2)),
-			_mm256_xor_si256(k1, _mm256_set1_epi64x((long long)INIT_3)),
+			_mm256_xor_si256(k0, _mm256_set1_epi64x((long long)SIPHASH_INIT_0)),
+			_mm256_xor_si256(k1, _mm256_set1_epi64x((long long)SIPHASH_INIT_1)),
+			_mm256_xor_si256(k0, _mm256_set1_epi64x((long long)SIPHASH_INIT_2)),
+			_mm256_xor_si256(k1, _mm256_set1_epi64x((long long)SIPHASH_INIT_3)),
 	};
 }
 
@@ -331,147 +326,55 @@ batch_avx2(struct siphash_batch *batch, unsigned int n)
 	}
 }
 
-struct sip_8 {
-	__m512i v0, v1, v2, v3;
-};
-
-AVX512 static inline void
-sip_round_8(struct sip_8 *s)
+/* The third word of a flow's key is half a word; the length is above it. */
+SIPHASH_LANES_AVX512 static inline struct siphash_words
+last_words_16(struct siphash_words last)
 {
-	s->v0 = _mm512_add_epi64(s->v0, s->v1);
-	s->v2 = _mm512_add_epi64(s->v2, s->v3);
-	s->v1 = _mm512_xor_si512(_mm512_rol_epi64(s->v1, 13), s->v0);
-	s->v3 = _mm512_xor_si512(_mm512_rol_epi64(s->v3, 16), s->v2);
-	s->v0 = _mm512_rol_epi64(s->v0, 32);
-	s->v2 = _mm512_add_epi64(s->v2, s->v1);
-	s->v0 = _mm512_add_epi64(s->v0, s->v3);
-	s->v1 = _mm512_xor_si512(_mm512_rol_epi64(s->v1, 17), s->v2);
-	s->v3 = _mm512_xor_si512(_mm512_rol_epi64(s->v3, 21), s->v0);
-	s->v2 = _mm512_rol_epi64(s->v2, 32);
+	const __m512i length = _mm512_set1_epi64((long long)FLOW_LENGTH_WORD);
+
+	return (struct siphash_words){{_mm512_or_si512(last.half[0], length),
+			_mm512_or_si512(last.half[1], length)}};
 }
 
-AVX512 static inline __m512i
-words_8(const struct flow_key flows[], size_t offset)
-{
-	const uint8_t *bytes = (const uint8_t *)flows + offset;
-
-	return _mm512_set_epi64((long long)load_64(bytes + 140), (long long)load_64(bytes + 120),
-			(long long)load_64(bytes + 100), (long long)load_64(bytes + 80),
-			(long long)load_64(bytes + 60), (long long)load_64(bytes + 40),
-			(long long)load_64(bytes + 20), (long long)load_64(bytes));
-}
-
-AVX512 static inline __m512i
-last_words_8(const struct flow_key flows[])
-{
-	return _mm512_or_si512(_mm512_srli_epi64(words_8(flows, 12), 32),
-			_mm512_set1_epi64((long long)FLOW_LENGTH_WORD));
-}
-
-AVX512 static inline void
-sip_compress_8(struct sip_8 s[2], __m512i words_a, __m512i words_b)
-{
-	s[0].v3 = _mm512_xor_si512(s[0].v3, words_a);
-	s[1].v3 = _mm512_xor_si512(s[1].v3, words_b);
-	sip_round_8(&s[0]);
-	sip_round_8(&s[1]);
-	s[0].v0 = _mm512_xor_si512(s[0].v0, words_a);
-	s[1].v0 = _mm512_xor_si512(s[1].v0, words_b);
-}
-
-AVX512 static inline __m512i
-sip_sum_8(const struct sip_8 *s)
-{
-	return _mm512_xor_si512(_mm512_xor_si512(s->v0, s->v1), _mm512_xor_si512(s->v2, s->v3));
-}
-
-AVX512 static void
+SIPHASH_LANES_AVX512 static void
 bulk_avx512(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
 		uint64_t hashes[])
 {
-	const struct sip start = sip_start(key);
-	const __m512i finish = _mm512_set1_epi64(0xff);
+	const struct siphash_words k0 = siphash_words_set(key->k0);
+	const struct siphash_words k1 = siphash_words_set(key->k1);
 
-	if (n < 16) {
+	if (n < SIPHASH_LANES) {
 		bulk_avx2(key, flows, n, hashes);
 		return;
 	}
-	for (unsigned int i = 0; i < n; i += 16) {
-		unsigned int first = RTE_MIN(i, n - 16);
-		const struct flow_key *a = &flows[first];
-		const struct flow_key *b = &flows[first + 8];
-		struct sip_8 s[2];
+	for (unsigned int i = 0; i < n; i += SIPHASH_LANES) {
+		const unsigned int first = RTE_MIN(i, n - SIPHASH_LANES);
+		struct siphash_lanes s = siphash_lanes_start(k0, k1);
+		struct siphash_words words[3];
 
-		s[0].v0 = _mm512_set1_epi64((long long)start.v0);
-		s[0].v1 = _mm512_set1_epi64((long long)start.v1);
-		s[0].v2 = _mm512_set1_epi64((long long)start.v2);
-		s[0].v3 = _mm512_set1_epi64((long long)start.v3);
-		s[1] = s[0];
-		sip_compress_8(s, words_8(a, 0), words_8(b, 0));
-		sip_compress_8(s, words_8(a, 8), words_8(b, 8));
-		sip_compress_8(s, last_words_8(a), last_words_8(b));
-		s[0].v2 = _mm512_xor_si512(s[0].v2, finish);
-		s[1].v2 = _mm512_xor_si512(s[1].v2, finish);
-		for (unsigned int round = 0; round < 3; round++) {
-			sip_round_8(&s[0]);
-			sip_round_8(&s[1]);
-		}
-		_mm512_storeu_si512(&hashes[first], sip_sum_8(&s[0]));
-		_mm512_storeu_si512(&hashes[first + 8], sip_sum_8(&s[1]));
+		siphash_words_of_flows(&flows[first], words);
+		siphash_lanes_compress(&s, words[0], 1);
+		siphash_lanes_compress(&s, words[1], 1);
+		siphash_lanes_compress(&s, last_words_16(words[2]), 1);
+		siphash_words_store(&hashes[first], siphash_lanes_finish(&s, 3));
 	}
 }
 
-AVX512 static inline struct sip_8
-sip_start_8(const struct siphash_batch *batch, unsigned int i)
-{
-	__m512i k0 = _mm512_loadu_si512(&batch->k0[i]);
-	__m512i k1 = _mm512_loadu_si512(&batch->k1[i]);
-
-	return (struct sip_8){
-			_mm512_xor_si512(k0, _mm512_set1_epi64((long long)INIT_0)),
-			_mm512_xor_si512(k1, _mm512_set1_epi64((long long)INIT_1)),
-			_mm512_xor_si512(k0, _mm512_set1_epi64((long long)INIT_2)),
-			_mm512_xor_si512(k1, _mm512_set1_epi64((long long)INIT_3)),
-	};
-}
-
-AVX512 static inline void
-sip_rounds_8(struct sip_8 s[2], unsigned int rounds)
-{
-	for (unsigned int round = 0; round < rounds; round++) {
-		sip_round_8(&s[0]);
-		sip_round_8(&s[1]);
-	}
-}
-
-AVX512 static void
+SIPHASH_LANES_AVX512 static void
 batch_avx512(struct siphash_batch *batch, unsigned int n)
 {
-	const __m512i finish = _mm512_set1_epi64(0xff);
-
 	if (n <= 8) {
 		batch_avx2(batch, n);
 		return;
 	}
-	batch_pad(batch, n, 16);
-	for (unsigned int i = 0; i < n; i += 16) {
-		struct sip_8 s[2] = {sip_start_8(batch, i), sip_start_8(batch, i + 8)};
+	batch_pad(batch, n, SIPHASH_LANES);
+	for (unsigned int i = 0; i < n; i += SIPHASH_LANES) {
+		struct siphash_lanes s = siphash_lanes_start(siphash_words_load(&batch->k0[i]),
+				siphash_words_load(&batch->k1[i]));
 
-		for (unsigned int word = 0; word < SIPHASH_BATCH_WORDS; word++) {
-			__m512i a = _mm512_loadu_si512(&batch->word[word][i]);
-			__m512i b = _mm512_loadu_si512(&batch->word[word][i + 8]);
-
-			s[0].v3 = _mm512_xor_si512(s[0].v3, a);
-			s[1].v3 = _mm512_xor_si512(s[1].v3, b);
-			sip_rounds_8(s, 2);
-			s[0].v0 = _mm512_xor_si512(s[0].v0, a);
-			s[1].v0 = _mm512_xor_si512(s[1].v0, b);
-		}
-		s[0].v2 = _mm512_xor_si512(s[0].v2, finish);
-		s[1].v2 = _mm512_xor_si512(s[1].v2, finish);
-		sip_rounds_8(s, 4);
-		_mm512_storeu_si512(&batch->hash[i], sip_sum_8(&s[0]));
-		_mm512_storeu_si512(&batch->hash[i + 8], sip_sum_8(&s[1]));
+		for (unsigned int word = 0; word < SIPHASH_BATCH_WORDS; word++)
+			siphash_lanes_compress(&s, siphash_words_load(&batch->word[word][i]), 2);
+		siphash_words_store(&batch->hash[i], siphash_lanes_finish(&s, 4));
 	}
 }
 

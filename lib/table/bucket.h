@@ -24,6 +24,9 @@
 #define BUCKET_ALL_WAYS  ((1U << BUCKET_WAYS) - 1)
 #define BUCKET_TAG_EMPTY 0
 
+/** Of the product whose upper bits are a tag. */
+#define BUCKET_TAG_FACTOR UINT64_C(0x9e3779b97f4a7c15)
+
 struct bucket {
 	uint16_t tag[BUCKET_WAYS];  /**< BUCKET_TAG_EMPTY, or some bits of the hash. */
 	uint32_t sent_away;         /**< Keys of this bucket that had to go to another. */
@@ -67,7 +70,7 @@ bucket_second(uint64_t hash, uint32_t size)
 static inline uint16_t
 bucket_tag(uint64_t hash)
 {
-	uint16_t tag = (uint16_t)((hash << 16) * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+	uint16_t tag = (uint16_t)((hash << 16) * BUCKET_TAG_FACTOR >> 48);
 
 	return tag == BUCKET_TAG_EMPTY ? 1 : tag;
 }

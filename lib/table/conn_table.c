@@ -86,6 +86,7 @@ conn_table_init_with(void *memory, uint32_t capacity, size_t tail, const struct 
 
 	memset(table, 0, sizeof(*table));
 	table->key = *key;
+	table->has_avx512 = siphash_path_available(SIPHASH_AVX512);
 	table->capacity = capacity;
 	table->half_size = half_size_for(capacity);
 	table->free_slot = CONN_TABLE_NO_SLOT;
@@ -163,6 +164,87 @@ first_with_key(const struct conn_table *table, const struct flow_key *key, uint6
 	return NULL;
 }
 
+/* Where the keys of a burst may be. */
+struct places {
+	const struct bucket *first[CONN_TABLE_BURST_MAX];
+	const struct bucket *second[CONN_TABLE_BURST_MAX];
+	uint16_t tag[CONN_TABLE_BURST_MAX];
+};
+
+static void
+places_scalar(const struct conn_table *table, const uint64_t hashes[], unsigned int n,
+		struct places *places)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		places->first[i] = first_bucket(table, hashes[i]);
+		places->second[i] = second_bucket(table, hashes[i]);
+		places->tag[i] = bucket_tag(hashes[i]);
+	}
+}
+
+#ifdef RTE_ARCH_X86_64
+
+#define AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
+
+/* The addresses of the buckets that the low halves of words choose. */
+AVX512 static inline __m512i
+buckets_8(const struct bucket *buckets, __m512i fractions, uint32_t size)
+{
+	const __m512i scaled = _mm512_mul_epu32(fractions, _mm512_set1_epi64(size));
+
+	return _mm512_add_epi64(_mm512_set1_epi64((long long)(uintptr_t)buckets),
+			_mm512_slli_epi64(_mm512_srli_epi64(scaled, 32), 6));
+}
+
+/* Eight at a time what bucket_first(), bucket_second() and bucket_tag() say. */
+AVX512 static void
+places_avx512(const struct conn_table *table, const uint64_t hashes[], unsigned int n,
+		struct places *places)
+{
+	const __m512i byte = _mm512_set1_epi64(0xff), one = _mm512_set1_epi64(1);
+	const __m512i factor = _mm512_set1_epi64((long long)BUCKET_TAG_FACTOR);
+
+	for (unsigned int i = 0; i < n; i += 8) {
+		const unsigned int left = RTE_MIN(n - i, 8u);
+		const __m512i hash =
+				_mm512_maskz_loadu_epi64((__mmask8)((1u << left) - 1), &hashes[i]);
+		const __m512i high = _mm512_srli_epi64(hash, 24);
+		const __m512i first = _mm512_or_si512(
+				_mm512_slli_epi64(hash, 8), _mm512_and_si512(high, byte));
+		const __m512i second = _mm512_or_si512(
+				_mm512_slli_epi64(high, 8), _mm512_and_si512(hash, byte));
+		const __m512i tag = _mm512_max_epu64(one,
+				_mm512_srli_epi64(_mm512_mullo_epi64(_mm512_slli_epi64(hash, 16),
+								  factor),
+						48));
+
+		_mm512_storeu_si512(&places->first[i],
+				buckets_8(table->buckets, first, table->half_size));
+		_mm512_storeu_si512(&places->second[i], buckets_8(table->buckets + table->half_size,
+									second, table->half_size));
+		_mm_storeu_si128((__m128i *)(void *)&places->tag[i], _mm512_cvtepi64_epi16(tag));
+	}
+}
+
+_Static_assert(CONN_TABLE_BURST_MAX % 8 == 0, "rows of eight places");
+_Static_assert(sizeof(struct bucket) == 1 << 6 && BUCKET_TAG_EMPTY == 0, "as it is shifted");
+
+static inline void
+places_find(const struct conn_table *table, const uint64_t hashes[], unsigned int n,
+		struct places *places)
+{
+	if (likely(table->has_avx512))
+		places_avx512(table, hashes, n, places);
+	else
+		places_scalar(table, hashes, n, places);
+}
+
+#else
+
+#define places_find places_scalar
+
+#endif
+
 /*
  * Three passes, so that each waits for one cache miss and the burst shares it: fetch buckets;
  * match tags and fetch candidates; compare keys.
@@ -171,28 +253,30 @@ uint64_t
 conn_table_lookup_bulk(const struct conn_table *table, const struct flow_key keys[],
 		const uint64_t hashes[], unsigned int n, struct conn *conns[])
 {
-	const struct bucket *first[CONN_TABLE_BURST_MAX], *second[CONN_TABLE_BURST_MAX];
 	uint32_t ways[CONN_TABLE_BURST_MAX];
-	uint64_t hits = 0;
+	struct places places;
+	uint64_t hits = 0, candidates = 0;
 
+	places_find(table, hashes, n, &places);
 	for (unsigned int i = 0; i < n; i++) {
-		first[i] = first_bucket(table, hashes[i]);
-		second[i] = second_bucket(table, hashes[i]);
-		rte_prefetch0(first[i]);
-		rte_prefetch0(second[i]);
+		rte_prefetch0(places.first[i]);
+		rte_prefetch0(places.second[i]);
 	}
 
 	for (unsigned int i = 0; i < n; i++) {
-		const uint16_t tag = bucket_tag(hashes[i]);
-
-		ways[i] = bucket_ways(first[i], tag) | bucket_ways(second[i], tag) << SECOND_SHIFT;
-		conns[i] = ways[i] != 0 ? conn_of_ways(table, hashes[i], ways[i]) : NULL;
+		ways[i] = bucket_ways(places.first[i], places.tag[i]) |
+			  bucket_ways(places.second[i], places.tag[i]) << SECOND_SHIFT;
+		conns[i] = NULL;
+		if (ways[i] == 0)
+			continue;
+		candidates |= UINT64_C(1) << i;
+		conns[i] = conn_of_ways(table, hashes[i], ways[i]);
 		rte_prefetch0(conns[i]);
 	}
 
-	for (unsigned int i = 0; i < n; i++) {
-		if (conns[i] == NULL)
-			continue;
+	for (; candidates != 0; candidates &= candidates - 1) {
+		const unsigned int i = rte_bsf64(candidates);
+
 		if (unlikely(!flow_key_equal(&conns[i]->key, &keys[i])))
 			conns[i] = first_with_key(
 					table, &keys[i], hashes[i], ways[i] & (ways[i] - 1));

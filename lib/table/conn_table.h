@@ -83,6 +83,7 @@ struct conn_table {
 	uint32_t count;
 	uint32_t free_slot;  /* Head of the free list, linked by conn.timer_next. */
 	uint32_t high_water; /* Slots from here on were never used. */
+	bool has_avx512;     /* The CPU. */
 } __rte_aligned(64);
 
 /** Bytes conn_table_init() needs for @p capacity connections, a multiple of 64; 0 if capacity is 0.
