@@ -5,6 +5,7 @@
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
+#include "cookie/spent_cookies.h"
 #include "engine/burst.h"
 #include "engine/burst_cookie.h"
 #include "engine/burst_older.h"
@@ -180,7 +181,7 @@ burst_of_event(struct worker *worker, struct burst *burst, enum tcp_event event)
 	for (unsigned int i = 0; i < burst->n; i++) {
 		rte_prefetch0(conn_table_tail(worker->table, burst->conn[i]));
 		conn_table_prefetch(worker->table, burst->hash[i]);
-		time_wait_prefetch(worker->spent, burst->hash[i]);
+		spent_cookies_prefetch(worker->spent, burst->hash[i]);
 	}
 }
 

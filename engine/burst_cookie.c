@@ -57,6 +57,7 @@ struct entrance {
 	bool sends;      /* SYNs are answered by cookies, so far. */
 	bool is_auto;    /* That is asked again for each SYN. */
 	bool plain_only; /* But only without IP options and extension headers. */
+	bool has_spent;  /* Some must get none. */
 	uint8_t granted; /* Options of SYNs that backends are known not to refuse. */
 	uint8_t family;  /* 4 or 6. */
 	uint32_t forms;  /* Which are there. */
@@ -164,6 +165,7 @@ entrance_find(struct worker *worker, uint32_t place, struct entrance *entrance)
 	entrance->sends =
 			!listener->closed && service->settings->cookies == SETTINGS_COOKIES_ALWAYS;
 	entrance->plain_only = entrance->port->hardware_steering;
+	entrance->has_spent = spent_cookies_any(worker->spent, worker->now_s);
 	entrance->request = (struct syncookie_request){
 			.endpoint = listener->cookie_endpoint,
 			.options = (uint8_t)(TCP_OPTION_MSS |
@@ -287,7 +289,7 @@ burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int 
 	return entrance->sends && key->port != 0 &&
 	       (likely(!entrance->plain_only) || burst_cookie_is_plain(&burst->frame[i])) &&
 	       !service_map_is_no_peer(entrance->map, key->address) &&
-	       !burst_cookie_is_spent(worker, burst, i);
+	       !(entrance->has_spent && burst_cookie_is_spent(worker, burst, i));
 }
 
 /*
@@ -519,6 +521,10 @@ burst_cookie(struct worker *worker, struct burst *burst)
 	if (acks != 0)
 		gone = burst_cookie_ack(worker, burst, acks, keys);
 	entrance.place = ENTRANCE_NONE;
+	if (spent_cookies_any(worker->spent, worker->now_s)) {
+		for (uint64_t left = syns; left != 0; left &= left - 1)
+			spent_cookies_prefetch(worker->spent, burst->hash[rte_bsf64(left)]);
+	}
 	if (syns != 0 && engine_phase(worker->engine) == ENGINE_RUNNING)
 		gone += burst_cookie_answer_syns(worker, burst, syns, keys, &entrance);
 	if (gone == burst->n)

@@ -13,8 +13,8 @@
  *
  * A cookie lives for a minute, and whoever has a copy of the ACK that brought it could open the
  * connection again.  While it lives it finds the connection; when that has closed, its flow is
- * remembered as spent until the cookie is too old: ACKs of it are strangers', and a new SYN of it
- * is kept half open instead of getting a cookie.
+ * remembered as spent until the cookie is too old (spent_cookies.h): ACKs of it are strangers', and
+ * a new SYN of it is kept half open instead of getting a cookie.
  *
  * Each worker remembers for itself, so a copy must not come to another one.  Where the owner of a
  * flow is computed here (steering.h) it cannot, whichever queue or port it arrives on.  Where NICs

@@ -50,9 +50,29 @@ may_return(const struct worker *worker, const struct service *service,
 void
 burst_cookie_spend(struct worker *worker, const struct conn *conn, uint64_t hash)
 {
+	bool forgot = false;
+
 	if (may_return(worker, services_of(worker->services, &conn->key),
 			    &worker->share[services_number(worker->services, &conn->key)]))
-		time_wait_insert(worker->spent, &conn->key, hash, &conn->tcp, worker->now_ms);
+		forgot = spent_cookies_add(worker->spent, hash, worker->now_s);
+	if (unlikely(forgot))
+		worker_count(worker, conn_table_tail(worker->table, conn)->port,
+				COUNTER_syn_cookies_forgotten, 1);
+}
+
+bool
+burst_cookie_was_spent_before(
+		const struct worker *worker, const struct burst *burst, unsigned int i)
+{
+	const struct listener *listeners = worker->services->listener;
+	struct flow_key key = burst->key[i];
+
+	while ((key.endpoint = listeners[key.endpoint].older) != LISTENER_NONE) {
+		if (spent_cookies_has(worker->spent, conn_table_hash(worker->table, &key),
+				    worker->now_s))
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -182,8 +202,10 @@ gate_judge(struct worker *worker, struct burst *burst, const struct syncookie_ke
 			worker_count(worker, port, refusals[verdict[k]], 1);
 			continue;
 		}
-		if (burst_cookie_is_spent(worker, burst, i))
+		if (burst_cookie_is_spent(worker, burst, i)) {
+			worker_count(worker, port, COUNTER_syn_cookies_replayed, 1);
 			continue;
+		}
 		syncookie_rebuild(&gate->cookie, &burst->key[i], &burst->segment[i], &syn);
 		restore(worker, burst, i, &syn);
 		comers->strangers &= ~(UINT64_C(1) << i);

@@ -18,6 +18,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_branch_prediction.h>
+
+#include "cookie/spent_cookies.h"
 #include "engine/burst.h"
 #include "engine/worker.h"
 
@@ -50,13 +53,19 @@ burst_cookie_is_plain(const struct frame *frame)
 	return frame->l4_offset - frame->l3_offset == (frame->family == 4 ? 20 : 40);
 }
 
+/** Whether a cookie of the packet's flow, under an older number of its listener, was spent. */
+bool burst_cookie_was_spent_before(
+		const struct worker *worker, const struct burst *burst, unsigned int i);
+
 /** Whether a cookie of the packet's flow opened a connection that has closed since. */
 static inline bool
 burst_cookie_is_spent(const struct worker *worker, const struct burst *burst, unsigned int i)
 {
-	return time_wait_count(worker->spent) > 0 &&
-	       time_wait_lookup(worker->spent, &burst->key[i], burst->hash[i], worker->now_ms) !=
-			       NULL;
+	if (likely(!spent_cookies_any(worker->spent, worker->now_s)))
+		return false;
+	return spent_cookies_has(worker->spent, burst->hash[i], worker->now_s) ||
+	       (unlikely(worker->services->changing) &&
+			       burst_cookie_was_spent_before(worker, burst, i));
 }
 
 #endif /* BURST_COOKIE_ACK_H */

@@ -88,8 +88,8 @@ static uint64_t
 retire_quiet_us(const struct services *services, const struct listener *listener)
 {
 	const struct settings_service *service = services->service[listener->edition].settings;
-	uint32_t quiet_ms =
-			RTE_MAX(services->settings->tcp.time_wait_ms, (uint32_t)SYNCOOKIE_LIFE_MS);
+	uint32_t quiet_ms = RTE_MAX(
+			services->settings->tcp.time_wait_ms, (uint32_t)SYNCOOKIE_SPENT_S * 1000);
 
 	if (service->mode == SETTINGS_MODE_DIRECT)
 		quiet_ms = RTE_MAX(quiet_ms, service->idle_timeout_ms);

@@ -8,6 +8,7 @@
 #include <rte_malloc.h>
 #include <rte_pause.h>
 
+#include "cookie/spent_cookies.h"
 #include "engine/burst_cookie.h"
 #include "engine/burst_desk.h"
 #include "engine/direct.h"
@@ -23,9 +24,6 @@
 #include "limit/prefix_limit.h"
 
 /* Turns without work before `sleep` begins to sleep, and the longest nap. */
-/* Closed connections that are remembered while their cookies live; then the oldest gives way. */
-#define WORKER_SPENT_COOKIES 65536
-
 /* Networks whose SYNs are counted, and the SYNs that a core may have to answer in a second. */
 #define WORKER_PREFIXES_MIN     16384u
 #define WORKER_PREFIXES_MAX     1048576u
@@ -108,6 +106,7 @@ worker_read_clock(struct worker *worker)
 {
 	worker->now_us = clock_us(&worker->engine->clock);
 	worker->now_ms = (uint32_t)(worker->now_us / 1000);
+	worker->now_s = (uint32_t)(worker->now_us / 1000000);
 }
 
 static void
@@ -159,7 +158,6 @@ worker_turn(struct worker *worker)
 	busy = worker->turn_packets > 0;
 	busy |= worker_expire(worker, &burst) > 0;
 	time_wait_expire(worker->time_wait, worker->now_ms, BURST_MAX);
-	time_wait_expire(worker->spent, worker->now_ms, BURST_MAX);
 	busy |= mailbox_serve(worker);
 	busy |= checks_serve(worker);
 	direct_expire(worker);
@@ -295,7 +293,8 @@ worker_footprint(const struct settings *settings)
 	return conn_table_footprint_with(settings->engine.connections, proxy_tail(settings)) +
 	       RTE_ALIGN_CEIL(timer_wheel_footprint(), 64) +
 	       time_wait_footprint(settings->tcp.max_tw_buckets) +
-	       time_wait_footprint(WORKER_SPENT_COOKIES) + worker_prefixes_footprint(settings) +
+	       spent_cookies_footprint(settings->tcp.max_spent_cookies) +
+	       worker_prefixes_footprint(settings) +
 	       echo_buffers_footprint(worker_echo_rings(settings));
 }
 
@@ -336,8 +335,8 @@ worker_create_tables(struct worker *worker)
 	worker->time_wait = time_wait_init(
 			memory, settings->tcp.max_tw_buckets, settings->tcp.time_wait_ms);
 	memory += time_wait_footprint(settings->tcp.max_tw_buckets);
-	worker->spent = time_wait_init(memory, WORKER_SPENT_COOKIES, SYNCOOKIE_LIFE_MS);
-	memory += time_wait_footprint(WORKER_SPENT_COOKIES);
+	worker->spent = spent_cookies_init(memory, settings->tcp.max_spent_cookies);
+	memory += spent_cookies_footprint(settings->tcp.max_spent_cookies);
 	if (settings->tcp.synack_rate_per_prefix != 0)
 		worker->synack_prefixes = prefix_limit_init(memory, worker_prefixes(settings),
 				settings->tcp.synack_rate_per_prefix, &prefix_key);

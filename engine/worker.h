@@ -36,6 +36,7 @@
 #include "wire/parse_columns.h"
 
 struct prefix_limit;
+struct spent_cookies;
 struct prefix_set;
 
 #define WORKER_TRANSMIT_MAX 64
@@ -83,6 +84,7 @@ struct worker {
 
 	uint64_t now_us; /**< Read once a turn. */
 	uint32_t now_ms;
+	uint32_t now_s;
 	const struct services *services; /**< The same: valid until the turn ends. */
 
 	/** The ends that segments came to last, by IPv4 and IPv6; at one engine port. */
@@ -93,7 +95,7 @@ struct worker {
 	struct conn_table *table;
 	struct timer_wheel *wheel;
 	struct time_wait *time_wait;
-	struct time_wait *spent; /**< Flows whose cookie must not open them again for a while. */
+	struct spent_cookies *spent; /**< Flows whose cookie must not open them again. */
 	struct echo_buffers *echo_buffers;
 	void *memory; /**< Holds the five above. */
 

@@ -7,10 +7,10 @@
  * @file
  * A hash that is the same for every packet of a TCP flow, for choosing its owner in software.
  *
- * SipHash-1-3 under a random key, so that nobody can aim what he sends at one worker.  Keyed
- * multiplication would take 4 ns instead of 7, and is not enough: neighbouring ports get hashes at
- * equal distances from each other, and under one key in thirty a worker of three has none among
- * fifty of them.
+ * SipHash-1-3 under a random key, so that nobody can aim what he sends at one worker.  It takes 8
+ * ns for IPv4 and 13 for IPv6, headers included.  Keyed multiplication took 4, and is not enough:
+ * neighbouring ports get hashes at equal distances from each other, and under one key in thirty a
+ * worker of three has none among fifty of them.
  */
 
 #include <stdint.h>

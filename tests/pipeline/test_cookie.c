@@ -297,7 +297,7 @@ copy_of_the_ack_opens_a_closed_connection_no_more(void **state)
 	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), 1);
 	/* When the cookie is too old by itself, the flow is forgotten. */
 	client_put(&client, TCP_RST, "");
-	rig_wait_ms(&rig, SYNCOOKIE_LIFE_MS + 100);
+	rig_wait_ms(&rig, SYNCOOKIE_SPENT_S * 1000 + 1000);
 	client_syn(&client, &rig, 4, 80, &client_linux_syn);
 	assert_int_equal(rig_connections(&rig), 0);
 	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), 2);

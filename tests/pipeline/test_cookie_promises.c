@@ -393,8 +393,7 @@ replay_opens_nothing_however_the_first_one_ended(void **state)
 		}
 		assert_int_equal(rig_connections(&rig), 0);
 		/* At once, after TIME_WAIT (of a second), and until the cookie is too old. */
-		for (unsigned int seconds = 0; seconds < SYNCOOKIE_LIFE_MS / 1000 + 40;
-				seconds += 3) {
+		for (unsigned int seconds = 0; seconds < SYNCOOKIE_SPENT_S + 10; seconds += 3) {
 			replays_open_nothing(&third, 2);
 			rig_wait_ms(&rig, 3000);
 		}

@@ -34,7 +34,7 @@
 #define SINK      "  - {name: sink, listen: \"10.9.0.2:9\", reply: discard, close: at_once}\n"
 
 /* Past TIME_WAIT and whatever a cookie may do. */
-#define QUIET_S 80
+#define QUIET_S 112
 
 static struct rig bench;
 static char *report_text;
@@ -465,6 +465,37 @@ cookie_of_before_opens_after_a_reload(void **state)
 	rig_free(&bench);
 }
 
+/* Whose cookie was spent at an older version, before the reload or after it, gets in no more. */
+static void
+cookie_spent_at_an_older_version_opens_nothing(void **state)
+{
+	(void)state;
+	for (unsigned int ends_later = 0; ends_later < 2; ends_later++) {
+		struct client client, third;
+
+		rig_init(&bench, HEAD "services:\n" WEB("body_size: 11, cookies: always"), 1);
+		prepare(&client, &bench, 40000, 80);
+		assert_true(client_say_syn(&client));
+		third = client;
+		client_put(&client, TCP_ACK, "");
+		client_hear(&client);
+		assert_int_equal(rig_state(&bench, 40000), TCP_ESTABLISHED);
+		if (!ends_later)
+			abort_client(&client);
+		assert_int_equal(reload(&bench, HEAD "services:\n" WEB("body_size: 22, cookies: "
+								       "always")),
+				RELOAD_DONE);
+		if (ends_later)
+			abort_client(&client);
+		client_put(&third, TCP_ACK, "");
+		client_hear(&third);
+		assert_int_equal(rig_state(&bench, 40000), TCP_CLOSED);
+		assert_int_equal(rig_counter(&bench, COUNTER_opened), 1);
+		assert_int_equal(rig_counter(&bench, COUNTER_syn_cookies_replayed), 1);
+		rig_free(&bench);
+	}
+}
+
 static void
 limit_of_connections_counts_those_there_are(void **state)
 {
@@ -590,6 +621,8 @@ main(int argc, char **argv)
 					clear_bench),
 			cmocka_unit_test_teardown(
 					cookie_of_before_opens_after_a_reload, clear_bench),
+			cmocka_unit_test_teardown(cookie_spent_at_an_older_version_opens_nothing,
+					clear_bench),
 			cmocka_unit_test_teardown(
 					limit_of_connections_counts_those_there_are, clear_bench),
 			cmocka_unit_test_teardown(
