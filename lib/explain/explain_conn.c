@@ -76,8 +76,13 @@ explain_conn_init(struct explain_conn *conn, const struct explain_packet *packet
 	if (packet->segment.flags & TCP_SYN)
 		return;
 	conn->middle = true;
-	source->state = TCP_ESTABLISHED;
-	destination->state = TCP_ESTABLISHED;
+}
+
+/* RFC 9293 3.10.7.4, and what scanners count on: no state takes it. */
+static bool
+is_for_nobody(const struct tcp_segment *segment)
+{
+	return (segment->flags & (TCP_SYN | TCP_RST | TCP_ACK)) == 0;
 }
 
 static unsigned int
@@ -216,6 +221,20 @@ describe(const struct track *track)
 	step->window = track_window(track);
 }
 
+/* The first segment of a connection whose handshake was not captured. */
+static void
+begin_in_the_middle(const struct track *track)
+{
+	struct explain_conn *conn = track->conn;
+
+	if (!conn->middle || conn->packets != conn->counts[EXPLAIN_EVENT_NO_ACK])
+		return;
+	conn->end[0].state = TCP_ESTABLISHED;
+	conn->end[1].state = TCP_ESTABLISHED;
+	if (conn->packets == 0)
+		track_name(track, EXPLAIN_EVENT_MIDDLE);
+}
+
 void
 explain_conn_track(struct explain_conn *conn, const struct explain_packet *packet,
 		struct explain_step *step)
@@ -236,12 +255,15 @@ explain_conn_track(struct explain_conn *conn, const struct explain_packet *packe
 
 	memset(step, 0, sizeof(*step));
 	step->from = (uint8_t)from;
-	if (conn->middle && conn->packets == 0)
-		track_name(&track, EXPLAIN_EVENT_MIDDLE);
 	meet(&track);
-	track_segment(&track);
+	if (is_for_nobody(segment)) {
+		track_name(&track, EXPLAIN_EVENT_NO_ACK);
+	} else {
+		begin_in_the_middle(&track);
+		track_segment(&track);
+	}
 	describe(&track);
-	if (!(segment->flags & TCP_RST))
+	if ((segment->flags & TCP_RST) == 0 && !is_for_nobody(segment))
 		read_payload(conn, &track);
 	step->state[0] = conn->end[0].state;
 	step->state[1] = conn->end[1].state;
@@ -262,6 +284,8 @@ explain_conn_fate(const struct explain_conn *conn)
 		return EXPLAIN_FATE_CLOSED;
 	if (conn->times.close != 0)
 		return EXPLAIN_FATE_CLOSING;
+	if (conn->counts[EXPLAIN_EVENT_NO_ACK] == conn->packets)
+		return EXPLAIN_FATE_IGNORED;
 	return conn->middle || conn->times.connected != 0 ? EXPLAIN_FATE_OPEN
 							  : EXPLAIN_FATE_OPENING;
 }

@@ -126,6 +126,7 @@ enum explain_fate {
 	EXPLAIN_FATE_CLOSED,  /**< By FIN from both ends. */
 	EXPLAIN_FATE_RESET,   /**< By RST. */
 	EXPLAIN_FATE_REFUSED, /**< By RST in answer to the SYN. */
+	EXPLAIN_FATE_IGNORED, /**< No segment that any state takes: a scan's. */
 };
 
 struct explain_conn {

@@ -171,6 +171,7 @@ explain_text_fate(enum explain_fate fate)
 			[EXPLAIN_FATE_CLOSED] = "closed",
 			[EXPLAIN_FATE_RESET] = "reset",
 			[EXPLAIN_FATE_REFUSED] = "refused",
+			[EXPLAIN_FATE_IGNORED] = "ignored",
 	};
 
 	return names[fate];

@@ -471,6 +471,33 @@ connection_is_picked_up_in_the_middle(void **state)
 }
 
 static void
+segment_without_ack_is_for_nobody(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, F, 1000, 0, 0);
+	assert_int_equal(scene->step.events, BIT(NO_ACK));
+	assert_int_equal(explain_conn_fate(&scene->conn), EXPLAIN_FATE_IGNORED);
+	says(scene, SERVER, R | A, 0, 1001, 0);
+	assert_int_equal(scene->step.events, BIT(RESET));
+	assert_int_equal(scene->step.why, EXPLAIN_WHY_NO_CONNECTION);
+	assert_int_equal(explain_conn_fate(&scene->conn), EXPLAIN_FATE_RESET);
+}
+
+static void
+segment_without_ack_moves_no_open_connection(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, F, 1, 0, 10);
+	assert_int_equal(scene->step.events, BIT(NO_ACK));
+	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
+	says(scene, CLIENT, A, 1, 1, 10);
+	assert_int_equal(scene->step.events, BIT(DATA));
+}
+
+static void
 what_the_capture_lacks_is_noticed(void **state)
 {
 	struct scene *scene = *state;
@@ -531,6 +558,8 @@ main(void)
 			TEST(syn_for_an_open_connection_is_challenged),
 			TEST(syn_for_a_closed_connection_is_the_next_one),
 			TEST(connection_is_picked_up_in_the_middle),
+			TEST(segment_without_ack_is_for_nobody),
+			TEST(segment_without_ack_moves_no_open_connection),
 			TEST(what_the_capture_lacks_is_noticed),
 			TEST(windows_are_scaled_when_both_ends_scale),
 	};
