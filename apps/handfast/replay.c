@@ -312,6 +312,16 @@ adapt(struct replay *replay, uint8_t *data, uint32_t length)
 	return port;
 }
 
+/* Step by step, so that what timeouts send is written with its own time. */
+static void
+wait_until(struct replay *replay, uint64_t us)
+{
+	while (us > replay->now_us) {
+		replay->now_us += replay_engine_step_us(replay->engine, us - replay->now_us);
+		replay_engine_step(replay->engine, replay->now_us);
+	}
+}
+
 static void
 play(struct replay *replay, const struct explain_frame *frame, int64_t time_ns)
 {
@@ -320,11 +330,7 @@ play(struct replay *replay, const struct explain_frame *frame, int64_t time_ns)
 	uint32_t length;
 	int port;
 
-	while (us > replay->now_us) {
-		/* Step by step, so that what timeouts send is written with its own time. */
-		replay->now_us = RTE_MIN(us, replay->now_us + 1000);
-		replay_engine_wait_until(replay->engine, replay->now_us);
-	}
+	wait_until(replay, us);
 	length = make_ethernet(replay, frame, data);
 	if (length == 0 || frame->captured < frame->length) {
 		replay->refused++;
@@ -348,10 +354,7 @@ play_tail(struct replay *replay)
 {
 	const uint64_t end_us = replay->now_us + replay->tail_us;
 
-	while (replay->now_us < end_us) {
-		replay->now_us = RTE_MIN(end_us, replay->now_us + 1000);
-		replay_engine_wait_until(replay->engine, replay->now_us);
-	}
+	wait_until(replay, end_us);
 }
 
 static void

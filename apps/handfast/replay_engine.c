@@ -20,8 +20,14 @@
 
 #include "replay_engine.h"
 
-#define REPLAY_RING_SIZE  1024
-#define REPLAY_STEP_US    1000
+#define REPLAY_RING_SIZE 1024
+/* Nights, and timestamps that somebody damaged: a gap of hours takes no hours.  A leap is less than
+ * the half of 2^32 ms, within which timers know before from after.
+ */
+#define REPLAY_STEP_US    UINT64_C(1000)
+#define REPLAY_LONG_US    (3600 * UINT64_C(1000000))
+#define REPLAY_STRIDE_US  UINT64_C(1000000)
+#define REPLAY_LEAP_US    (86400 * UINT64_C(1000000))
 #define REPLAY_START_US   1000000 /* What the engine's own clock says at the beginning. */
 #define REPLAY_SECRET_LEN 32
 
@@ -194,13 +200,19 @@ move_clock(struct replay_engine *replay, uint64_t us)
 	cookies_refresh(&replay->engine.cookies);
 }
 
-void
-replay_engine_wait_until(struct replay_engine *replay, uint64_t unix_us)
+uint64_t
+replay_engine_step_us(const struct replay_engine *replay, uint64_t left_us)
 {
-	while (unix_us > replay->unix_us) {
-		move_clock(replay, RTE_MIN(unix_us - replay->unix_us, (uint64_t)REPLAY_STEP_US));
-		turn(replay);
-	}
+	if (replay_engine_connections(replay) == 0)
+		return RTE_MIN(left_us, REPLAY_LEAP_US);
+	return RTE_MIN(left_us, left_us > REPLAY_LONG_US ? REPLAY_STRIDE_US : REPLAY_STEP_US);
+}
+
+void
+replay_engine_step(struct replay_engine *replay, uint64_t unix_us)
+{
+	move_clock(replay, unix_us - replay->unix_us);
+	turn(replay);
 }
 
 bool

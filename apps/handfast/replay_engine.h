@@ -46,8 +46,14 @@ struct replay_plan {
 /** Start DPDK and put the engine together. @return NULL after the reason was logged. */
 struct replay_engine *replay_engine_start(const struct replay_plan *plan);
 
-/** Let time pass until the time of day is @p unix_us; timeouts happen on their way. */
-void replay_engine_wait_until(struct replay_engine *replay, uint64_t unix_us);
+/**
+ * How much of @p left_us may pass at once: so little that what timeouts send goes out at its own
+ * time; more when no connection is there that could time out, or when it would take hours.
+ */
+uint64_t replay_engine_step_us(const struct replay_engine *replay, uint64_t left_us);
+
+/** Let such a step pass, until the time of day is @p unix_us; timeouts happen then. */
+void replay_engine_step(struct replay_engine *replay, uint64_t unix_us);
 
 /** Give it a frame, and let it answer. @return false when the frame is too long for a buffer. */
 bool replay_engine_put(struct replay_engine *replay, unsigned int port, const uint8_t *data,

@@ -130,6 +130,13 @@ class Replay(unittest.TestCase):
                              [step["seq"] for step in
                               self.explained("0.pcap")["connections"][0]["ladder"]])
 
+    def test_a_gap_of_years_takes_no_years(self):
+        years = 20 * 365 * 86400 * 1000
+        late = [(years + ms, data) for ms, data in request()]
+        told = self.replay(pcapng(request()[:4] + late))
+        self.assertEqual(told["counters"]["requests"], 2)
+        self.assertEqual(told["connections"], 0)
+
     def test_same_input_gives_the_same_bytes(self):
         content = pcap(flood(500) + [(30 + when, data) for when, data in request()])
         for name in ("first", "second"):
