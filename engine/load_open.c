@@ -79,8 +79,7 @@ load_batch_send(struct worker *worker)
 
 	if (n > 0) {
 		/* Answers that were made before go first. */
-		transmit_flush(worker);
-		n = transmit_some(worker, &load->batch[load->batch_first], n, 0);
+		n = transmit_flush_with(worker, &load->batch[load->batch_first], n, 0);
 		load->batch_first += n;
 		if (n > 0)
 			load->batch_us = worker->now_us;

@@ -68,6 +68,36 @@ transmit_flush_port(struct worker *worker, uint8_t port)
 	buffer->originated = 0;
 }
 
+unsigned int
+transmit_flush_with(struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port)
+{
+	struct worker_transmit *buffer = &worker->transmit[port];
+	const unsigned int before = buffer->n;
+	unsigned int sent;
+
+	if (before == 0 || before + n > WORKER_TRANSMIT_MAX) {
+		if (before > 0)
+			transmit_flush_port(worker, port);
+		return transmit_some(worker, packets, n, port);
+	}
+	memcpy(&buffer->packet[before], packets, n * sizeof(packets[0]));
+	sent = transmit_try(worker, port, buffer->packet, before + n);
+	if (sent < before) {
+		/* The buffer's own go first, whatever becomes of the others. */
+		memmove(buffer->packet, &buffer->packet[sent],
+				(before - sent) * sizeof(packets[0]));
+		buffer->n -= sent;
+		transmit_flush_port(worker, port);
+		return 0;
+	}
+	worker_count(worker, port, COUNTER_replies, buffer->replies);
+	worker_count(worker, port, COUNTER_originated, buffer->originated + sent - before);
+	buffer->n = 0;
+	buffer->replies = 0;
+	buffer->originated = 0;
+	return sent - before;
+}
+
 void
 transmit_replies(struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port)
 {

@@ -29,6 +29,15 @@
 unsigned int transmit_some(
 		struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port);
 
+/**
+ * Empty a port's buffer, and send packets that answer none behind it in the same burst: each burst
+ * is a round trip between two cores where the device is memory.
+ *
+ * @return how many of @p packets the device took; the others stay the caller's.
+ */
+unsigned int transmit_flush_with(
+		struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port);
+
 /** Free packets that the device did not take, and count them (tx_full). */
 void transmit_discard(
 		struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port);
