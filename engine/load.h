@@ -95,6 +95,7 @@ struct load_target {
 	struct frame_shape ack;
 	struct frame_shape fin;
 	struct frame_shape request;
+	struct frame_shape reset;
 };
 
 struct load {

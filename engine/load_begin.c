@@ -114,7 +114,7 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 			.default_mss = ipv4 ? 536 : 1220,
 	};
 	load_init_options(own, mss);
-	own->predicts = predict_is_possible(&own->config) && plan->exchange != LOAD_HANDSHAKE;
+	own->predicts = predict_is_possible(&own->config);
 	own->request = (struct frame_text){plan->request, plan->request_length,
 			checksum_add(0, plan->request, plan->request_length)};
 	return plan->exchange == LOAD_IDLE ? load_idle_init(worker) : 0;
@@ -241,6 +241,8 @@ load_resolve_shapes(const struct load_worker *load, struct load_target *target)
 	frame_shape_init(&target->fin, &target->frames, &tcp, NULL, NULL);
 	tcp.flags = TCP_ACK | TCP_PSH;
 	frame_shape_init(&target->request, &target->frames, &tcp, NULL, &load->request);
+	tcp.flags = TCP_ACK | TCP_RST;
+	frame_shape_init(&target->reset, &target->frames, &tcp, NULL, NULL);
 }
 
 static enum load_result

@@ -9,6 +9,13 @@
 #include "engine/worker.h"
 #include "load/predict.h"
 
+/* Whether the third segment says nothing else, and another one follows. */
+static inline bool
+load_predict_is_alone(const struct load_plan *plan)
+{
+	return plan->third_ack_alone || plan->exchange == LOAD_HANDSHAKE;
+}
+
 void
 load_predict_prepare(struct worker *worker)
 {
@@ -16,7 +23,7 @@ load_predict_prepare(struct worker *worker)
 	const unsigned int n = load->syn_acks;
 
 	load->syn_acks = 0;
-	if (!load->predicts || !load->load->plan.third_ack_alone)
+	if (!load->predicts || !load_predict_is_alone(&load->load->plan))
 		return;
 	if (n > 0 && rte_pktmbuf_alloc_bulk(worker->pool, load->spare, n) == 0)
 		load->spare_count = n;
@@ -69,11 +76,16 @@ load_predict_set_deadline(struct worker *worker, struct conn *conn)
 		conn->timer_deadline_ms = deadline_ms;
 }
 
-/* What the connection says first: a FIN, or its request. @return NULL: not for us to say. */
+/* What the connection says first: a FIN, a reset, or its request. @return NULL: not for us to say.
+ */
 static inline const struct frame_shape *
 load_predict_speak(const struct load_worker *load, struct tcp_conn *tcp,
 		const struct load_target *target)
 {
+	if (load->load->plan.exchange == LOAD_HANDSHAKE) {
+		tcp->state = TCP_CLOSED; /* TCP_EVENT_ABORT */
+		return &target->reset;
+	}
 	if (load->load->plan.exchange == LOAD_OPEN_CLOSE) {
 		predict_close(tcp);
 		return &target->fin;
@@ -96,10 +108,22 @@ load_predict_note_open(struct worker *worker, struct load_conn *own, const struc
 	if (load->load->plan.exchange == LOAD_OPEN_CLOSE) {
 		own->flags |= LOAD_CONN_FIN_DUE | LOAD_CONN_FIN_SENT;
 		own->mark_us = (uint32_t)worker->now_us;
-	} else {
+	} else if (load->load->plan.exchange != LOAD_HANDSHAKE) {
 		own->end = tcp->snd_nxt;
 		figures_count(figures, FIGURE_bytes_sent, load->request.length);
 	}
+}
+
+/* All that was planned is done: it leaves the table when the burst is over. */
+static inline void
+load_predict_note_ended(struct worker *worker, struct conn *conn, uint64_t hash)
+{
+	struct load_worker *load = worker->load;
+
+	figures_count(load->figures, FIGURE_completed, 1);
+	worker->ending[worker->ending_count++] = (struct worker_ending){.conn = conn, .hash = hash};
+	load->active--;
+	load->finished_us = worker->now_us;
 }
 
 /* The SYN,ACK: the third segment, and what follows at once. */
@@ -107,14 +131,14 @@ static inline bool
 load_predict_opened(struct worker *worker, struct burst *burst, unsigned int i)
 {
 	struct load_worker *load = worker->load;
-	const struct load_plan *plan = &load->load->plan;
+	const bool alone = load_predict_is_alone(&load->load->plan);
 	struct conn *conn = burst->conn[i];
 	const struct load_target *target = &load->load->target[flow_key_target(&conn->key)];
 	struct tcp_conn tcp = conn->tcp;
 	const struct frame_shape *shape;
 	struct rte_mbuf *packet;
 
-	if (plan->third_ack_alone && load->spare_count == 0)
+	if (alone && load->spare_count == 0)
 		return false;
 	if (!predict_open(&tcp, &burst->segment[i], &load->env))
 		return false;
@@ -122,9 +146,12 @@ load_predict_opened(struct worker *worker, struct burst *burst, unsigned int i)
 	if (shape == NULL)
 		return false;
 	conn->tcp = tcp;
-	load_predict_note_open(worker, load_conn_of(worker->load, conn), &tcp);
-	load_predict_set_deadline(worker, conn);
-	if (!plan->third_ack_alone) {
+	load_predict_note_open(worker, load_conn_of(load, conn), &tcp);
+	if (tcp.state == TCP_CLOSED)
+		load_predict_note_ended(worker, conn, burst->hash[i]);
+	else
+		load_predict_set_deadline(worker, conn);
+	if (!alone) {
 		load_predict_answer(worker, burst, i, shape, tcp.snd_una);
 		return true;
 	}
@@ -135,18 +162,14 @@ load_predict_opened(struct worker *worker, struct burst *burst, unsigned int i)
 	return true;
 }
 
-/* It closed as it should: it leaves the table when the burst is over. */
+/* It closed as it should. */
 static inline void
 load_predict_note_closed(struct worker *worker, const struct load_conn *own, struct conn *conn,
 		uint64_t hash)
 {
-	struct load_worker *load = worker->load;
-
-	figures_count(load->figures, FIGURE_completed, 1);
-	histogram_record(&load->figures->close_us, (uint32_t)worker->now_us - own->mark_us, 1);
-	worker->ending[worker->ending_count++] = (struct worker_ending){.conn = conn, .hash = hash};
-	load->active--;
-	load->finished_us = worker->now_us;
+	histogram_record(&worker->load->figures->close_us, (uint32_t)worker->now_us - own->mark_us,
+			1);
+	load_predict_note_ended(worker, conn, hash);
 }
 
 /* Whether it only has to close, and nothing went wrong. */

@@ -17,6 +17,7 @@
 #include "engine/load_predict.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
+#include "tcp/tcp_expect.h"
 #include "tcp/tcp_output.h"
 
 #define LOAD_STEP_ENDED (TCP_OUTCOME_CLOSED | TCP_OUTCOME_RESET | TCP_OUTCOME_TIMED_OUT)
@@ -500,8 +501,11 @@ load_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 	const struct tcp_segment *segment = event.packet != NULL ? &burst->segment[i] : NULL;
 	const enum tcp_state before = (enum tcp_state)conn->tcp.state;
 	const uint32_t una = conn->tcp.snd_una;
-	const struct tcp_action action = tcp_step(&conn->tcp, happened, segment, &event.load->env);
+	struct tcp_action action;
 	bool good = true;
+
+	if (segment == NULL || !tcp_expect(&conn->tcp, segment, &event.load->env, &action))
+		action = tcp_step(&conn->tcp, happened, segment, &event.load->env);
 
 	if ((action.outcome & TCP_OUTCOME_OPENED) != 0)
 		load_event_opened(&event);

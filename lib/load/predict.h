@@ -17,15 +17,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <rte_bitops.h>
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
+#include "tcp/tcp_effect.h"
 #include "tcp/tcp_step.h"
 
-/* As tcp_step.c has them. */
-#define PREDICT_SHIFT_MAX 14
-#define PREDICT_MSS_MIN   48
 /* Eight times that still fits where SRTT is kept. */
 #define PREDICT_RTT_MAX_MS 8000
 
@@ -47,28 +44,9 @@ predict_is_possible(const struct tcp_config *config)
 static inline void
 predict_begin(struct tcp_conn *conn, const struct tcp_env *env)
 {
-	*conn = (struct tcp_conn){
-			.snd_una = env->isn,
-			.snd_nxt = env->isn + 1,
-			.srtt_8ms = (uint16_t)env->ts_clock,
-			.rttvar_4ms = true,
-			.timer_tick = conn->timer_tick,
-			.flags = (uint16_t)(TCP_CONN_ACTIVE |
-					    (env->config->window_scaling ? TCP_CONN_WINDOW_SCALE
-									 : 0)),
-			.state = TCP_SYN_SENT,
-	};
-}
-
-/** SND.WND, and the order of the largest one. */
-static inline void
-predict_set_window(struct tcp_conn *conn, uint16_t window)
-{
-	const uint32_t log2 = rte_fls_u32(window | 1) - 1;
-
-	conn->snd_wnd = window;
-	if (log2 > conn->scales >> 4)
-		conn->scales = (uint8_t)(log2 << 4 | (conn->scales & 0xf));
+	tcp_effect_begin(conn, env->isn, env);
+	conn->flags |= TCP_CONN_ACTIVE;
+	conn->state = TCP_SYN_SENT;
 }
 
 /** The RTO of a connection whose only round trip was its handshake, without timeouts. */
@@ -92,7 +70,8 @@ predict_open(struct tcp_conn *conn, const struct tcp_segment *segment, const str
 	const uint16_t rtt_ms = (uint16_t)(env->ts_clock - conn->srtt_8ms);
 	const bool scaled = (conn->flags & TCP_CONN_WINDOW_SCALE) != 0 &&
 			    (segment->options & TCP_OPTION_WINDOW_SCALE) != 0;
-	const uint8_t shift = scaled ? RTE_MIN(segment->window_scale, PREDICT_SHIFT_MAX) : 0;
+	const uint8_t shift =
+			scaled ? RTE_MIN(segment->window_scale, TCP_EFFECT_WINDOW_SHIFT_MAX) : 0;
 	const uint16_t window = (uint16_t)(segment->window >> shift);
 	uint16_t mss = (segment->options & TCP_OPTION_MSS) != 0 ? segment->mss : env->default_mss;
 
@@ -101,7 +80,7 @@ predict_open(struct tcp_conn *conn, const struct tcp_segment *segment, const str
 			    window == 0 || rtt_ms > PREDICT_RTT_MAX_MS))
 		return false;
 	mss = RTE_MIN(mss, env->path_mss);
-	conn->mss = RTE_MAX(mss, PREDICT_MSS_MIN);
+	conn->mss = RTE_MAX(mss, TCP_EFFECT_MSS_MIN);
 	conn->snd_una = segment->ack;
 	conn->rcv_nxt = segment->seq + 1;
 	conn->srtt_8ms = (uint16_t)(rtt_ms * 8);
@@ -112,7 +91,7 @@ predict_open(struct tcp_conn *conn, const struct tcp_segment *segment, const str
 	conn->scales = shift;
 	conn->retries = 0;
 	conn->cwnd = env->config->initial_cwnd;
-	predict_set_window(conn, window);
+	tcp_effect_set_window(conn, segment);
 	conn->state = TCP_ESTABLISHED;
 	return true;
 }
@@ -157,7 +136,7 @@ predict_finish(struct tcp_conn *conn, const struct tcp_segment *segment, const s
 	conn->snd_una = segment->ack;
 	conn->rcv_nxt++;
 	conn->retries = 0;
-	predict_set_window(conn, segment->window);
+	tcp_effect_set_window(conn, segment);
 	conn->state = TCP_TIME_WAIT;
 	return true;
 }
@@ -185,7 +164,7 @@ predict_answer(struct tcp_conn *conn, const struct tcp_segment *segment, const s
 	conn->retries = 0;
 	conn->cwnd++;
 	conn->flags |= TCP_CONN_FIN_SENT;
-	predict_set_window(conn, segment->window);
+	tcp_effect_set_window(conn, segment);
 	conn->state = TCP_LAST_ACK;
 	return true;
 }
