@@ -2,10 +2,11 @@
 
 /**
  * @file
- * 64-byte segments of established connections through a worker, with mode: proxy.
+ * 64-byte segments of established connections through a worker: mode: proxy and mode: direct.
  *
  * Connections are opened by their handshakes, through the engine.  Then segments of connections
- * drawn at random, half of them clients' and half of them backends', are put into the port's ring,
+ * drawn at random, half of them clients' and half of them backends' (with mode: direct, which sees
+ * no others, all of them clients'), are put into the port's ring,
  * some hundreds at a time, and the worker's turns are timed.  Frames are as warm as they would be
  * behind a NIC that writes into the cache; tables are as cold as their size makes them.
  *
@@ -34,6 +35,7 @@
 struct forward {
 	struct bench_engine engine;
 	struct bench_peers peers;
+	bool direct;
 	uint64_t state; /* Of the generator of clients. */
 };
 
@@ -45,30 +47,6 @@ next_random(struct forward *forward)
 }
 
 static void
-open_all(struct forward *forward)
-{
-	struct bench_peers *peers = &forward->peers;
-	uint64_t idle = 0;
-	uint32_t next = 0;
-
-	bench_peers_begin(peers);
-	while (peers->opened < peers->clients && idle < 1000) {
-		for (unsigned int i = 0; i < OPENING && next < peers->clients &&
-					 next - peers->opened < OPENING;
-				i++)
-			bench_peers_open(peers, next++);
-		bench_engine_turn(peers->engine);
-		idle = bench_peers_serve(peers) > 0 ? 0 : idle + 1;
-	}
-	if (peers->opened < peers->clients) {
-		printf("  only %llu of %u connections were opened\n",
-				(unsigned long long)peers->opened, peers->clients);
-		bench_engine_print_drops(peers->engine);
-		exit(EXIT_FAILURE);
-	}
-}
-
-static void
 put_batch(struct forward *forward)
 {
 	for (unsigned int i = 0; i < BATCH; i++) {
@@ -76,8 +54,10 @@ put_batch(struct forward *forward)
 		const uint32_t client =
 				(uint32_t)(((uint64_t)random * forward->peers.clients) >> 32);
 
+		const bool from_server = !forward->direct && (random & 1) != 0;
+
 		bench_engine_put(&forward->engine,
-				bench_peers_segment(&forward->peers, client, (random & 1) != 0));
+				bench_peers_segment(&forward->peers, client, from_server));
 	}
 }
 
@@ -96,6 +76,36 @@ take_batch(struct forward *forward)
 	if (taken != BATCH) {
 		printf("  %u of %u segments went through\n", taken, BATCH);
 		bench_engine_print_drops(&forward->engine);
+		exit(EXIT_FAILURE);
+	}
+}
+
+static void
+open_all(struct forward *forward)
+{
+	struct bench_peers *peers = &forward->peers;
+	uint64_t idle = 0;
+	uint32_t next = 0;
+
+	bench_peers_begin(peers);
+	while (!forward->direct && peers->opened < peers->clients && idle < 1000) {
+		for (unsigned int i = 0; i < OPENING && next < peers->clients &&
+					 next - peers->opened < OPENING;
+				i++)
+			bench_peers_open(peers, next++);
+		bench_engine_turn(peers->engine);
+		idle = bench_peers_serve(peers) > 0 ? 0 : idle + 1;
+	}
+	/* Who passes on what clients say knows a flow from its first segment on. */
+	for (unsigned int i = 0; forward->direct && i < peers->clients / BATCH * 4; i++) {
+		put_batch(forward);
+		bench_engine_turn(peers->engine);
+		take_batch(forward);
+	}
+	if (!forward->direct && peers->opened < peers->clients) {
+		printf("  only %llu of %u connections were opened\n",
+				(unsigned long long)peers->opened, peers->clients);
+		bench_engine_print_drops(peers->engine);
 		exit(EXIT_FAILURE);
 	}
 }
@@ -154,19 +164,21 @@ heap_used(void)
 }
 
 static void
-run(uint32_t connections, unsigned int batches)
+run(uint32_t connections, unsigned int batches, bool direct)
 {
 	struct forward *forward = calloc(1, sizeof(*forward));
 	const size_t before = heap_used();
-	char *yaml = bench_peers_yaml(connections);
+	char *yaml = bench_peers_yaml(connections, direct ? "direct" : "proxy");
 
 	bench_engine_open(&forward->engine, yaml);
 	free(yaml);
 	forward->state = 1;
+	forward->direct = direct;
 	forward->peers = (struct bench_peers){
 			.engine = &forward->engine,
 			.conn = calloc(connections, sizeof(struct bench_peers_conn)),
 			.clients = connections,
+			.pools = bench_peers_pools(connections),
 	};
 	RTE_VERIFY(forward->peers.conn != NULL);
 	open_all(forward);
@@ -187,10 +199,14 @@ main(int argc, char *argv[])
 	const unsigned int batches = bench.quick ? BATCHES_QUICK : BATCHES;
 	const char *chosen = getenv("CONNECTIONS");
 
-	printf("\n64-byte segments through spliced connections, per segment\n");
-	if (chosen != NULL)
-		run((uint32_t)strtoul(chosen, NULL, 10), batches);
-	for (unsigned int i = 0; chosen == NULL && i < (bench.quick ? 1 : RTE_DIM(sizes)); i++)
-		run(sizes[i], batches);
+	for (int direct = 0; direct <= 1; direct++) {
+		printf("\n64-byte segments with mode: %s, per segment\n",
+				direct ? "direct" : "proxy");
+		if (chosen != NULL)
+			run((uint32_t)strtoul(chosen, NULL, 10), batches, direct);
+		for (unsigned int i = 0; chosen == NULL && i < (bench.quick ? 1 : RTE_DIM(sizes));
+				i++)
+			run(sizes[i], batches, direct);
+	}
 	return bench_stop();
 }

@@ -60,21 +60,28 @@ static const struct tcp_options linux_options = {
 
 static const struct tcp_options plain_options = {.options = TCP_OPTION_MSS, .mss = 1460};
 
+/* Some to spare: a port serves nobody while its connection lingers. */
 static unsigned int
-locals_for(uint32_t connections)
+locals_for(uint32_t connections, unsigned int pools)
 {
-	/* A pool has a third of them, and some to spare: a port is nobody's while it lingers. */
-	const unsigned int locals =
-			connections / BENCH_PEERS_POOLS_MAX / (PORTS_PER_LOCAL - 512) + 2;
+	return connections / pools / (PORTS_PER_LOCAL - 512) + 2;
+}
 
-	RTE_VERIFY(locals <= LOCALS_MAX);
-	return locals;
+unsigned int
+bench_peers_pools(uint32_t connections)
+{
+	const unsigned int pools =
+			locals_for(connections, 1) > LOCALS_MAX ? BENCH_PEERS_POOLS_MAX : 1;
+
+	RTE_VERIFY(locals_for(connections, pools) <= LOCALS_MAX);
+	return pools;
 }
 
 char *
-bench_peers_yaml(uint32_t connections)
+bench_peers_yaml(uint32_t connections, const char *mode)
 {
-	const unsigned int locals = locals_for(connections);
+	const unsigned int pools = bench_peers_pools(connections);
+	const unsigned int locals = strcmp(mode, "proxy") == 0 ? locals_for(connections, pools) : 0;
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -86,22 +93,23 @@ bench_peers_yaml(uint32_t connections)
 			"addresses: [10.0.0.2/8]}\n"
 			"pools:\n",
 			connections + connections / 64 + 1024);
-	for (unsigned int pool = 0; pool < BENCH_PEERS_POOLS_MAX; pool++) {
-		fprintf(out, "  - {name: pool%u, choice: round_robin, local_addresses: [", pool);
+	for (unsigned int pool = 0; pool < pools; pool++) {
+		fprintf(out, "  - {name: pool%u, ", pool);
 		for (unsigned int i = 1; i <= locals; i++)
-			fprintf(out, "%s10.1.%u.%u", i > 1 ? ", " : "", pool, i);
-		fprintf(out, "], backends: [");
+			fprintf(out, "%s10.1.%u.%u", i > 1 ? ", " : "local_addresses: [", pool, i);
+		fprintf(out, "%sbackends: [", locals > 0 ? "], choice: round_robin, " : "");
 		for (unsigned int i = 1; i <= BACKENDS; i++)
 			fprintf(out, "%s\"10.0.%u.%u:%u\"", i > 1 ? ", " : "", pool + 1, i,
 					BACKEND_PORT);
 		fprintf(out, "]}\n");
 	}
 	fprintf(out, "services:\n");
-	for (unsigned int pool = 0; pool < BENCH_PEERS_POOLS_MAX; pool++)
+	for (unsigned int pool = 0; pool < pools; pool++)
 		fprintf(out,
-				"  - {name: service%u, listen: \"10.0.0.2:%u\", mode: proxy, "
-				"pool: pool%u, cookies: always, idle_timeout: 600s}\n",
-				pool, SERVICE_PORT + pool, pool);
+				"  - {name: service%u, listen: \"10.0.0.2:%u\", mode: %s, "
+				"pool: pool%u, %sidle_timeout: 600s}\n",
+				pool, SERVICE_PORT + pool, mode, pool,
+				locals > 0 ? "cookies: always, " : "");
 	fclose(out);
 	return text;
 }
@@ -142,7 +150,7 @@ client_number(uint32_t address, uint16_t port)
 }
 
 static void
-client_path(uint32_t client, struct build_path *path)
+client_path(const struct bench_peers *peers, uint32_t client, struct build_path *path)
 {
 	memset(path, 0, sizeof(*path));
 	path->family = 4;
@@ -151,8 +159,7 @@ client_path(uint32_t client, struct build_path *path)
 	flow_key_map_ipv4(path->local, rte_cpu_to_be_32(client_address(client)));
 	flow_key_map_ipv4(path->remote, rte_cpu_to_be_32(OUR_ADDRESS));
 	path->local_port = rte_cpu_to_be_16(client_port(client));
-	path->remote_port =
-			rte_cpu_to_be_16((uint16_t)(SERVICE_PORT + client % BENCH_PEERS_POOLS_MAX));
+	path->remote_port = rte_cpu_to_be_16((uint16_t)(SERVICE_PORT + client % peers->pools));
 }
 
 void
@@ -166,7 +173,7 @@ bench_peers_open(struct bench_peers *peers, uint32_t client)
 	};
 	struct build_path path;
 
-	client_path(client, &path);
+	client_path(peers, client, &path);
 	put_tcp(peers, &path, &syn, NULL, 0);
 }
 
@@ -382,8 +389,7 @@ bench_peers_segment(struct bench_peers *peers, uint32_t client, bool from_server
 		bytes_write_32(data + AT_SOURCE, client_address(client));
 		bytes_write_32(data + AT_DESTINATION, OUR_ADDRESS);
 		bytes_write_16(data + AT_TCP, client_port(client));
-		bytes_write_16(data + AT_TCP + 2,
-				(uint16_t)(SERVICE_PORT + client % BENCH_PEERS_POOLS_MAX));
+		bytes_write_16(data + AT_TCP + 2, (uint16_t)(SERVICE_PORT + client % peers->pools));
 		write_segment(data, conn->client_seq, conn->client_ack);
 		conn->client_seq += TEXT_LENGTH;
 		conn->server_ack += TEXT_LENGTH;
@@ -405,7 +411,7 @@ bench_peers_is_right(const struct bench_peers *peers, const struct rte_mbuf *pac
 		return false;
 	/* What goes to a backend does not say whose it is. */
 	if (to < CLIENTS_FROM)
-		return true;
+		return memcmp(data, peers_mac, sizeof(peers_mac)) == 0;
 	conn = &peers->conn[client_number(to, bytes_read_16(data + AT_TCP + 2))];
 	return (uint32_t)(conn->client_ack - segment.seq) <= 64 * TEXT_LENGTH &&
 	       (uint32_t)(conn->client_seq - segment.ack) <= 64 * TEXT_LENGTH;

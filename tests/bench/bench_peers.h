@@ -18,7 +18,7 @@
 
 #include "bench_engine.h"
 
-/** Services, each with a pool: an address of ours towards backends serves one pool only. */
+/** Services, each with a pool; so many only where one has not addresses of ours enough. */
 #define BENCH_PEERS_POOLS_MAX 3
 
 /** Both ends of a connection, as they would go on. */
@@ -36,20 +36,26 @@ struct bench_peers {
 	struct bench_engine *engine;
 	struct bench_peers_conn *conn; /**< By client; NULL: not to be remembered. */
 	uint32_t clients;
-	bool closing;     /**< The client closes when it was answered. */
-	bool linux_like;  /**< SYNs with all the options of Linux. */
-	uint64_t opened;  /**< Requests that reached a backend. */
-	uint64_t closed;  /**< Clients that have acknowledged their backend's FIN. */
-	uint64_t resets;  /**< That anybody got. */
-	uint64_t refused; /**< Frames that made no sense. */
+	unsigned int pools; /**< bench_peers_pools() */
+	bool closing;       /**< The client closes when it was answered. */
+	bool linux_like;    /**< SYNs with all the options of Linux. */
+	uint64_t opened;    /**< Requests that reached a backend. */
+	uint64_t closed;    /**< Clients that have acknowledged their backend's FIN. */
+	uint64_t resets;    /**< That anybody got. */
+	uint64_t refused;   /**< Frames that made no sense. */
 };
+
+/** How many pools so many connections at once need. */
+unsigned int bench_peers_pools(uint32_t connections);
 
 /**
  * Settings for so many connections at once, for bench_engine_open().
  *
+ * @param mode
+ *   Of the services.
  * @return text for free()
  */
-char *bench_peers_yaml(uint32_t connections);
+char *bench_peers_yaml(uint32_t connections, const char *mode);
 
 /** Wait until the engine knows all backends. */
 void bench_peers_begin(struct bench_peers *peers);

@@ -66,11 +66,12 @@ run(const struct bench *bench, bool linux_like, unsigned int concurrency)
 {
 	struct bench_engine *engine = calloc(1, sizeof(*engine));
 	struct bench_peers peers = {.engine = engine, .closing = true, .linux_like = linux_like};
-	char *yaml = bench_peers_yaml(CONNECTIONS_MAX);
+	char *yaml = bench_peers_yaml(CONNECTIONS_MAX, "proxy");
 	struct figures before, after;
 	uint64_t begun = 0;
 	double n, hz = (double)rte_get_tsc_hz();
 
+	peers.pools = bench_peers_pools(CONNECTIONS_MAX);
 	bench_engine_open(engine, yaml);
 	free(yaml);
 	bench_peers_begin(&peers);
