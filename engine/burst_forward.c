@@ -34,13 +34,10 @@ burst_forward_complete(struct rte_mbuf *packet, const struct frame *frame)
 	memcpy(tcp + 16, &checksum, sizeof(checksum));
 }
 
-void
-burst_forward_link(struct rte_mbuf *packet, uint8_t *ip, const struct port *port,
-		const uint8_t remote_mac[6])
+static inline void
+burst_forward_link_to(struct rte_mbuf *packet, uint8_t *ip, unsigned int length, bool ipv4,
+		const struct port *port, const uint8_t remote_mac[6])
 {
-	const bool ipv4 = *ip >> 4 == 4;
-	const uint16_t length =
-			ipv4 ? bytes_read_16(ip + 2) : (uint16_t)(40 + bytes_read_16(ip + 4));
 	uint8_t *ethernet = ip - (port->tagged ? 18 : 14);
 
 	packet->data_off = (uint16_t)(ethernet - (uint8_t *)packet->buf_addr);
@@ -57,6 +54,33 @@ burst_forward_link(struct rte_mbuf *packet, uint8_t *ip, const struct port *port
 }
 
 void
+burst_forward_link(struct rte_mbuf *packet, uint8_t *ip, const struct port *port,
+		const uint8_t remote_mac[6])
+{
+	const bool ipv4 = *ip >> 4 == 4;
+	const unsigned int length = ipv4 ? bytes_read_16(ip + 2) : 40u + bytes_read_16(ip + 4);
+
+	burst_forward_link_to(packet, ip, length, ipv4, port, remote_mac);
+}
+
+/* A deadline that only moves on is written down; the wheel comes to it by itself. */
+static inline void
+burst_forward_postpone(struct worker *worker, struct conn *conn, const struct splice *splice)
+{
+	const struct service *service = services_of(worker->services, &conn->key);
+	const bool open = (splice->closing | splice->header) == 0;
+	const uint32_t deadline_ms = worker->now_ms +
+				     (likely(open) ? service->tcp.idle_timeout_ms
+						   : proxy_close_after_ms(worker, service, splice));
+
+	if (likely(open && timer_wheel_is_scheduled(conn) &&
+			    (int32_t)(deadline_ms - conn->timer_deadline_ms) >= 0))
+		conn->timer_deadline_ms = deadline_ms;
+	else
+		timer_wheel_schedule(worker->wheel, conn, deadline_ms);
+}
+
+void
 burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side from,
 		const struct burst_forward_packet *in)
 {
@@ -69,10 +93,7 @@ burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side
 	unsigned int family, headers;
 
 	splice_track(splice, from, in->segment);
-	timer_wheel_schedule(worker->wheel, conn,
-			worker->now_ms + proxy_close_after_ms(worker,
-							 services_of(worker->services, &conn->key),
-							 splice));
+	burst_forward_postpone(worker, conn, splice);
 	proxy_send_ends(worker, conn, splice, from, &ends);
 	family = flow_key_is_ipv4(ends.destination) ? 4 : 6;
 	headers = family == in->frame->family
@@ -93,9 +114,11 @@ burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side
 		/* Where the client's frames come from may change: answers follow. */
 		memcpy(splice->client_mac, data + 6, sizeof(splice->client_mac));
 	}
-	burst_forward_complete(in->packet, in->frame);
+	if (unlikely((in->frame->flags & FRAME_PARTIAL) != 0))
+		burst_forward_complete(in->packet, in->frame);
 	splice_segment(splice, from, &ends, data + in->frame->l4_offset);
-	burst_forward_link(in->packet, splice_addresses(data, in->frame, &ends, family), port, mac);
+	burst_forward_link_to(in->packet, splice_addresses(data, in->frame, &ends, family),
+			headers + in->frame->l4_length, family == 4, port, mac);
 	transmit_forward(worker, in->packet, port->index);
 }
 

@@ -431,8 +431,6 @@ reply_to_stranger(struct worker *worker, const struct burst *burst, unsigned int
 	enum counter reason = reply_refusals[burst->action[i].drop];
 	struct reply reply = {.worker = worker};
 
-	if (burst->packet[i] == NULL)
-		return;
 	if (send != TCP_SEND_NOTHING) {
 		reason = reply_limited(&reply, send);
 		if (reason == DROP_NONE) {
@@ -479,6 +477,8 @@ void
 burst_reply(struct worker *worker, struct burst *burst)
 {
 	for (unsigned int i = 0; i < burst->n; i++) {
+		if (burst->conn[i] == NULL && burst->packet[i] == NULL)
+			continue; /* Somebody else's by now. */
 		if (burst->conn[i] == NULL)
 			reply_to_stranger(worker, burst, i);
 		else if (!burst_expect_reply(worker, burst, i))

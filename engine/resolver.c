@@ -151,9 +151,9 @@ bool
 resolver_get(const struct resolver *resolver, unsigned int entry, uint8_t mac[6])
 {
 	const uint64_t word = __atomic_load_n(&resolver->entry[entry].mac, __ATOMIC_RELAXED);
+	const rte_le64_t bytes = rte_cpu_to_le_64(word);
 
-	for (unsigned int byte = 0; byte < 6; byte++)
-		mac[byte] = (uint8_t)(word >> (8 * byte));
+	memcpy(mac, &bytes, 6);
 	return (word & RESOLVER_KNOWN) != 0;
 }
 

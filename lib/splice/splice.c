@@ -56,12 +56,13 @@ replace_16(uint8_t *at, rte_be16_t to, uint64_t sum)
 	return sum + (uint16_t)~from + to;
 }
 
-static uint64_t
+static inline uint64_t
 sum_of_ends(const struct splice_ends *ends)
 {
 	/* What is mapped adds 0xffff to an IPv4 address's sum, which is nothing. */
-	return checksum_add(checksum_add((uint64_t)ends->source_port + ends->destination_port,
-					    ends->source, 16),
+	return checksum_add_words(
+			checksum_add_words((uint64_t)ends->source_port + ends->destination_port,
+					ends->source, 16),
 			ends->destination, 16);
 }
 
