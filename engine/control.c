@@ -248,6 +248,7 @@ control_loop(struct engine *engine)
 		}
 		cookies_refresh(&engine->cookies);
 		cookies_report(engine);
+		local_ports_report(engine);
 		reload_poll(engine);
 		tap_watch(engine);
 		if (!draining)

@@ -16,7 +16,9 @@
 _Static_assert(SETTINGS_PORTS_MAX <= 16, "one bit each in what is ruled");
 
 /* So many free ports are looked at, times the number of workers, for one that steering favours. */
-#define LOCAL_PORTS_TRIES 16
+#define LOCAL_PORTS_TRIES     16
+
+#define LOCAL_PORTS_REPORT_US 60000000
 
 uint64_t
 local_ports_footprint(const struct settings_port_range *range)
@@ -122,6 +124,34 @@ local_ports_add(struct engine *engine, const uint8_t address[16],
 	__atomic_store_n(&addresses->count, number + 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&addresses->head[address[15]], (uint8_t)(number + 1), __ATOMIC_RELEASE);
 	return number;
+}
+
+void
+local_ports_report(struct engine *engine)
+{
+	struct local_addresses *addresses = &engine->local_addresses;
+	const uint64_t now_us = clock_us(&engine->clock);
+	uint64_t missed = 0;
+
+	for (unsigned int w = 0; w < engine->worker_count; w++) {
+		for (unsigned int p = 0; p < engine->port_count; p++) {
+			const struct counters *counters = &engine->worker[w]->counters[p];
+
+			missed += __atomic_load_n(&counters->value[COUNTER_local_ports_used_up],
+					__ATOMIC_RELAXED);
+		}
+	}
+	if (missed == addresses->missed ||
+			(addresses->missed != 0 &&
+					now_us - addresses->missed_us < LOCAL_PORTS_REPORT_US))
+		return;
+	log_warning("local_ports",
+			"%llu clients were reset because no local port towards a backend was free: "
+			"a port of an address of ours serves one connection at a time, so give "
+			"pools more local_addresses, or wider local_ports",
+			(unsigned long long)(missed - addresses->missed));
+	addresses->missed = missed;
+	addresses->missed_us = now_us;
 }
 
 void

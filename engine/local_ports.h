@@ -39,8 +39,10 @@ struct worker;
 
 /** Addresses of ours by number; control adds, nobody removes. */
 struct local_addresses {
-	uint32_t count;    /**< Atomic. */
-	uint8_t head[256]; /**< By last byte: number plus one; 0 is none.  Atomic. */
+	uint32_t count;     /**< Atomic. */
+	uint64_t missed;    /**< Clients that got none, as of the last report; control's. */
+	uint64_t missed_us; /**< When that was. */
+	uint8_t head[256];  /**< By last byte: number plus one; 0 is none.  Atomic. */
 	struct {
 		uint8_t address[16]; /**< IPv4-mapped. */
 		uint16_t first;      /**< Ports. */
@@ -80,6 +82,9 @@ unsigned int local_ports_add(struct engine *engine, const uint8_t address[16],
 
 /** The number of an address, or LOCAL_PORTS_NONE. */
 unsigned int local_ports_find(const struct local_addresses *addresses, const uint8_t address[16]);
+
+/** Say in the log that clients are reset for want of ports, at most once a minute; by control. */
+void local_ports_report(struct engine *engine);
 
 /** Free a worker's ports. */
 void local_ports_free(struct worker *worker);

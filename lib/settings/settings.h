@@ -29,6 +29,7 @@
 #define SETTINGS_BACKENDS_MAX      4096 /**< Of all pools together. */
 #define SETTINGS_POOL_BACKENDS_MAX 256
 #define SETTINGS_ADDRESSES_MAX     64
+#define SETTINGS_LOCALS_MAX        255 /**< Of a pool's, and of any list of addresses. */
 #define SETTINGS_ENDPOINTS_MAX     64
 
 #define SETTINGS_AUTO              UINT32_MAX /**< "auto" for numbers. */
@@ -133,7 +134,7 @@ struct settings_prefixes {
 
 struct settings_addresses {
 	unsigned int count;
-	uint8_t item[SETTINGS_ADDRESSES_MAX][16];
+	uint8_t item[SETTINGS_LOCALS_MAX][16];
 };
 
 struct settings_endpoints {

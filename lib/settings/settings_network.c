@@ -134,13 +134,15 @@ settings_network_prefix(struct settings_value *value)
 bool
 settings_network_address(struct settings_value *value)
 {
+	const bool local = value->option == &settings_options[SETTINGS_OPTION_pool_local_addresses];
+	const unsigned int most = local ? SETTINGS_LOCALS_MAX : SETTINGS_ADDRESSES_MAX;
 	struct settings_addresses *addresses = value->member;
 	uint8_t address[16];
 
 	if (!read_ip(value, value->text, address) || !check_usable(value, address))
 		return false;
-	if (addresses->count == SETTINGS_ADDRESSES_MAX)
-		return settings_value_refuse_more(value, SETTINGS_ADDRESSES_MAX);
+	if (addresses->count == most)
+		return settings_value_refuse_more(value, most);
 	memcpy(addresses->item[addresses->count++], address, sizeof(address));
 	return true;
 }

@@ -274,6 +274,8 @@ used_up_local_ports_reset_the_client(void **state)
 	scene_say(&scene, client, TCP_ACK, 0);
 	scene_hear(&scene, client, TCP_RST | TCP_ACK, 0);
 	assert_int_equal(rig_counter(&scene.rig, COUNTER_local_ports_used_up), 1);
+	local_ports_report(&scene.rig.engine);
+	assert_int_equal(scene.rig.engine.local_addresses.missed, 1);
 	rig_free(&scene.rig);
 }
 
