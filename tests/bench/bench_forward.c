@@ -178,7 +178,6 @@ run(uint32_t connections, unsigned int batches, bool direct)
 			.engine = &forward->engine,
 			.conn = calloc(connections, sizeof(struct bench_peers_conn)),
 			.clients = connections,
-			.pools = bench_peers_pools(connections),
 	};
 	RTE_VERIFY(forward->peers.conn != NULL);
 	open_all(forward);

@@ -17,12 +17,10 @@
 
 /* Addresses, host byte order. */
 #define OUR_ADDRESS     0x0a000002u /* 10.0.0.2 */
-#define BACKENDS_FROM   0x0a000100u /* 10.0.(1 + pool).(1 + backend) */
-#define LOCAL_FROM      0x0a010000u /* 10.1.pool.(1 + number) */
+#define BACKENDS_FROM   0x0a000101u /* 10.0.1.1 */
 #define CLIENTS_FROM    0x0a400000u /* 10.64.0.0 */
 
 #define BACKENDS        16
-#define LOCALS_MAX      64
 #define CLIENT_PORTS    40000
 #define CLIENT_PORT     20000
 #define PORTS_PER_LOCAL 64512
@@ -47,6 +45,7 @@ enum {
 	AT_TEXT = 54,
 };
 
+/* Towards backends we are 10.1.0.1 and so on. */
 static const uint8_t our_mac[6] = {0x02, 0, 0, 0, 0, 0x02};
 static const uint8_t peers_mac[6] = {0x02, 0, 0, 0, 0, 0x01};
 
@@ -60,56 +59,36 @@ static const struct tcp_options linux_options = {
 
 static const struct tcp_options plain_options = {.options = TCP_OPTION_MSS, .mss = 1460};
 
-/* Some to spare: a port serves nobody while its connection lingers. */
-static unsigned int
-locals_for(uint32_t connections, unsigned int pools)
-{
-	return connections / pools / (PORTS_PER_LOCAL - 512) + 2;
-}
-
-unsigned int
-bench_peers_pools(uint32_t connections)
-{
-	const unsigned int pools =
-			locals_for(connections, 1) > LOCALS_MAX ? BENCH_PEERS_POOLS_MAX : 1;
-
-	RTE_VERIFY(locals_for(connections, pools) <= LOCALS_MAX);
-	return pools;
-}
-
 char *
 bench_peers_yaml(uint32_t connections, const char *mode)
 {
-	const unsigned int pools = bench_peers_pools(connections);
-	const unsigned int locals = strcmp(mode, "proxy") == 0 ? locals_for(connections, pools) : 0;
+	/* Some to spare: a port serves nobody while its connection lingers. */
+	const unsigned int locals = connections / (PORTS_PER_LOCAL - 512) + 2;
+	const bool proxied = strcmp(mode, "proxy") == 0;
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
+	RTE_VERIFY(locals <= SETTINGS_LOCALS_MAX);
 	fprintf(out,
 			"engine: {connections: %u, echo_buffers: 1}\n"
 			"ports:\n"
 			"  - {name: lan, device: \"vdev:net_ring_bench\", mac: 02:00:00:00:00:02, "
 			"addresses: [10.0.0.2/8]}\n"
-			"pools:\n",
+			"pools:\n"
+			"  - {name: web, ",
 			connections + connections / 64 + 1024);
-	for (unsigned int pool = 0; pool < pools; pool++) {
-		fprintf(out, "  - {name: pool%u, ", pool);
-		for (unsigned int i = 1; i <= locals; i++)
-			fprintf(out, "%s10.1.%u.%u", i > 1 ? ", " : "local_addresses: [", pool, i);
-		fprintf(out, "%sbackends: [", locals > 0 ? "], choice: round_robin, " : "");
-		for (unsigned int i = 1; i <= BACKENDS; i++)
-			fprintf(out, "%s\"10.0.%u.%u:%u\"", i > 1 ? ", " : "", pool + 1, i,
-					BACKEND_PORT);
-		fprintf(out, "]}\n");
-	}
-	fprintf(out, "services:\n");
-	for (unsigned int pool = 0; pool < pools; pool++)
-		fprintf(out,
-				"  - {name: service%u, listen: \"10.0.0.2:%u\", mode: %s, "
-				"pool: pool%u, %sidle_timeout: 600s}\n",
-				pool, SERVICE_PORT + pool, mode, pool,
-				locals > 0 ? "cookies: always, " : "");
+	for (unsigned int i = 1; i <= locals && proxied; i++)
+		fprintf(out, "%s10.1.0.%u", i > 1 ? ", " : "local_addresses: [", i);
+	fprintf(out, "%sbackends: [", proxied ? "], choice: round_robin, " : "");
+	for (unsigned int i = 1; i <= BACKENDS; i++)
+		fprintf(out, "%s\"10.0.1.%u:%u\"", i > 1 ? ", " : "", i, BACKEND_PORT);
+	fprintf(out,
+			"]}\n"
+			"services:\n"
+			"  - {name: web, listen: \"10.0.0.2:%u\", mode: %s, pool: web, "
+			"%sidle_timeout: 600s}\n",
+			SERVICE_PORT, mode, proxied ? "cookies: always, " : "");
 	fclose(out);
 	return text;
 }
@@ -150,7 +129,7 @@ client_number(uint32_t address, uint16_t port)
 }
 
 static void
-client_path(const struct bench_peers *peers, uint32_t client, struct build_path *path)
+client_path(uint32_t client, struct build_path *path)
 {
 	memset(path, 0, sizeof(*path));
 	path->family = 4;
@@ -159,7 +138,7 @@ client_path(const struct bench_peers *peers, uint32_t client, struct build_path 
 	flow_key_map_ipv4(path->local, rte_cpu_to_be_32(client_address(client)));
 	flow_key_map_ipv4(path->remote, rte_cpu_to_be_32(OUR_ADDRESS));
 	path->local_port = rte_cpu_to_be_16(client_port(client));
-	path->remote_port = rte_cpu_to_be_16((uint16_t)(SERVICE_PORT + client % peers->pools));
+	path->remote_port = rte_cpu_to_be_16(SERVICE_PORT);
 }
 
 void
@@ -173,7 +152,7 @@ bench_peers_open(struct bench_peers *peers, uint32_t client)
 	};
 	struct build_path path;
 
-	client_path(peers, client, &path);
+	client_path(client, &path);
 	put_tcp(peers, &path, &syn, NULL, 0);
 }
 
@@ -389,7 +368,7 @@ bench_peers_segment(struct bench_peers *peers, uint32_t client, bool from_server
 		bytes_write_32(data + AT_SOURCE, client_address(client));
 		bytes_write_32(data + AT_DESTINATION, OUR_ADDRESS);
 		bytes_write_16(data + AT_TCP, client_port(client));
-		bytes_write_16(data + AT_TCP + 2, (uint16_t)(SERVICE_PORT + client % peers->pools));
+		bytes_write_16(data + AT_TCP + 2, SERVICE_PORT);
 		write_segment(data, conn->client_seq, conn->client_ack);
 		conn->client_seq += TEXT_LENGTH;
 		conn->server_ack += TEXT_LENGTH;

@@ -18,9 +18,6 @@
 
 #include "bench_engine.h"
 
-/** Services, each with a pool; so many only where one has not addresses of ours enough. */
-#define BENCH_PEERS_POOLS_MAX 3
-
 /** Both ends of a connection, as they would go on. */
 struct bench_peers_conn {
 	uint32_t client_seq;
@@ -29,24 +26,20 @@ struct bench_peers_conn {
 	uint32_t server_ack;
 	rte_be32_t local; /**< Our end towards the backend. */
 	rte_be16_t local_port;
-	uint16_t server; /**< Backend's number in its pool, from 0; and above, the pool's. */
+	uint16_t server; /**< Backend's number, from 0. */
 };
 
 struct bench_peers {
 	struct bench_engine *engine;
 	struct bench_peers_conn *conn; /**< By client; NULL: not to be remembered. */
 	uint32_t clients;
-	unsigned int pools; /**< bench_peers_pools() */
-	bool closing;       /**< The client closes when it was answered. */
-	bool linux_like;    /**< SYNs with all the options of Linux. */
-	uint64_t opened;    /**< Requests that reached a backend. */
-	uint64_t closed;    /**< Clients that have acknowledged their backend's FIN. */
-	uint64_t resets;    /**< That anybody got. */
-	uint64_t refused;   /**< Frames that made no sense. */
+	bool closing;     /**< The client closes when it was answered. */
+	bool linux_like;  /**< SYNs with all the options of Linux. */
+	uint64_t opened;  /**< Requests that reached a backend. */
+	uint64_t closed;  /**< Clients that have acknowledged their backend's FIN. */
+	uint64_t resets;  /**< That anybody got. */
+	uint64_t refused; /**< Frames that made no sense. */
 };
-
-/** How many pools so many connections at once need. */
-unsigned int bench_peers_pools(uint32_t connections);
 
 /**
  * Settings for so many connections at once, for bench_engine_open().

@@ -71,7 +71,6 @@ run(const struct bench *bench, bool linux_like, unsigned int concurrency)
 	uint64_t begun = 0;
 	double n, hz = (double)rte_get_tsc_hz();
 
-	peers.pools = bench_peers_pools(CONNECTIONS_MAX);
 	bench_engine_open(engine, yaml);
 	free(yaml);
 	bench_peers_begin(&peers);
