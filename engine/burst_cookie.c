@@ -373,33 +373,28 @@ burst_cookie_answer(struct worker *worker, struct burst *burst, const struct syn
 	burst_cookie_send(worker, answer, greeted->n, entrance);
 }
 
-/* How many packets in a row, the first of @p syns on, the parser sent to one end of ours. */
+/*
+ * How many SYNs in a row, the first of @p syns on, the parser sent to one listener and have the
+ * same flags, MSS and options.
+ */
 static unsigned int
-burst_cookie_run(const struct burst *burst, uint64_t syns)
+burst_cookie_row(const struct burst *burst, uint64_t syns)
 {
 	const unsigned int first = rte_bsf64(syns);
 	const uint64_t end = ~((syns & burst->known) >> first);
-
-	return RTE_MIN(end == 0 ? 64u : rte_bsf64(end), (unsigned int)COLUMNS);
-}
-
-/* Whether packets in a row came to one listener and have the same flags, MSS and options. */
-static bool
-burst_cookie_are_alike(const struct burst *burst, unsigned int first, unsigned int n)
-{
+	const unsigned int most = RTE_MIN(end == 0 ? 64u : rte_bsf64(end), (unsigned int)COLUMNS);
 	const struct tcp_segment *segment = &burst->segment[first];
 	const struct flow_key *key = &burst->key[first];
-	uint64_t said, differs = 0;
+	uint64_t said, says;
+	unsigned int n;
 
 	memcpy(&said, &segment->payload_offset, sizeof(said));
-	for (unsigned int k = 1; k < n; k++) {
-		uint64_t says;
-
-		memcpy(&says, &segment[k].payload_offset, sizeof(says));
-		differs |= says ^ said;
-		differs |= key[k].endpoint ^ key->endpoint;
+	for (n = 0; n < most; n++) {
+		memcpy(&says, &segment[n].payload_offset, sizeof(says));
+		if (says != said || key[n].endpoint != key->endpoint)
+			break;
 	}
-	return differs == 0;
+	return n;
 }
 
 /* Whether all of some packets in a row want a cookie; nothing happens if not. */
@@ -436,7 +431,7 @@ burst_cookie_answer_columns(struct worker *worker, struct burst *burst, unsigned
 	struct build_columns replies;
 	unsigned int length;
 
-	if (entrance->port->transmit_offload || !burst_cookie_are_alike(burst, first, n))
+	if (entrance->port->transmit_offload)
 		return false;
 	/* Also for who is kept half open: what is not read is not granted. */
 	for (unsigned int k = 0; k < n; k++)
@@ -480,7 +475,7 @@ burst_cookie_answer_syns(struct worker *worker, struct burst *burst, uint64_t sy
 	while (syns != 0) {
 		const unsigned int first = rte_bsf64(syns);
 		const uint32_t place = burst_cookie_place(burst, first);
-		const unsigned int n = worker->columns ? burst_cookie_run(burst, syns) : 0;
+		const unsigned int n = worker->columns ? burst_cookie_row(burst, syns) : 0;
 		uint64_t some = syns;
 
 		if (entrance->place != place)

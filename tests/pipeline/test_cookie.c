@@ -153,6 +153,88 @@ each_kind_of_syn_in_a_burst_gets_what_it_asked_for(void **state)
 	rig_free(&rig);
 }
 
+#define ROW 40
+
+/* One of a row of SYNs; some are of another kind. */
+static struct build_tcp
+syn_in_row(unsigned int kind, unsigned int i)
+{
+	struct build_tcp syn = syn_of_kind(i == 6 ? kind ^ 1 : kind);
+
+	syn.seq = 0xfffff000 + 1000 * i;
+	syn.options.tsval = 77 * i;
+	return syn;
+}
+
+static void
+put_row(struct rig *rig, unsigned int family, unsigned int kind)
+{
+	struct build_path path;
+
+	for (unsigned int i = 0; i < ROW; i++) {
+		const struct build_tcp syn = syn_in_row(kind, i);
+
+		rig_path(rig, &path, family, (uint16_t)(KINDS_PORT + i), 80);
+		if (i == 35) /* Nobody's. */
+			path.local_port = 0;
+		rig_put_tcp(rig, &path, &syn, "", 0);
+	}
+	rig_turn(rig);
+}
+
+/* Take SYN-ACKs and send what opens. @return how many there were. */
+static unsigned int
+open_row(struct rig *rig, unsigned int family, unsigned int kind)
+{
+	struct rig_frame answer;
+	struct build_path path;
+	unsigned int answers = 0;
+
+	while (rig_take(rig, &answer)) {
+		const uint8_t *ports = answer.bytes + answer.frame.l4_offset;
+		const unsigned int i = (unsigned int)(ports[2] << 8 | ports[3]) - KINDS_PORT;
+		struct build_tcp next = syn_in_row(kind, i);
+
+		answers++;
+		assert_int_equal(answer.segment.flags, TCP_SYN | TCP_ACK);
+		assert_int_equal(answer.segment.ack, next.seq + 1);
+		assert_int_equal(answer.segment.options, next.options.options);
+		if ((next.options.options & TCP_OPTION_TIMESTAMPS) != 0)
+			assert_int_equal(answer.segment.tsecr, next.options.tsval);
+		next.flags = TCP_ACK;
+		next.seq++;
+		next.ack = answer.segment.seq + 1;
+		next.options.options &= TCP_OPTION_TIMESTAMPS;
+		next.options.tsecr = answer.segment.tsval;
+		rig_path(rig, &path, family, (uint16_t)(KINDS_PORT + i), 80);
+		rig_put_tcp(rig, &path, &next, "", 0);
+	}
+	rig_turn(rig);
+	return answers;
+}
+
+/* The first one shows where they go; then those of a row are parsed and answered at once. */
+static void
+syns_in_a_row_get_cookies_of_their_own(void **state)
+{
+	struct rig rig;
+	struct client client;
+
+	(void)state;
+	for (unsigned int kind = 0; kind < 16; kind++) {
+		const unsigned int family = kind & 8 ? 6 : 4;
+
+		rig_init(&rig, cookie_settings, 1);
+		client_syn(&client, &rig, family, 80, &client_linux_syn);
+		put_row(&rig, family, kind);
+		assert_int_equal(open_row(&rig, family, kind), ROW - 1);
+		assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), ROW);
+		assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_opened), ROW - 1);
+		assert_int_equal(rig_connections(&rig), ROW - 1);
+		rig_free(&rig);
+	}
+}
+
 static void
 forged_ack_is_reset_and_opens_nothing(void **state)
 {
@@ -424,6 +506,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(nothing_is_kept_until_the_cookie_comes_back),
 			cmocka_unit_test(options_survive_with_and_without_timestamps),
 			cmocka_unit_test(each_kind_of_syn_in_a_burst_gets_what_it_asked_for),
+			cmocka_unit_test(syns_in_a_row_get_cookies_of_their_own),
 			cmocka_unit_test(forged_ack_is_reset_and_opens_nothing),
 			cmocka_unit_test(reset_and_syn_ack_with_its_number_open_nothing),
 			cmocka_unit_test(cookie_is_bound_to_ports_and_to_the_clients_isn),
