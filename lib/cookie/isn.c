@@ -16,5 +16,16 @@
 uint32_t
 isn_make(const struct siphash_key *key, const struct flow_key *flow, uint64_t now_us)
 {
-	return (uint32_t)(now_us >> TICK_SHIFT_US) + (uint32_t)siphash_24(key, flow, sizeof(*flow));
+	return (uint32_t)(now_us >> TICK_SHIFT_US) + (uint32_t)siphash_flow(key, flow);
+}
+
+void
+isn_make_bulk(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
+		uint64_t now_us, uint32_t isns[])
+{
+	uint64_t hashes[ISN_BULK_MAX];
+
+	siphash_flow_bulk(key, flows, n, hashes);
+	for (unsigned int i = 0; i < n; i++)
+		isns[i] = (uint32_t)(now_us >> TICK_SHIFT_US) + (uint32_t)hashes[i];
 }
