@@ -37,8 +37,9 @@ struct echo_buffers {
 	uint8_t *bytes;
 	struct echo_area *area; /**< [0] is that of ring number 1, as below. */
 	uint32_t rings;
-	uint32_t fresh;          /**< Rings above this number were never taken. */
-	uint32_t free;           /**< First of the rings given back. */
+	uint32_t fresh; /**< Rings above this number were never taken. */
+	uint32_t free;  /**< First of the rings given back. */
+	uint8_t note[ECHO_BUFFER_NOTE_BYTES] __rte_cache_aligned;
 	struct echo_ring ring[]; /**< [0] is ring number 1. */
 } __rte_cache_aligned;
 
@@ -65,6 +66,7 @@ echo_buffers_init(void *memory, uint32_t rings)
 	buffers->rings = rings;
 	buffers->fresh = 0;
 	buffers->free = 0;
+	memset(buffers->note, 0, sizeof(buffers->note));
 	return buffers;
 }
 
@@ -155,4 +157,10 @@ void *
 echo_buffer_area(struct echo_buffers *buffers, uint32_t ring)
 {
 	return &buffers->area[ring - 1];
+}
+
+void *
+echo_buffers_note(struct echo_buffers *buffers)
+{
+	return buffers->note;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define ECHO_BUFFER_BYTES      16384 /**< Per ring; a power of two. */
+#define ECHO_BUFFER_NOTE_BYTES 320   /**< What a worker's services may keep for themselves. */
 #define ECHO_BUFFER_AREA_BYTES 64    /**< What a ring's user may keep beside it. */
 
 struct echo_buffers;
@@ -50,5 +51,8 @@ void echo_buffer_retract(struct echo_buffers *buffers, uint32_t ring, uint32_t l
 
 /** The ring's area, 64-byte aligned; taking a ring leaves it as it was. */
 void *echo_buffer_area(struct echo_buffers *buffers, uint32_t ring);
+
+/** The worker's note, 64-byte aligned; all zero at first. */
+void *echo_buffers_note(struct echo_buffers *buffers);
 
 #endif /* ECHO_BUFFER_H */

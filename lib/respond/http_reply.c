@@ -16,6 +16,7 @@
 
 #include "http_reply.h"
 #include "respond.h"
+#include "wire/checksum.h"
 
 /* One run may be all there is. */
 _Static_assert(HTTP_REPLY_OWED_MAX < 1 << HTTP_REPLY_RUN_BITS, "a run's length fits its bits");
@@ -102,6 +103,15 @@ prepare(struct http_reply_texts *texts, enum http_reply reply, const char *type)
 	text->head_length = (uint32_t)strlen(text->head);
 	text->length = text->head_length + (template->body ? texts->body_length : 0);
 	text->reciprocal = (uint32_t)((UINT64_C(1) << 32) / text->length);
+	text->sum = checksum_add(0, text->head, text->head_length);
+	if (template->body) {
+		uint64_t body = checksum_add(0, texts->body, texts->body_length);
+
+		/* Behind an odd byte, every byte is the other half of its word (RFC 1071 2 (B)). */
+		if (text->head_length % 2 != 0)
+			body = rte_bswap16(checksum_fold(body));
+		text->sum += body;
+	}
 	return true;
 }
 
@@ -292,4 +302,21 @@ http_reply_fill(const struct http_reply_texts *texts, const struct http_reply_qu
 	}
 	if (length > 0 && queue->final != HTTP_REPLY_NONE)
 		copy(texts, &texts->reply[queue->final], offset, to, length);
+}
+
+bool
+http_reply_fill_whole(const struct http_reply_texts *texts, const struct http_reply_queue *queue,
+		uint8_t *to, size_t length, uint64_t *sum)
+{
+	const struct http_reply_text *text =
+			queue->run_0 != 0 ? kept(texts, queue->kind) : &texts->reply[queue->final];
+
+	if (queue->run_0 + (queue->final != HTTP_REPLY_NONE) != 1 || queue->run_1 != 0 ||
+			length != text->length)
+		return false;
+	memcpy(to, text->head, text->head_length);
+	if (length > text->head_length)
+		memcpy(to + text->head_length, texts->body, length - text->head_length);
+	*sum = text->sum;
+	return true;
 }

@@ -48,6 +48,7 @@ struct http_reply_text {
 	uint32_t head_length;
 	uint32_t length;     /**< With the body. */
 	uint32_t reciprocal; /**< 2^32 / length, to divide without dividing. */
+	uint64_t sum;        /**< checksum_add() of it all. */
 };
 
 /** A service's replies; immutable once prepared. */
@@ -120,5 +121,14 @@ uint32_t http_reply_pop(const struct http_reply_texts *texts, struct http_reply_
 /** Write the bytes [offset, offset + length) of all that is owed. */
 void http_reply_fill(const struct http_reply_texts *texts, const struct http_reply_queue *queue,
 		uint32_t offset, uint8_t *to, size_t length);
+
+/**
+ * Write all that is owed, if it is a single reply of @p length.
+ *
+ * @param sum
+ *   Becomes checksum_add() of it.
+ */
+bool http_reply_fill_whole(const struct http_reply_texts *texts,
+		const struct http_reply_queue *queue, uint8_t *to, size_t length, uint64_t *sum);
 
 #endif /* HTTP_REPLY_H */

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "http_reply.h"
 #include "websocket_key.h"
@@ -66,6 +67,15 @@ _Static_assert(HTTP_REQUEST_BYTES_MAX < 1 << 14, "fits http_request.length");
  */
 size_t http_request_read(struct http_request *request, struct websocket_key *key,
 		const uint8_t *data, size_t length, enum http_reply *reply);
+
+/** Whether nothing of the next request has been read. */
+static inline bool
+http_request_is_new(const struct http_request *request)
+{
+	static const struct http_request new;
+
+	return memcmp(request, &new, sizeof(new)) == 0;
+}
 
 /** Read nothing any more: what comes is swallowed. */
 void http_request_stop(struct http_request *request);

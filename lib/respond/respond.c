@@ -18,6 +18,7 @@
 #include <rte_common.h>
 
 #include "respond_service.h"
+#include "wire/checksum.h"
 
 /** respond_conn.state of discard and banner. */
 struct talk {
@@ -269,6 +270,19 @@ respond_fill(const struct respond_service *service, const struct respond_conn *c
 {
 	if (length > 0)
 		service->kind->fill(service, conn, buffers, seq - conn->base, to, length);
+}
+
+uint64_t
+respond_fill_sum(const struct respond_service *service, const struct respond_conn *conn,
+		struct echo_buffers *buffers, uint32_t seq, uint8_t *to, size_t length)
+{
+	uint64_t sum;
+
+	if (service->kind == &respond_http_kind &&
+			respond_http_fill_whole(service, conn, seq - conn->base, to, length, &sum))
+		return sum;
+	respond_fill(service, conn, buffers, seq, to, length);
+	return checksum_add(0, to, length);
 }
 
 uint32_t

@@ -125,6 +125,10 @@ uint32_t respond_end(const struct respond_service *service, const struct respond
 void respond_fill(const struct respond_service *service, const struct respond_conn *conn,
 		struct echo_buffers *buffers, uint32_t seq, uint8_t *to, size_t length);
 
+/** respond_fill(). @return what the bytes add to an Internet checksum, as checksum_add(). */
+uint64_t respond_fill_sum(const struct respond_service *service, const struct respond_conn *conn,
+		struct echo_buffers *buffers, uint32_t seq, uint8_t *to, size_t length);
+
 /** How many bytes the service takes now: RCV.WND. */
 uint32_t respond_window(const struct respond_service *service, const struct respond_conn *conn,
 		struct echo_buffers *buffers);

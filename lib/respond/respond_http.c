@@ -58,6 +58,18 @@ struct http_reading {
 	uint32_t ring; /**< 0: none. */
 };
 
+/*
+ * The last request that came in one piece, in the worker's note: who asks often asks the same
+ * again, and what it deserves need not be read twice.
+ */
+struct http_seen {
+	uint16_t length; /* 0: none. */
+	uint8_t reply;   /* enum http_reply */
+	bool websocket;  /* Read by a service with WebSockets. */
+	uint8_t text[ECHO_BUFFER_NOTE_BYTES - 4];
+};
+
+_Static_assert(sizeof(struct http_seen) <= ECHO_BUFFER_NOTE_BYTES, "fits the note");
 _Static_assert(sizeof(struct http) == RESPOND_STATE_BYTES, "fits respond_conn.state");
 _Static_assert(sizeof(struct http_area) <= ECHO_BUFFER_AREA_BYTES, "fits the ring's area");
 _Static_assert(HTTP_REPLY_OWED_MAX *HTTP_REQUEST_BYTES_MIN <= RESPOND_WINDOW_BYTES,
@@ -205,6 +217,35 @@ http_reply(struct http_reading *reading, enum http_reply reply)
 	reading->key = (struct websocket_key){0};
 }
 
+/* As http_request_read(). */
+static size_t
+http_read(struct http_reading *reading, const uint8_t *data, size_t length, enum http_reply *reply)
+{
+	const bool websocket = reading->service->sha1 != NULL;
+	const bool begins = http_request_is_new(&reading->request) && reading->buffers != NULL;
+	struct http_seen *seen = begins ? echo_buffers_note(reading->buffers) : NULL;
+	size_t used;
+
+	if (begins && length == seen->length && websocket == seen->websocket &&
+			memcmp(data, seen->text, length) == 0) {
+		*reply = (enum http_reply)seen->reply;
+		if (*reply >= HTTP_REPLY_CLOSING)
+			http_request_stop(&reading->request);
+		return length;
+	}
+	used = http_request_read(
+			&reading->request, websocket ? &reading->key : NULL, data, length, reply);
+	/* A handshake leaves a key. */
+	if (begins && used == length && length <= sizeof(seen->text) && *reply != HTTP_REPLY_NONE &&
+			*reply != HTTP_REPLY_SWITCHING) {
+		memcpy(seen->text, data, length);
+		seen->length = (uint16_t)length;
+		seen->reply = (uint8_t)*reply;
+		seen->websocket = websocket;
+	}
+	return used;
+}
+
 static unsigned int
 http_input(const struct respond_service *service, struct respond_conn *conn,
 		struct echo_buffers *buffers, const uint8_t *data, size_t length)
@@ -218,9 +259,7 @@ http_input(const struct respond_service *service, struct respond_conn *conn,
 		reading = http_reading_begin(service, &http, buffers);
 		while (length > 0 && !http_request_switched(&reading.request)) {
 			enum http_reply reply;
-			size_t used = http_request_read(&reading.request,
-					service->sha1 != NULL ? &reading.key : NULL, data, length,
-					&reply);
+			size_t used = http_read(&reading, data, length, &reply);
 
 			data += used;
 			length -= used;
@@ -309,6 +348,16 @@ http_fill(const struct respond_service *service, const struct respond_conn *conn
 		length -= part;
 	}
 	echo_buffer_peek(buffers, http.ring.number, offset - before, to, (uint32_t)length);
+}
+
+bool
+respond_http_fill_whole(const struct respond_service *service, const struct respond_conn *conn,
+		uint32_t offset, uint8_t *to, size_t length, uint64_t *sum)
+{
+	const struct http http = http_load(conn);
+
+	return http.ring.mark != HTTP_REPLY_SWITCHING && offset == 0 &&
+	       http_reply_fill_whole(&service->http, &http.queue, to, length, sum);
 }
 
 /*

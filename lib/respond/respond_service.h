@@ -50,4 +50,9 @@ struct respond_service {
 extern const struct respond_kind respond_echo_kind;
 extern const struct respond_kind respond_http_kind;
 
+/** Of the http kind: write a single reply that is owed alone, whose sum is known. @return false:
+ * something else is asked for. */
+bool respond_http_fill_whole(const struct respond_service *service, const struct respond_conn *conn,
+		uint32_t offset, uint8_t *to, size_t length, uint64_t *sum);
+
 #endif /* RESPOND_SERVICE_H */

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "respond/http_reply.h"
+#include "wire/checksum.h"
 
 #define SEED     UINT64_C(0x7265706c79)
 #define LIST_MAX (HTTP_REPLY_OWED_MAX + 1)
@@ -76,6 +77,7 @@ assert_same(const struct http_reply_queue *queue, const struct list *list, uint6
 {
 	static uint8_t expected[LIST_MAX * 256], filled[LIST_MAX * 256];
 	uint32_t bytes = 0, from, part;
+	uint64_t sum;
 
 	for (unsigned int i = 0; i < list->length; i++)
 		bytes += append(expected + bytes, list->reply[i]);
@@ -88,6 +90,15 @@ assert_same(const struct http_reply_queue *queue, const struct list *list, uint6
 	http_reply_fill(&texts, queue, from, filled, part);
 	assert_memory_equal(filled, expected + from, part);
 	assert_int_equal(filled[part], 0x5a);
+	memset(filled, 0x5a, bytes + 1);
+	assert_int_equal(http_reply_fill_whole(&texts, queue, filled, bytes, &sum),
+			list->length == 1);
+	assert_false(http_reply_fill_whole(&texts, queue, filled, bytes - 1, &sum));
+	if (list->length != 1)
+		return;
+	assert_memory_equal(filled, expected, bytes);
+	assert_int_equal(filled[bytes], 0x5a);
+	assert_int_equal(checksum_fold(sum), checksum_fold(checksum_add(0, expected, bytes)));
 }
 
 /* How often neighbours differ: the queue has one run more than that. */

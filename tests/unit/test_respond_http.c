@@ -395,10 +395,53 @@ what_http_promised_is_taken_as_frames(void **state)
 	assert_int_equal(respond_window(service, &conn, buffers), sizeof(REPLY_101) - 1);
 }
 
+/* What a worker remembers of one connection's request must not change another's answer. */
+static void
+requests_are_answered_alike_whatever_was_asked_before(void **state)
+{
+	static const char *const texts[] = {REQUEST_GET, REQUEST_GET, REQUEST_GET REQUEST_GET,
+			"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.0\r\n\r\n", "GET /",
+			"PUT / HTTP/1.1\r\nHost: a\r\n\r\n", HANDSHAKE, ASKS SPEAKS "\r\n",
+			ASKS "\r\n", "G(T / HTTP/1.1\r\n\r\n", REQUEST_GET "G"};
+	const size_t bytes = (echo_buffers_footprint(RINGS) + 63) & ~(size_t)63;
+	struct respond_service *services[2];
+	struct echo_buffers *others;
+	uint64_t seed = SEED;
+
+	(void)state;
+	print_message("seed %#llx\n", (unsigned long long)SEED);
+	start_service(RESPOND_CLOSE_PEER, false);
+	services[0] = service;
+	service = NULL;
+	start_service(RESPOND_CLOSE_PEER, true);
+	services[1] = service;
+	others = aligned_alloc(64, bytes);
+	for (unsigned int round = 0; round < 20000; round++) {
+		const char *text = texts[random_below(&seed, sizeof(texts) / sizeof(texts[0]))];
+		const struct respond_service *asked = services[random_below(&seed, 2)];
+		struct respond_conn other;
+
+		echo_buffers_init(others, RINGS);
+		assert_true(respond_open(asked, &conn, FIRST, buffers));
+		assert_true(respond_open(asked, &other, FIRST, others));
+		assert_int_equal(respond_input(asked, &conn, buffers, (const uint8_t *)text,
+						 strlen(text)),
+				respond_input(asked, &other, others, (const uint8_t *)text,
+						strlen(text)));
+		assert_memory_equal(&conn, &other, sizeof(conn));
+		respond_closed(asked, &conn, buffers);
+	}
+	free(others);
+	respond_free(services[0]);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test_teardown(
+					requests_are_answered_alike_whatever_was_asked_before,
+					teardown),
 			cmocka_unit_test(the_sample_handshake_is_answered),
 			cmocka_unit_test(every_split_of_the_stream_gives_the_same_answer),
 			cmocka_unit_test(any_stretch_can_be_said_again),
