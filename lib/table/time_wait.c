@@ -38,6 +38,9 @@
 /* Records that an insertion into a full table looks at before it evicts even a restarted one. */
 #define LOOKS_MAX 4
 
+/* How far ahead of the records that will give way the ring is fetched. */
+#define RING_AHEAD 16
+
 /* Records whose buckets are fetched together on expiry. */
 #define EXPIRE_BURST 16U
 
@@ -335,6 +338,22 @@ void
 time_wait_prefetch(const struct time_wait *table, uint64_t hash)
 {
 	rte_prefetch0(home_bucket(table, hash));
+}
+
+/*
+ * A slot that holds the rest of an IPv6 record names some bucket that is not needed; so do slots
+ * that are not the ones that will give way, since others were IPv6 ones.
+ */
+void
+time_wait_prefetch_room(const struct time_wait *table, unsigned int before)
+{
+	uint32_t slot = table->head + before;
+
+	if (likely(ring_has_room(table, 2)) || before >= table->capacity)
+		return;
+	slot = slot >= table->capacity ? slot - table->capacity : slot;
+	rte_prefetch0(home_bucket(table, time_wait_entry_hash(&table->ring[slot])));
+	rte_prefetch0(&table->ring[RTE_MIN(slot + RING_AHEAD, table->capacity - 1)]);
 }
 
 unsigned int

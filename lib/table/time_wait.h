@@ -75,6 +75,10 @@ void time_wait_set_lifetime(struct time_wait *table, uint32_t lifetime_ms);
 /** Fetch what the insertion of a key with @p hash will need; a few hundred cycles before it. */
 void time_wait_prefetch(const struct time_wait *table, uint64_t hash);
 
+/** Fetch what the insertion of one more connection, after @p before others, will need to make room
+ * for it in a full table. */
+void time_wait_prefetch_room(const struct time_wait *table, unsigned int before);
+
 /**
  * Add a connection that entered TIME_WAIT; 2 MSL begin now.
  *

@@ -128,6 +128,15 @@ timer_wheel_schedule(struct timer_wheel *wheel, struct conn *conn, uint32_t dead
 }
 
 void
+timer_wheel_schedule_early(struct timer_wheel *wheel, struct conn *conn, uint32_t deadline_ms,
+		uint32_t earliest_ms)
+{
+	if ((int32_t)(earliest_ms - deadline_ms) < 0)
+		timer_wheel_schedule(wheel, conn, earliest_ms);
+	timer_wheel_schedule(wheel, conn, deadline_ms);
+}
+
+void
 timer_wheel_cancel(struct timer_wheel *wheel, struct conn *conn)
 {
 	if (conn->timer_prev != LINK_NONE)

@@ -44,6 +44,25 @@ timer_wheel_is_scheduled(const struct conn *conn)
 	return conn->timer_prev != 0;
 }
 
+/**
+ * timer_wheel_schedule(), in line for the usual case: that it waits already, and is to wait longer.
+ */
+static inline void
+timer_wheel_postpone(struct timer_wheel *wheel, struct conn *conn, uint32_t deadline_ms)
+{
+	if (timer_wheel_is_scheduled(conn) && (int32_t)(deadline_ms - conn->timer_deadline_ms) >= 0)
+		conn->timer_deadline_ms = deadline_ms;
+	else
+		timer_wheel_schedule(wheel, conn, deadline_ms);
+}
+
+/**
+ * timer_wheel_schedule(), for a connection that will probably want to be called earlier soon: it
+ * waits where @p earliest_ms is due, if that is before its deadline, and moves on from there.
+ */
+void timer_wheel_schedule_early(struct timer_wheel *wheel, struct conn *conn, uint32_t deadline_ms,
+		uint32_t earliest_ms);
+
 /** Forget the deadline, in any case; needed before conn_table_remove(). */
 void timer_wheel_cancel(struct timer_wheel *wheel, struct conn *conn);
 
