@@ -92,10 +92,11 @@ tcp_expect(struct tcp_conn *conn, const struct tcp_segment *segment, const struc
 		struct tcp_action *action)
 {
 	const uint8_t control = segment->flags & (TCP_SYN | TCP_RST | TCP_ACK | TCP_FIN);
-	const uint32_t data = segment->payload_length, fin = control & TCP_FIN;
+	const uint32_t data = segment->payload_length, fin = control & TCP_FIN, length = data + fin;
 	const unsigned int row = tcp_rules_expected[conn->state][fin << 1 | (data != 0)];
 	const struct tcp_rule *rule = &tcp_rules[row];
-	const uint32_t una = conn->snd_una, acked = segment->ack - una, length = data + fin;
+	const uint32_t una = conn->snd_una, acked = segment->ack - una;
+	uint8_t outcome;
 
 	if (unlikely(row == 0 || (control | TCP_FIN) != (TCP_ACK | TCP_FIN) ||
 			    segment->seq != conn->rcv_nxt ||
@@ -104,20 +105,17 @@ tcp_expect(struct tcp_conn *conn, const struct tcp_segment *segment, const struc
 			    !tcp_expect_ack(conn, acked, length != 0) ||
 			    !tcp_expect_timestamp(conn, segment)))
 		return false;
-	*action = (struct tcp_action){
-			.rule = (uint16_t)row,
-			.send = rule->send,
-			.outcome = rule->outcome |
-				   tcp_expect_take_header(conn, segment, acked, env),
-			.take = (uint16_t)data,
-	};
-	if (data != 0)
-		action->outcome |= TCP_OUTCOME_DATA;
-	if (fin != 0)
-		action->outcome |= TCP_OUTCOME_PEER_FIN;
+	outcome = rule->outcome | tcp_expect_take_header(conn, segment, acked, env) |
+		  (data != 0 ? TCP_OUTCOME_DATA : 0) | (fin != 0 ? TCP_OUTCOME_PEER_FIN : 0);
 	conn->rcv_nxt += length;
 	if (rule->next_state != TCP_RULES_SAME)
 		conn->state = rule->next_state;
+	*action = (struct tcp_action){
+			.rule = (uint16_t)row,
+			.send = rule->send,
+			.outcome = outcome,
+			.take = (uint16_t)data,
+	};
 	tcp_effect_timer(conn, (enum tcp_rule_timer)rule->timer, una, env->config, action);
 	return true;
 }
