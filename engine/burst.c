@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <rte_bitops.h>
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
@@ -69,6 +70,29 @@ burst_receive(struct worker *worker, struct burst *burst)
 	}
 }
 
+/* Those whom the table does not know, one at least, may be in TIME_WAIT. */
+static void
+burst_lookup_waiting(struct worker *worker, struct burst *burst, uint64_t strangers)
+{
+	struct time_wait_entry *waiting[BURST_MAX];
+	struct flow_key key[BURST_MAX];
+	uint64_t hash[BURST_MAX];
+	uint8_t packet[BURST_MAX];
+	unsigned int n = 0;
+
+	do {
+		const unsigned int i = (unsigned int)rte_bsf64(strangers);
+
+		packet[n] = (uint8_t)i;
+		key[n] = burst->key[i];
+		hash[n++] = burst->hash[i];
+		strangers &= strangers - 1;
+	} while (strangers != 0);
+	time_wait_lookup_bulk(worker->time_wait, key, hash, n, worker->now_ms, waiting);
+	for (unsigned int k = 0; k < n; k++)
+		burst->waiting[packet[k]] = waiting[k];
+}
+
 void
 burst_lookup(struct worker *worker, struct burst *burst)
 {
@@ -83,9 +107,11 @@ burst_lookup(struct worker *worker, struct burst *burst)
 	/* In pieces whose size the compiler knows: it would begin a loop of microcode else. */
 	for (unsigned int i = 0; i < burst->n; i += BURST_MAX / 8)
 		memset(&burst->waiting[i], 0, sizeof(burst->waiting) / 8);
-	if (found != all && time_wait_count(worker->time_wait) > 0)
+	if (time_wait_count(worker->time_wait) > 0 && found == 0)
 		time_wait_lookup_bulk(worker->time_wait, burst->key, burst->hash, burst->n,
 				worker->now_ms, burst->waiting);
+	else if (time_wait_count(worker->time_wait) > 0 && found != all)
+		burst_lookup_waiting(worker, burst, all & ~found);
 	if (unlikely(worker->services->changing))
 		burst_older(worker, burst);
 }
@@ -155,6 +181,8 @@ burst_settle(struct worker *worker)
 	}
 	worker->ending_count = 0;
 	worker->revived = false;
+	if (worker->inserted)
+		memset(worker->inserted_hashes, 0, sizeof(worker->inserted_hashes));
 	worker->inserted = false;
 }
 
@@ -189,6 +217,8 @@ void
 burst_expire(struct worker *worker, struct burst *burst)
 {
 	burst->n = timer_wheel_expire(worker->wheel, worker->now_ms, burst->conn, BURST_MAX);
+	if (burst->n == 0)
+		return;
 	burst_of_event(worker, burst, TCP_EVENT_TIMEOUT);
 }
 

@@ -19,7 +19,7 @@ burst_desk_open(struct worker *worker, uint8_t port, uint16_t number)
 	struct burst_desk *desk = &worker->desk[number % BURST_DESKS];
 	const bool ipv4 = listener->family == 4;
 
-	desk->place = UINT32_C(1) << 31 | (uint32_t)port << 16 | number;
+	desk->place = burst_desk_place(port, number);
 	desk->forms = 0;
 	desk->service = NULL;
 	if (service->pool != NULL)

@@ -50,6 +50,12 @@ void burst_desk_open(struct worker *worker, uint8_t port, uint16_t listener);
 /** Write the SYN-ACK of a connection, which has not been needed before. */
 void burst_desk_write_form(struct burst_desk *desk, unsigned int which);
 
+static inline uint32_t
+burst_desk_place(uint8_t port, uint16_t listener)
+{
+	return UINT32_C(1) << 31 | (uint32_t)port << 16 | listener;
+}
+
 /**
  * The desk of packets that came through a port.
  *
@@ -58,7 +64,7 @@ void burst_desk_write_form(struct burst_desk *desk, unsigned int which);
 static inline struct burst_desk *
 burst_desk(struct worker *worker, uint8_t port, uint16_t listener)
 {
-	const uint32_t place = UINT32_C(1) << 31 | (uint32_t)port << 16 | listener;
+	const uint32_t place = burst_desk_place(port, listener);
 	struct burst_desk *desk = &worker->desk[listener % BURST_DESKS];
 
 	if (unlikely(desk->place != place))

@@ -8,27 +8,29 @@
  * The fifth and sixth stage for what is expected: a client that opens, asks and closes, and loses
  * nothing.
  *
- * Both say of a packet whether they took it; what they leave alone, burst_step() and burst_reply()
- * do as before.  Nobody can tell from outside who did: connections, counters, times and the bytes
+ * Both go on to the first packet that they leave alone; that is for burst_step() and burst_reply(),
+ * as before.  Nobody can tell from outside who did: connections, counters, times and the bytes
  * that are sent are the same (tests/pipeline/test_expect.c).  They are faster because they ask
  * little: the machine's short way (tcp_expect.h), a desk for what is the same for a whole listener
  * (burst_desk.h), an answer written over its question (build_turn.h).
  */
 
-#include <stdbool.h>
-
 struct burst;
 struct worker;
 
-/** Let packet i happen. @return false when it is not expected; then nothing has happened. */
-bool burst_expect(struct worker *worker, struct burst *burst, unsigned int i);
+/**
+ * Let packets happen from packet i on, as long as they are expected.
+ *
+ * @return the first one to which nothing has happened, or burst->n.
+ */
+unsigned int burst_expect(struct worker *worker, struct burst *burst, unsigned int i);
 
 /**
- * Answer packet i, of a connection, or drop it.
+ * Answer packets of connections from packet i on, or drop them, as long as their answer is not more
+ * than one segment, in its own place.
  *
- * @return false when its answer is not one segment at most, in its own place; then nothing has
- * happened.
+ * @return the first one to which nothing has happened, or burst->n.
  */
-bool burst_expect_reply(struct worker *worker, struct burst *burst, unsigned int i);
+unsigned int burst_expect_replies(struct worker *worker, struct burst *burst, unsigned int i);
 
 #endif /* BURST_EXPECT_H */

@@ -414,12 +414,14 @@ reply_is_acknowledged(const struct conn *conn, const struct tcp_action *action)
 static void
 reply_timer(struct worker *worker, struct conn *conn, const struct tcp_action *action)
 {
+	const struct tcp_config *config = &services_of(worker->services, &conn->key)->tcp;
 	uint32_t delay_ms = action->delay_ms;
 
 	if (conn->tcp.state >= TCP_ESTABLISHED && conn->tcp.state != TCP_TIME_WAIT)
-		delay_ms = tcp_output_timer(
-				&conn->tcp, &services_of(worker->services, &conn->key)->tcp);
-	if (delay_ms != TCP_OUTPUT_TIMER_KEEP)
+		delay_ms = tcp_output_timer(&conn->tcp, config);
+	if (conn->tcp.state == TCP_SYN_RCVD)
+		burst_reply_first_timer(worker, conn, delay_ms, config);
+	else if (delay_ms != TCP_OUTPUT_TIMER_KEEP)
 		timer_wheel_schedule(worker->wheel, conn, worker->now_ms + delay_ms);
 }
 
@@ -477,11 +479,14 @@ void
 burst_reply(struct worker *worker, struct burst *burst)
 {
 	for (unsigned int i = 0; i < burst->n; i++) {
+		i = burst_expect_replies(worker, burst, i);
+		if (i == burst->n)
+			break;
 		if (burst->conn[i] == NULL && burst->packet[i] == NULL)
 			continue; /* Somebody else's by now. */
 		if (burst->conn[i] == NULL)
 			reply_to_stranger(worker, burst, i);
-		else if (!burst_expect_reply(worker, burst, i))
+		else
 			reply_one(worker, burst, i);
 	}
 }

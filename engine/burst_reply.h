@@ -59,4 +59,13 @@ burst_reply_form(struct rte_mbuf *packet, const struct frame *frame, const struc
 	}
 }
 
+/** The SYN-ACK's timeout is far; what follows when the handshake is complete is nearer. */
+static inline void
+burst_reply_first_timer(struct worker *worker, struct conn *conn, uint32_t delay_ms,
+		const struct tcp_config *config)
+{
+	timer_wheel_schedule_early(worker->wheel, conn, worker->now_ms + delay_ms,
+			worker->now_ms + config->rto_min_ms);
+}
+
 #endif /* BURST_REPLY_H */

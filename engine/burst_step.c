@@ -366,7 +366,7 @@ burst_step_insert(struct worker *worker, struct burst *burst, unsigned int i,
 		return;
 	}
 	burst->conn[i] = conn;
-	worker->inserted = true;
+	worker_inserted(worker, burst->hash[i]);
 	burst_step_set_tcp(conn, tcp);
 	burst_step_tail(worker, burst, i);
 	burst_cookie_half_open(worker, service, share, true);
@@ -479,7 +479,7 @@ burst_step_waiting(struct worker *worker, struct burst *burst, unsigned int i,
 	if (flow_key_is_active(&conn->key))
 		worker_count_target(worker, flow_key_target(&conn->key), 1);
 	burst->conn[i] = conn;
-	worker->inserted = true;
+	worker_inserted(worker, burst->hash[i]);
 	burst_step_set_tcp(conn, tcp);
 	burst_step_tail(worker, burst, i);
 	conn_table_tail(worker->table, conn)->challenged =
@@ -493,15 +493,19 @@ burst_step_waiting(struct worker *worker, struct burst *burst, unsigned int i,
 void
 burst_step(struct worker *worker, struct burst *burst)
 {
+	burst->isns = 0;
 	for (unsigned int i = 0; i < burst->n; i++) {
 		struct tcp_conn tcp;
 
+		i = burst_expect(worker, burst, i);
+		if (i == burst->n)
+			break;
 		if (burst->packet[i] == NULL && burst->conn[i] == NULL) {
 			/* Answered or dropped before. */
 			burst->action[i] = (struct tcp_action){.send = TCP_SEND_NOTHING};
 			continue;
 		}
-		if (burst->conn[i] == NULL && worker->inserted)
+		if (burst->conn[i] == NULL && worker_may_have_inserted(worker, burst->hash[i]))
 			burst->conn[i] = conn_table_lookup(
 					worker->table, &burst->key[i], burst->hash[i]);
 		if (unlikely(worker->services->changing) && burst->conn[i] != NULL &&
@@ -509,8 +513,6 @@ burst_step(struct worker *worker, struct burst *burst)
 			burst_older_renew(worker, burst, i);
 		if (burst->conn[i] != NULL && burst->conn[i]->tcp.state >= TCP_JOINING)
 			proxy_step(worker, burst, i);
-		else if (burst_expect(worker, burst, i))
-			continue;
 		else if (burst->conn[i] != NULL &&
 				(burst->conn[i]->tcp.state != TCP_CLOSED ||
 						burst->event[i] == TCP_EVENT_OPEN))

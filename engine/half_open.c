@@ -31,9 +31,8 @@ half_open_push(struct worker *worker, struct service_share *share, struct conn *
 		worker->half_open_most = (unsigned int)(share - worker->share);
 }
 
-/* Take a connection out, if it is in; the links are zero again. */
-static void
-half_open_remove(struct worker *worker, struct service_share *share, struct conn *conn)
+void
+half_open_take_out(struct worker *worker, struct service_share *share, struct conn *conn)
 {
 	const uint32_t link = conn_table_slot(worker->table, conn) + 1;
 	struct conn_links *links = half_open_links(worker, link);
@@ -66,7 +65,7 @@ half_open_evict(struct worker *worker, const struct service *service, struct ser
 
 	if (conn == NULL)
 		return false;
-	half_open_remove(worker, share, conn);
+	half_open_take_out(worker, share, conn);
 	burst_cookie_half_open(worker, service, share, false);
 	services_release(service, share);
 	worker_count(worker, conn_table_tail(worker->table, conn)->port, COUNTER_half_open_evicted,
@@ -121,6 +120,6 @@ half_open_left(struct worker *worker, struct conn *conn, bool early)
 	if (early)
 		share->fast_open_pending--;
 	else if (flow_key_is_passive(&conn->key))
-		half_open_remove(worker, share, conn);
+		half_open_take_out(worker, share, conn);
 	burst_cookie_half_open(worker, services_of(worker->services, &conn->key), share, false);
 }

@@ -58,6 +58,9 @@ void half_open_limit(struct worker *worker, const struct flow_key *key, bool pro
 /** A connection came back to SYN_RCVD, out of TIME_WAIT, or out of SYN_SENT (RFC 9293 figure 7). */
 void half_open_entered(struct worker *worker, struct conn *conn);
 
+/** Take a connection out, if it is in; the links are zero again. */
+void half_open_take_out(struct worker *worker, struct service_share *share, struct conn *conn);
+
 /**
  * A connection left SYN_RCVD.
  *

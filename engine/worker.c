@@ -32,13 +32,19 @@
 #define WORKER_IDLE_TURNS       256
 #define WORKER_NAP_MAX_US       1000
 #define WORKER_RESOLVE_EVERY_US 100000
+/* Questions of control, lapsed TIME_WAIT and the like wait so long at most. */
+#define WORKER_HOUSE_EVERY_US 50
 
 /* The whole life of a burst of packets, top to bottom. */
 static void
 worker_burst(struct worker *worker, struct burst *burst)
 {
 	burst_receive(worker, burst); /* NIC queues, and the rings from other workers, to packets */
-	burst_parse(worker, burst);   /* bytes to segments; malformed ones drop                   */
+	if (burst->n == 0) {
+		transmit_flush(worker); /* What others gave us to send. */
+		return;
+	}
+	burst_parse(worker, burst); /* bytes to segments; malformed ones drop                   */
 	burst_classify(worker, burst); /* ours or not; flags to events */
 	burst_limit(worker, burst);    /* who is refused, or asks too often, drops */
 	burst_direct(worker, burst);   /* backends that answer clients themselves: passed on */
@@ -147,29 +153,46 @@ worker_begin(struct worker *worker)
 	worker->lists = lists_set(&worker->engine->lists);
 }
 
-bool
-worker_turn(struct worker *worker)
+/* What need not be looked after in every turn. @return whether there was work. */
+static bool
+worker_keep_house(struct worker *worker)
 {
-	struct burst burst;
-	bool busy;
+	bool busy = false;
 
-	worker_begin(worker);
-	worker_burst(worker, &burst);
-	busy = worker->turn_packets > 0;
-	busy |= worker_expire(worker, &burst) > 0;
-	time_wait_expire(worker->time_wait, worker->now_ms, BURST_MAX);
+	/* Who has a budget and used it up goes on in the next turn. */
+	worker->house_is_due = time_wait_expire(worker->time_wait, worker->now_ms, BURST_MAX) > 0;
 	busy |= mailbox_serve(worker);
 	busy |= checks_serve(worker);
+	worker->house_is_due |= busy;
 	direct_expire(worker);
 	if (worker->index == 0 && worker->now_us - worker->resolved_us > WORKER_RESOLVE_EVERY_US) {
 		worker->resolved_us = worker->now_us;
 		resolver_poll(worker);
 	}
-	__atomic_store_n(&worker->turns, worker->turns + 1, __ATOMIC_RELEASE);
-	if (busy)
-		__atomic_store_n(&worker->busy_us,
-				worker->busy_us + clock_us(&worker->engine->clock) - worker->now_us,
+	worker->housekept_us = worker->now_us;
+	return busy;
+}
+
+bool
+worker_turn(struct worker *worker)
+{
+	const uint64_t before_us = worker->now_us;
+	struct burst burst;
+	bool busy;
+
+	worker_begin(worker);
+	/* The clock is read once a turn: a turn ends where the next one begins. */
+	if (worker->was_busy)
+		__atomic_store_n(&worker->busy_us, worker->busy_us + worker->now_us - before_us,
 				__ATOMIC_RELAXED);
+	worker_burst(worker, &burst);
+	busy = worker->turn_packets > 0;
+	busy |= worker_expire(worker, &burst) > 0;
+	if (!busy || worker->house_is_due ||
+			worker->now_us - worker->housekept_us >= WORKER_HOUSE_EVERY_US)
+		busy |= worker_keep_house(worker);
+	__atomic_store_n(&worker->turns, worker->turns + 1, __ATOMIC_RELEASE);
+	worker->was_busy = busy;
 	return busy;
 }
 

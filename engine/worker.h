@@ -41,6 +41,9 @@ struct prefix_set;
 
 #define WORKER_TRANSMIT_MAX 64
 
+/** So many kinds of hashes are told apart among the connections that a burst opened. */
+#define WORKER_INSERTED 512
+
 /** Packets on their way out of one port. */
 struct worker_transmit {
 	unsigned int n;
@@ -112,6 +115,7 @@ struct worker {
 
 	bool revived;  /**< A connection that ended in the current burst may be noted already. */
 	bool inserted; /**< The current burst opened a connection. */
+	uint64_t inserted_hashes[WORKER_INSERTED / 64]; /**< A bit of each one's hash. */
 	unsigned int half_open_most; /**< The service that had most half-open ones when it grew. */
 	unsigned int ending_count;   /**< Connections to be settled when the burst is over. */
 	/** Of each packet its own, and half-open ones that it displaced from table and service. */
@@ -150,7 +154,10 @@ struct worker {
 
 	unsigned int turn_packets; /**< Received in this turn. */
 	uint64_t turns;
-	uint64_t busy_us; /**< Time in turns that had packets or timeouts. */
+	uint64_t busy_us;      /**< Time in turns that had packets or timeouts. */
+	bool was_busy;         /**< The turn before had; its time is not in busy_us yet. */
+	bool house_is_due;     /**< There was more to do than one turn may. */
+	uint64_t housekept_us; /**< When what need not be done every turn was. */
 	uint64_t resolved_us;
 	unsigned int idle_turns; /**< In a row. */
 };
@@ -207,6 +214,25 @@ worker_port_of(const struct worker *worker, const struct rte_mbuf *packet,
 		const struct port *before)
 {
 	return likely(packet->port == before->index) ? before : &worker->engine->port[packet->port];
+}
+
+/** The current burst opened a connection. */
+static inline void
+worker_inserted(struct worker *worker, uint64_t hash)
+{
+	const unsigned int kind = hash % WORKER_INSERTED;
+
+	worker->inserted = true;
+	worker->inserted_hashes[kind / 64] |= UINT64_C(1) << kind % 64;
+}
+
+/** Whether the current burst may have opened a connection whose key has this hash. */
+static inline bool
+worker_may_have_inserted(const struct worker *worker, uint64_t hash)
+{
+	const unsigned int kind = hash % WORKER_INSERTED;
+
+	return worker->inserted && (worker->inserted_hashes[kind / 64] >> kind % 64 & 1) != 0;
 }
 
 /** Count for a port. */

@@ -131,7 +131,14 @@ void
 timer_wheel_schedule_early(struct timer_wheel *wheel, struct conn *conn, uint32_t deadline_ms,
 		uint32_t earliest_ms)
 {
-	if ((int32_t)(earliest_ms - deadline_ms) < 0)
+	const bool early = (int32_t)(earliest_ms - deadline_ms) < 0;
+
+	if (likely(early && conn->timer_prev == LINK_NONE)) {
+		conn->timer_deadline_ms = deadline_ms;
+		conn_link(wheel, conn, ticks_until(wheel, earliest_ms));
+		return;
+	}
+	if (early)
 		timer_wheel_schedule(wheel, conn, earliest_ms);
 	timer_wheel_schedule(wheel, conn, deadline_ms);
 }

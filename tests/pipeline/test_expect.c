@@ -56,7 +56,6 @@ static const struct {
 struct speaker {
 	struct build_path path;
 	struct build_tcp next;
-	uint16_t port;
 };
 
 /* All that a turn left behind, as a number. */
@@ -71,17 +70,24 @@ digest(uint64_t sum, const void *data, size_t length)
 }
 
 static uint64_t
-digest_conn(uint64_t sum, const struct worker *worker, const struct conn *conn)
+digest_conn(const struct worker *worker, const struct conn *conn)
 {
+	struct conn_tail tail = *conn_table_tail(worker->table, conn);
 	struct tcp_conn tcp = conn->tcp;
+	uint64_t sum = digest(2, &conn->key, sizeof(conn->key));
 
 	tcp.timer_tick = 0; /* The wheel's own. */
-	sum = digest(sum, &conn->key, sizeof(conn->key));
+	if (tcp.state == TCP_SYN_RCVD && tcp_conn_syn_text(&tcp) == 0)
+		tail.half_open = (struct conn_links){0}; /* Slots. */
 	sum = digest(sum, &tcp, sizeof(tcp));
 	sum = digest(sum, &conn->timer_deadline_ms, sizeof(conn->timer_deadline_ms));
-	return digest(sum, conn_table_tail(worker->table, conn), sizeof(struct conn_tail));
+	return digest(sum, &tail, sizeof(tail));
 }
 
+/*
+ * Timeouts of one tick come in any order, so connections have any slots, and what is said in one
+ * turn to different clients is in any order: these are added up.
+ */
 static uint64_t
 digest_worker(const struct worker *worker)
 {
@@ -92,6 +98,8 @@ digest_worker(const struct worker *worker)
 		struct service_share share = worker->share[number];
 
 		share.limit_serial = 0; /* Counts engines, too. */
+		share.half_open_oldest = 0;
+		share.half_open_newest = 0;
 		sum = digest(sum, &share, sizeof(share));
 	}
 	sum = digest(sum, &worker->handshake_us, sizeof(worker->handshake_us));
@@ -99,17 +107,15 @@ digest_worker(const struct worker *worker)
 		const struct conn *conn = conn_table_at(worker->table, slot);
 
 		if (conn != NULL)
-			sum = digest_conn(sum, worker, conn);
+			sum += digest_conn(worker, conn);
 	}
 	for (uint32_t slot = 0; slot < time_wait_capacity(worker->time_wait) && slot < 4096;
 			slot++) {
 		struct flow_key key;
 		struct tcp_conn tcp;
 
-		if (!time_wait_at(worker->time_wait, slot, &key, &tcp))
-			continue;
-		sum = digest(sum, &key, sizeof(key));
-		sum = digest(sum, &tcp, sizeof(tcp));
+		if (time_wait_at(worker->time_wait, slot, &key, &tcp))
+			sum += digest(digest(3, &key, sizeof(key)), &tcp, sizeof(tcp));
 	}
 	return sum;
 }
@@ -142,8 +148,8 @@ speaker_begin(struct speaker *speaker, const struct rig *rig, uint64_t *random)
 	const unsigned int service = random_below(random, RTE_DIM(services));
 	struct tcp_options options = client_linux_syn;
 
-	speaker->port = (uint16_t)(40000 + random_below(random, 3 * CLIENTS));
-	rig_path(rig, &speaker->path, services[service].family, speaker->port,
+	rig_path(rig, &speaker->path, services[service].family,
+			(uint16_t)(40000 + random_below(random, 3 * CLIENTS)),
 			services[service].port);
 	if (random_below(random, 2) == 0)
 		options.options = TCP_OPTION_MSS | TCP_OPTION_WINDOW_SCALE;
@@ -210,6 +216,16 @@ speaker_say(struct speaker *speaker, struct rig *rig, uint64_t *random)
 		speaker->next.seq = tcp.seq + length + (tcp.flags & TCP_FIN);
 }
 
+static bool
+speaker_is_meant(const struct speaker *speaker, const struct rig_frame *heard)
+{
+	const uint8_t *ports = heard->bytes + heard->frame.l4_offset;
+
+	return speaker->path.family == heard->frame.family &&
+	       memcmp(ports, &speaker->path.remote_port, 2) == 0 &&
+	       memcmp(ports + 2, &speaker->path.local_port, 2) == 0;
+}
+
 /* An answer came: what comes next acknowledges it. */
 static void
 speaker_hear(struct speaker *speaker, const struct rig_frame *heard)
@@ -230,16 +246,13 @@ static uint64_t
 turn(struct rig *rig, struct speaker speakers[])
 {
 	struct rig_frame heard;
-	uint64_t sum = 5;
+	uint64_t sum = 0;
 
 	rig_turn(rig);
 	while (rig_take(rig, &heard)) {
-		rte_be16_t port;
-
-		sum = digest(sum, heard.bytes, heard.length);
-		memcpy(&port, heard.bytes + heard.frame.l4_offset + 2, sizeof(port));
+		sum += digest(4, heard.bytes, heard.length);
 		for (unsigned int c = 0; c < CLIENTS; c++) {
-			if (speakers[c].port == rte_be_to_cpu_16(port))
+			if (speaker_is_meant(&speakers[c], &heard))
 				speaker_hear(&speakers[c], &heard);
 		}
 	}

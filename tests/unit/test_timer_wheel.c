@@ -308,6 +308,24 @@ random_delay_ms(void)
 	}
 }
 
+/* In one of the three ways, which all mean the same. */
+static void
+model_schedule(struct fixture *fixture, unsigned int i, uint32_t deadline_ms, uint32_t now_ms)
+{
+	switch (random() % 3) {
+	case 0:
+		timer_wheel_schedule(fixture->wheel, fixture->conn[i], deadline_ms);
+		break;
+	case 1:
+		timer_wheel_postpone(fixture->wheel, fixture->conn[i], deadline_ms);
+		break;
+	default:
+		timer_wheel_schedule_early(fixture->wheel, fixture->conn[i], deadline_ms,
+				now_ms + random_delay_ms());
+		break;
+	}
+}
+
 static void
 model_change(struct model *model, struct fixture *fixture, uint32_t now_ms)
 {
@@ -319,7 +337,7 @@ model_change(struct model *model, struct fixture *fixture, uint32_t now_ms)
 	} else {
 		model->deadline_ms[i] = now_ms + random_delay_ms();
 		model->scheduled[i] = true;
-		timer_wheel_schedule(fixture->wheel, fixture->conn[i], model->deadline_ms[i]);
+		model_schedule(fixture, i, model->deadline_ms[i], now_ms);
 	}
 }
 
