@@ -127,7 +127,7 @@ class Clients(unittest.TestCase):
         lines = [line for line in self.handfast("stats").stdout.split("\n")
                  if line.startswith("backend")]
         self.assertEqual(len(lines), 2)
-        self.assertRegex(lines[0], r"web +10\.8\.0\.0:80 +up +weight 1  conns 1,000  new 2\.\d\dk/s"
+        self.assertRegex(lines[0], r"web +10\.8\.0\.0:80 +up +weight 1  conns 1,000  new [12]\.\d\d?k/s"
                                    r"  failed 0  handshake p50 120us p99 15\.0ms  check good$")
         self.assertRegex(lines[1], r"10\.8\.0\.1:80 +down .* failed 3 .* check refused$")
 
