@@ -173,6 +173,30 @@ restore(struct worker *worker, struct burst *burst, unsigned int i, const struct
 				1);
 }
 
+/* Whether a segment goes on with what another one of the burst has just opened. */
+static inline bool
+is_opened(const struct worker *worker, const struct burst *burst, unsigned int i)
+{
+	return unlikely(worker->inserted) &&
+	       conn_table_lookup(worker->table, &burst->key[i], burst->hash[i]) != NULL;
+}
+
+/* How many bring a number that we never sent. */
+static unsigned int
+gate_count_bad(const struct worker *worker, const struct burst *burst, const struct comers *comers,
+		uint64_t genuine)
+{
+	unsigned int bad = comers->n - (unsigned int)__builtin_popcountll(genuine);
+
+	if (likely(!worker->inserted))
+		return bad;
+	for (unsigned int k = 0; k < comers->n; k++) {
+		if ((genuine >> k & 1) == 0 && is_opened(worker, burst, comers->packet[k]))
+			bad--;
+	}
+	return bad;
+}
+
 static void
 gate_judge(struct worker *worker, struct burst *burst, const struct syncookie_keys *keys,
 		const struct gate *gate, struct comers *comers)
@@ -189,12 +213,10 @@ gate_judge(struct worker *worker, struct burst *burst, const struct syncookie_ke
 			.n = comers->n,
 	};
 	uint8_t verdict[BURST_MAX];
-	uint64_t genuine = syncookie_check_acks(keys, &gate->cookie, &acks, verdict);
+	const uint64_t genuine = syncookie_check_acks(keys, &gate->cookie, &acks, verdict);
 
-	worker_count(worker, port, COUNTER_syn_cookies_bad,
-			comers->n - (unsigned int)__builtin_popcountll(genuine));
-	for (; genuine != 0; genuine &= genuine - 1) {
-		const unsigned int k = rte_bsf64(genuine);
+	for (uint64_t left = genuine; left != 0; left &= left - 1) {
+		const unsigned int k = rte_bsf64(left);
 		const unsigned int i = comers->packet[k];
 		struct tcp_segment syn;
 
@@ -210,6 +232,8 @@ gate_judge(struct worker *worker, struct burst *burst, const struct syncookie_ke
 		restore(worker, burst, i, &syn);
 		comers->strangers &= ~(UINT64_C(1) << i);
 	}
+	worker_count(worker, port, COUNTER_syn_cookies_bad,
+			gate_count_bad(worker, burst, comers, genuine));
 }
 
 /* Strangers who would be reset, were there a reset left. */
@@ -227,9 +251,7 @@ gate_refuse(struct worker *worker, struct burst *burst, const struct gate *gate,
 		if (unlikely(burst->key[i].port == 0 ||
 				    service_map_is_no_peer(gate->map, burst->key[i].address)))
 			continue;
-		/* It may belong to what another segment of the burst has just opened. */
-		if (unlikely(worker->inserted) && conn_table_lookup(worker->table, &burst->key[i],
-								  burst->hash[i]) != NULL)
+		if (is_opened(worker, burst, i))
 			continue;
 		fins += burst->event[i] == TCP_EVENT_FIN;
 		refused[n++] = burst->packet[i];

@@ -328,9 +328,12 @@ ack_and_text_in_one_burst_open_one_connection(void **state)
 	rig_init(&rig, cookie_settings, 1);
 	client_syn(&client, &rig, 4, 80, &client_linux_syn);
 	client_put(&client, TCP_ACK, "");
-	client_put(&client, TCP_ACK, "GET / HTTP/1.0\r\n\r\n");
+	client_put(&client, TCP_ACK, "GET / HTTP/1.0\r\n");
+	client.next.seq += 16;
+	client_put(&client, TCP_ACK, "\r\n");
 	assert_int_equal(client_hear(&client), 1);
 	assert_int_equal(rig_counter(&rig, COUNTER_opened), 1);
+	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_bad), 0);
 	assert_int_equal(rig_connections(&rig), 1);
 	rig_free(&rig);
 }
