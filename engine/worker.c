@@ -11,9 +11,9 @@
 #include "cookie/spent_cookies.h"
 #include "engine/burst_cookie.h"
 #include "engine/burst_desk.h"
-#include "engine/direct.h"
 #include "engine/burst_forward.h"
 #include "engine/burst_limit.h"
+#include "engine/direct.h"
 #include "engine/log.h"
 #include "engine/outside.h"
 #include "engine/proxy.h"
@@ -23,15 +23,17 @@
 #include "engine/worker.h"
 #include "limit/prefix_limit.h"
 
-/* Turns without work before `sleep` begins to sleep, and the longest nap. */
 /* Networks whose SYNs are counted, and the SYNs that a core may have to answer in a second. */
-#define WORKER_PREFIXES_MIN     16384u
-#define WORKER_PREFIXES_MAX     1048576u
-#define WORKER_SYNS_MAX         16777216u
+#define WORKER_PREFIXES_MIN 16384u
+#define WORKER_PREFIXES_MAX 1048576u
+#define WORKER_SYNS_MAX     16777216u
 
+/* Turns without work before `sleep` begins to sleep, and the longest nap. */
 #define WORKER_IDLE_TURNS       256
 #define WORKER_NAP_MAX_US       1000
+
 #define WORKER_RESOLVE_EVERY_US 100000
+
 /* Questions of control, lapsed TIME_WAIT and the like wait so long at most. */
 #define WORKER_HOUSE_EVERY_US 50
 
@@ -44,15 +46,15 @@ worker_burst(struct worker *worker, struct burst *burst)
 		transmit_flush(worker); /* What others gave us to send. */
 		return;
 	}
-	burst_parse(worker, burst); /* bytes to segments; malformed ones drop                   */
+	burst_parse(worker, burst);    /* bytes to segments; malformed ones drop */
 	burst_classify(worker, burst); /* ours or not; flags to events */
 	burst_limit(worker, burst);    /* who is refused, or asks too often, drops */
 	burst_direct(worker, burst);   /* backends that answer clients themselves: passed on */
-	burst_lookup(worker, burst);  /* keys to connections, all cache misses at once            */
-	burst_forward(worker, burst); /* spliced connections: translated and out again */
-	burst_cookie(worker, burst); /* misses that need no memory: SYN cookies, out and back     */
-	burst_step(worker, burst);   /* segment and connection to action                         */
-	burst_reply(worker, burst);  /* action to bytes, in the same packet                      */
+	burst_lookup(worker, burst);   /* keys to connections, all cache misses at once */
+	burst_forward(worker, burst);  /* spliced connections: translated and out again */
+	burst_cookie(worker, burst);   /* misses that need no memory: SYN cookies, out and back */
+	burst_step(worker, burst);     /* segment and connection to action */
+	burst_reply(worker, burst);    /* action to bytes, in the same packet */
 	burst_transmit(worker, burst); /* packets to NIC queues, in bursts */
 }
 
