@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-#include <rte_eal.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
@@ -249,11 +250,33 @@ launch_workers(struct engine *engine, int (*loop)(void *))
 	telemetry_init(engine);
 }
 
+/*
+ * No core file when it crashes: pages of keys are left out of one anyway, but what a worker was
+ * computing a cookie with is on its stack.  The limit is 1, not 0: a pipe in core_pattern, such as
+ * systemd-coredump, is written to whatever the limit, only not with that one (core(5), Linux
+ * fs/coredump.c).
+ */
+static void
+launch_forbid_core_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_CORE, &limit) != 0)
+		limit.rlim_max = 1;
+	limit.rlim_cur = RTE_MIN(limit.rlim_max, (rlim_t)1);
+	if (setrlimit(RLIMIT_CORE, &limit) != 0)
+		log_warning("launch", "core files cannot be switched off (%s): one might hold keys",
+				strerror(errno));
+}
+
 enum launch_result
 launch_start(const struct settings *settings, struct engine **engine)
 {
-	const enum launch_result result = launch_prepare(settings, engine);
+	enum launch_result result;
 
+	if (!settings->engine.core_files)
+		launch_forbid_core_files();
+	result = launch_prepare(settings, engine);
 	if (result == LAUNCH_OK)
 		launch_workers(*engine, worker_run);
 	return result;

@@ -3,6 +3,8 @@
 
 import json
 import os
+import pathlib
+import re
 import shutil
 
 import lab
@@ -145,6 +147,8 @@ def test_a_wrong_file_is_refused_and_the_secret_stays():
         site = lab.Site(here, served=lab.services(web={"cookies": "always"}), secret=str(secret))
         instance = site.engine.instance
         before = shown(key("show-id", "--instance", instance).stdout)["active"]
+        limits = (pathlib.Path("/proc") / str(site.engine.process.pid) / "limits").read_text()
+        lab.check(re.search(r"^Max core file size +1 ", limits, re.M), "core files: " + limits)
         lab.check(before == key("show-id", "--file", str(secret)).stdout.strip(), before)
 
         secret.chmod(0o644)
