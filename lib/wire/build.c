@@ -310,6 +310,15 @@ build_arp_request(uint8_t *data, const uint8_t local_mac[6], rte_be32_t source, 
 	return write_arp(data, &path, ARP_REQUEST, unknown);
 }
 
+/** The checksum of an ICMP message, @p pseudo the sum of ICMPv6's pseudo-header, else 0. */
+static void
+write_icmp_checksum(uint8_t *icmp, unsigned int length, uint64_t pseudo)
+{
+	const uint16_t field = checksum_finish(checksum_add(pseudo, icmp, length));
+
+	memcpy(icmp + 2, &field, sizeof(field));
+}
+
 unsigned int
 build_echo_reply(uint8_t *data, const struct frame *frame, const uint8_t local_mac[6])
 {
@@ -321,7 +330,6 @@ build_echo_reply(uint8_t *data, const struct frame *frame, const uint8_t local_m
 	struct build_path path;
 	unsigned int l3_end;
 	uint64_t pseudo;
-	uint16_t field;
 	uint8_t *icmp;
 
 	build_path_reverse(&path, data, frame);
@@ -336,9 +344,7 @@ build_echo_reply(uint8_t *data, const struct frame *frame, const uint8_t local_m
 	 * Not by RFC 1624: it would make 0x0000 instead of 0xffff of an all-zero ICMP message, and
 	 * ICMP has no pseudo-header to rule that out.
 	 */
-	field = checksum_finish(
-			checksum_add(frame->family == 4 ? 0 : pseudo, icmp, frame->l4_length));
-	memcpy(icmp + 2, &field, sizeof(field));
+	write_icmp_checksum(icmp, frame->l4_length, frame->family == 4 ? 0 : pseudo);
 	return l3_end + frame->l4_length;
 }
 
@@ -355,7 +361,6 @@ build_port_unreachable(uint8_t *data, const struct frame *frame, const uint8_t l
 			.hop_limit = BUILD_HOP_LIMIT,
 	};
 	struct build_path path;
-	uint16_t field;
 	uint64_t pseudo;
 	uint8_t *icmp;
 
@@ -367,8 +372,7 @@ build_port_unreachable(uint8_t *data, const struct frame *frame, const uint8_t l
 	memset(icmp, 0, ICMP_HEADER);
 	icmp[0] = is_v4 ? ICMP_UNREACHABLE : ICMP6_UNREACHABLE;
 	icmp[1] = is_v4 ? ICMP_UNREACHABLE_PORT : ICMP6_UNREACHABLE_PORT;
-	field = checksum_finish(checksum_add(is_v4 ? 0 : pseudo, icmp, packet.l4_length));
-	memcpy(icmp + 2, &field, sizeof(field));
+	write_icmp_checksum(icmp, packet.l4_length, is_v4 ? 0 : pseudo);
 	return (unsigned int)(icmp - data) + packet.l4_length;
 }
 
@@ -391,7 +395,6 @@ write_ndp(uint8_t *frame, const struct build_path *path, const struct ndp_messag
 	uint8_t *icmp = frame + network_length(path);
 	unsigned int l3_end;
 	uint64_t pseudo;
-	uint16_t field;
 
 	memcpy(icmp + 8, message->target, 16);
 	bytes_write_32(icmp, (uint32_t)message->type << 24);
@@ -402,8 +405,7 @@ write_ndp(uint8_t *frame, const struct build_path *path, const struct ndp_messag
 		memcpy(icmp + 26, path->local_mac, 6);
 	}
 	l3_end = write_network(frame, path, &packet, &pseudo);
-	field = checksum_finish(checksum_add(pseudo, icmp, packet.l4_length));
-	memcpy(icmp + 2, &field, sizeof(field));
+	write_icmp_checksum(icmp, packet.l4_length, pseudo);
 	return l3_end + packet.l4_length;
 }
 

@@ -83,9 +83,14 @@ build_reply_ethernet(uint8_t *data, const struct frame *frame)
 		bytes_write_16(data + 14, frame->vlan);
 }
 
-/** @return the sum of the two addresses. */
+/**
+ * @param first
+ *   The first words of the header; @p sum of them and the third.
+ * @return
+ *   The sum of the two addresses.
+ */
 static inline uint64_t
-build_reply_ipv4(uint8_t *ip, const struct build_form *form, bool complete)
+build_reply_ipv4(uint8_t *ip, const void *first, uint64_t sum, bool complete)
 {
 	uint32_t source, destination;
 	uint16_t checksum = 0;
@@ -95,8 +100,8 @@ build_reply_ipv4(uint8_t *ip, const struct build_form *form, bool complete)
 	memcpy(&destination, ip + 16, sizeof(destination));
 	addresses = (uint64_t)source + destination;
 	if (complete)
-		checksum = checksum_finish(form->ip_sum + addresses);
-	memcpy(ip, form->ip, sizeof(form->ip));
+		checksum = checksum_finish(sum + addresses);
+	memcpy(ip, first, 8);
 	bytes_write_16(ip + 8, BUILD_HOP_LIMIT << 8 | BUILD_PROTOCOL_TCP);
 	memcpy(ip + 10, &checksum, sizeof(checksum));
 	memcpy(ip + 12, &destination, sizeof(destination));
@@ -106,14 +111,14 @@ build_reply_ipv4(uint8_t *ip, const struct build_form *form, bool complete)
 
 /** @return the sum of the two addresses. */
 static inline uint64_t
-build_reply_ipv6(uint8_t *ip, const struct build_form *form)
+build_reply_ipv6(uint8_t *ip, const void *first)
 {
 	const uint64_t sum = checksum_add_words(0, ip + 8, 32);
 	uint8_t source[16], destination[16];
 
 	memcpy(source, ip + 8, sizeof(source));
 	memcpy(destination, ip + 24, sizeof(destination));
-	memcpy(ip, form->ip, sizeof(form->ip));
+	memcpy(ip, first, 8);
 	memcpy(ip + 8, destination, sizeof(destination));
 	memcpy(ip + 24, source, sizeof(source));
 	return sum;
@@ -169,10 +174,10 @@ build_reply(uint8_t *data, const struct frame *frame, const struct build_form *f
 	memcpy(&ports, data + frame->l4_offset, sizeof(ports));
 	build_reply_ethernet(data, frame);
 	if (form->family == 4) {
-		pseudo = form->pseudo_sum + build_reply_ipv4(ip, form, complete);
+		pseudo = form->pseudo_sum + build_reply_ipv4(ip, form->ip, form->ip_sum, complete);
 		tcp = ip + 20;
 	} else {
-		pseudo = form->pseudo_sum + build_reply_ipv6(ip, form);
+		pseudo = form->pseudo_sum + build_reply_ipv6(ip, form->ip);
 		tcp = ip + 40;
 	}
 	sum = build_reply_tcp(tcp, form, numbers, ports);

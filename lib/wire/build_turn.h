@@ -53,21 +53,8 @@ build_turn_ipv4(uint8_t *ip, unsigned int length, bool complete)
 	const uint32_t words[2] = {BYTES_SWAP_32(0x45000000u | (20 + length)),
 			BYTES_SWAP_32(0x4000u)}; /* Don't fragment. */
 	const uint16_t life = BYTES_SWAP_16(BUILD_HOP_LIMIT << 8 | BUILD_PROTOCOL_TCP);
-	uint32_t source, destination;
-	uint16_t checksum = 0;
-	uint64_t addresses;
 
-	memcpy(&source, ip + 12, sizeof(source));
-	memcpy(&destination, ip + 16, sizeof(destination));
-	addresses = (uint64_t)source + destination;
-	if (complete)
-		checksum = checksum_finish((uint64_t)words[0] + words[1] + life + addresses);
-	memcpy(ip, words, sizeof(words));
-	memcpy(ip + 8, &life, sizeof(life));
-	memcpy(ip + 10, &checksum, sizeof(checksum));
-	memcpy(ip + 12, &destination, sizeof(destination));
-	memcpy(ip + 16, &source, sizeof(source));
-	return addresses;
+	return build_reply_ipv4(ip, words, (uint64_t)words[0] + words[1] + life, complete);
 }
 
 /** @return the sum of the two addresses. */
@@ -76,15 +63,8 @@ build_turn_ipv6(uint8_t *ip, unsigned int length)
 {
 	const uint32_t words[2] = {BYTES_SWAP_32(0x60000000u),
 			BYTES_SWAP_32(length << 16 | BUILD_PROTOCOL_TCP << 8 | BUILD_HOP_LIMIT)};
-	const uint64_t sum = checksum_add_words(0, ip + 8, 32);
-	uint8_t source[16], destination[16];
 
-	memcpy(source, ip + 8, sizeof(source));
-	memcpy(destination, ip + 24, sizeof(destination));
-	memcpy(ip, words, sizeof(words));
-	memcpy(ip + 8, destination, sizeof(destination));
-	memcpy(ip + 24, source, sizeof(source));
-	return sum;
+	return build_reply_ipv6(ip, words);
 }
 
 /** @return the sum of the header. */
