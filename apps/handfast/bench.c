@@ -20,6 +20,7 @@ const char bench_help[] =
 		"needs the\n"
 		"                   source tree\n"
 		"  open-close       connections opened and closed per second, without data\n"
+		"  cookies          the same, each proven by a SYN cookie\n"
 		"  request          the same with an HTTP request and its answer, 6 packets\n"
 		"  proxy, forward   through the engine to a backend\n"
 		"  table            open-close beside more and more connections that are held\n"

@@ -515,6 +515,14 @@ def need_privileges() -> None:
     check(os.access(HANDFAST, os.X_OK), f"{HANDFAST} is not built (or set HANDFAST)")
 
 
+def trace(client: "Namespace", host: str) -> None:
+    """Check that traceroute by UDP, ICMP and TCP finds an engine's address at the first hop."""
+    for how in ([], ["-I"], ["-T", "-p", "80"]):
+        said = client.run("traceroute", "-n", "-q", "1", "-w", "2", "-m", "3", *how, host).stdout
+        hops = [line.split()[:2] for line in said.splitlines()[1:]]
+        check(hops == [["1", host]], f"traceroute {' '.join(how)}: {said}")
+
+
 def main(names: dict) -> None:
     """Run the test functions of a file, or those named on the command line."""
     def stopped(number, _frame):

@@ -129,8 +129,8 @@ def nginx(site: Site, tls: str = ""):
 
 
 def test_curl_through_the_splice():
-    """curl gets nginx's page through the VIP over IPv4 and IPv6; two handshakes, one connection."""
-    lab.need("curl")
+    """curl gets nginx's page through the VIP over IPv4 and IPv6, where traceroute ends as well."""
+    lab.need("curl", "traceroute")
     with lab.Lab() as here:
         site = Site(here)
         with nginx(site):
@@ -139,6 +139,8 @@ def test_curl_through_the_splice():
                 lab.check(done.stdout == "hello\n" * 100, done.stdout)
         now = site.settled()
         lab.check((now["opened"], now["spliced"]) == (2, 2), f"counters: {now}")
+        for host in (FRONT4, FRONT6):
+            lab.trace(site.client, host)
 
 
 def hash_of(path) -> str:

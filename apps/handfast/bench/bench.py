@@ -24,10 +24,9 @@ from machine import Trouble, choose_cores, environment, in_front
 from processes import Bench
 
 EXIT_RUNTIME = 1
-NAMES = ("syn", "forged-ack", "open-close", "request", "proxy", "forward", "table", "flood",
-         "search", "idle", "all")
-EVERYTHING = ("syn", "forged-ack", "open-close", "request", "proxy", "forward", "table", "flood",
-              "search", "idle")
+EVERYTHING = ("syn", "forged-ack", "open-close", "cookies", "request", "proxy", "forward", "table",
+              "flood", "search", "idle")
+NAMES = (*EVERYTHING, "all")
 SYN_CASES = {"syn": ("syn4", "syn4-plain", "syn6", "syn6-plain"),
              "forged-ack": ("forged-ack4", "forged-ack6")}
 TABLE_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)

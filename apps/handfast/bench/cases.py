@@ -22,6 +22,7 @@ ports:
 RESPOND = HEAD + """\
 services:
   - {{name: sink, listen: "10.9.0.2:9", reply: discard}}
+  - {{name: wary, listen: "10.9.0.2:19", reply: discard, cookies: always}}
   - {{name: web, listen: "10.9.0.2:80", reply: http, body_size: 64, close: after_reply}}
 """
 
@@ -70,6 +71,7 @@ services:
 # name: configuration, port, words of handfast-load, whether a backend is needed.
 CASES = {
     "open-close": (RESPOND, 9, ["--exchange", "open-close"], False),
+    "cookies": (RESPOND, 19, ["--exchange", "open-close"], False),
     "handshake": (RESPOND, 9, ["--exchange", "handshake"], False),
     "request": (RESPOND, 80, ["--exchange", "request"], False),
     "proxy": (PROXY, 80, ["--exchange", "request", *SHARED], True),
@@ -170,6 +172,10 @@ def exchange_once(bench: Bench, case: str, seconds: float, words: list, path: st
     end = load.result(seconds + 30)
     spent = engine.spent(before, engine.snapshot())
     result = summarise(end, spent, engine.tsc_hz)
+    counters = spent["counters"]
+    if case == "cookies" and counters["syn_cookies_opened"] < 0.99 * counters["opened"]:
+        raise Trouble(f"only {counters['syn_cookies_opened']:,} of {counters['opened']:,}"
+                      " connections were opened by a cookie")
     bench.end_all()
     return result
 
