@@ -2,20 +2,17 @@
 
 #include <string.h>
 
-#include <rte_branch_prediction.h>
 #include <rte_common.h>
 #include <rte_prefetch.h>
 
 #include "cookie/spent_cookies.h"
 #include "cookie/syncookie.h"
 
-#define WAYS          8
-#define WAYS_USED     4 /* On average, at capacity. */
-#define PAGE_BUCKETS  64
-#define PAGES_IN_WORD 64
-#define TIME_BITS     16
-#define TIME_MASK     ((UINT64_C(1) << TIME_BITS) - 1)
-#define TAG_IN_USE    (UINT64_C(1) << TIME_BITS) /* So that no flow is 0, which is nobody. */
+#define WAYS       8
+#define WAYS_USED  4 /* On average, at capacity. */
+#define TIME_BITS  16
+#define TIME_MASK  ((UINT64_C(1) << TIME_BITS) - 1)
+#define TAG_IN_USE (UINT64_C(1) << TIME_BITS) /* So that no flow is 0, which is nobody. */
 
 /* The upper bits of the flow's hash, and the second it was spent in. */
 struct bucket {
@@ -26,44 +23,31 @@ _Static_assert(sizeof(struct bucket) == 64, "one cache line");
 _Static_assert(SYNCOOKIE_SPENT_S < TIME_MASK / 2, "ages are told apart");
 
 struct spent_cookies {
-	struct bucket *buckets;
 	uint32_t count;  /* Of buckets. */
 	uint32_t last_s; /* When the last flow came; meaningless before the first. */
 	bool begun;
-	uint64_t written[]; /* Bit: this page of buckets holds something. */
+	struct bucket buckets[] __rte_aligned(64);
 };
 
 static uint32_t
 buckets_for(uint32_t capacity)
 {
-	return RTE_ALIGN_MUL_CEIL(RTE_MAX(capacity / WAYS_USED, 1u), PAGE_BUCKETS);
-}
-
-static size_t
-head_bytes(uint32_t buckets)
-{
-	const size_t words = (buckets / PAGE_BUCKETS + PAGES_IN_WORD - 1) / PAGES_IN_WORD;
-
-	return RTE_ALIGN_CEIL(sizeof(struct spent_cookies) + words * sizeof(uint64_t), 64);
+	return RTE_MAX(capacity / WAYS_USED, 1u);
 }
 
 size_t
 spent_cookies_footprint(uint32_t capacity)
 {
-	const uint32_t buckets = buckets_for(capacity);
-
-	return head_bytes(buckets) + (size_t)buckets * sizeof(struct bucket);
+	return sizeof(struct spent_cookies) + buckets_for(capacity) * sizeof(struct bucket);
 }
 
 struct spent_cookies *
 spent_cookies_init(void *memory, uint32_t capacity)
 {
-	const uint32_t buckets = buckets_for(capacity);
 	struct spent_cookies *spent = memory;
 
-	memset(memory, 0, head_bytes(buckets));
-	spent->buckets = (struct bucket *)((uint8_t *)memory + head_bytes(buckets));
-	spent->count = buckets;
+	memset(memory, 0, spent_cookies_footprint(capacity));
+	spent->count = buckets_for(capacity);
 	return spent;
 }
 
@@ -71,14 +55,6 @@ static inline uint32_t
 place_of(const struct spent_cookies *spent, uint64_t hash)
 {
 	return (uint32_t)((hash & UINT32_MAX) * spent->count >> 32);
-}
-
-static inline bool
-is_written(const struct spent_cookies *spent, uint32_t place)
-{
-	const uint32_t page = place / PAGE_BUCKETS;
-
-	return (spent->written[page / PAGES_IN_WORD] >> page % PAGES_IN_WORD & 1) != 0;
 }
 
 static inline uint64_t
@@ -136,19 +112,11 @@ spent_cookies_prefetch(const struct spent_cookies *spent, uint64_t hash)
 bool
 spent_cookies_add(struct spent_cookies *spent, uint64_t hash, uint32_t now_s)
 {
-	const uint32_t place = place_of(spent, hash), page = place / PAGE_BUCKETS;
-	struct bucket *bucket = &spent->buckets[place];
+	struct bucket *bucket = &spent->buckets[place_of(spent, hash)];
 	const uint64_t tag = tag_of(hash);
-	unsigned int way;
-	bool forgotten;
-
-	if (unlikely(!is_written(spent, place))) {
-		memset(&spent->buckets[(size_t)page * PAGE_BUCKETS], 0,
-				PAGE_BUCKETS * sizeof(struct bucket));
-		spent->written[page / PAGES_IN_WORD] |= UINT64_C(1) << page % PAGES_IN_WORD;
-	}
-	way = way_of(bucket, tag, now_s);
-	forgotten = (bucket->flow[way] & ~TIME_MASK) != tag && is_alive(bucket->flow[way], now_s);
+	const unsigned int way = way_of(bucket, tag, now_s);
+	const bool forgotten = (bucket->flow[way] & ~TIME_MASK) != tag &&
+			       is_alive(bucket->flow[way], now_s);
 	bucket->flow[way] = tag | (now_s & TIME_MASK);
 	spent->last_s = now_s;
 	spent->begun = true;
@@ -158,11 +126,10 @@ spent_cookies_add(struct spent_cookies *spent, uint64_t hash, uint32_t now_s)
 bool
 spent_cookies_has(const struct spent_cookies *spent, uint64_t hash, uint32_t now_s)
 {
-	const uint32_t place = place_of(spent, hash);
-	const struct bucket *bucket = &spent->buckets[place];
+	const struct bucket *bucket = &spent->buckets[place_of(spent, hash)];
 	const uint64_t tag = tag_of(hash);
 
-	if (!spent_cookies_any(spent, now_s) || !is_written(spent, place))
+	if (!spent_cookies_any(spent, now_s))
 		return false;
 	for (unsigned int i = 0; i < WAYS; i++) {
 		if ((bucket->flow[i] & ~TIME_MASK) == tag)

@@ -20,8 +20,8 @@
  * under addresses at which he gets answers.
  *
  * A close costs 18 ns, a SYN of a flood 5 to 8 ns (tests/bench/bench_spent_cookies.c), a forged ACK
- * nothing.  Memory is written first when it is needed, a page at a time.  One lcore creates, reads
- * and writes a set.  Times are whole seconds and may wrap.
+ * nothing.  All memory is written at the start, so that a flood makes none grow.  One lcore
+ * creates, reads and writes a set.  Times are whole seconds and may wrap.
  */
 
 #include <stdbool.h>

@@ -22,7 +22,8 @@
 #include "wire/steering_hash.h"
 
 /** Which worker a flow goes to is not asked here: any key will do. */
-static const struct siphash_key key = {UINT64_C(0x243f6a8885a308d3), UINT64_C(0x13198a2e03707344)};
+static const struct siphash_key steering_key = {
+		UINT64_C(0x243f6a8885a308d3), UINT64_C(0x13198a2e03707344)};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -66,8 +67,9 @@ answer_tcp(const uint8_t *data, const struct frame *frame, const struct tcp_segm
 
 	REQUIRE(segment->payload_offset + segment->payload_length == frame->l4_length);
 	build_path_reverse(&path, data, frame);
-	hash = steering_hash_of(&key, path.remote, path.local, path.remote_port, path.local_port);
-	REQUIRE(hash == steering_hash(&key, data, frame->l4_offset + frame->l4_length));
+	hash = steering_hash_of(
+			&steering_key, path.remote, path.local, path.remote_port, path.local_port);
+	REQUIRE(hash == steering_hash(&steering_key, data, frame->l4_offset + frame->l4_length));
 	length = build_tcp(answer, &path, &tcp, 0, BUILD_CHECKSUM_SOFTWARE, &lengths);
 	REQUIRE(length == build_tcp_headers_length(&path, &tcp.options));
 	check_answer(answer, length, FRAME_TCP);
@@ -184,7 +186,7 @@ parse_and_answer(const uint8_t *data, size_t size, unsigned int flags)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	steering_hash(&key, data, (uint32_t)size);
+	steering_hash(&steering_key, data, (uint32_t)size);
 	parse_and_answer(data, size, 0);
 	parse_and_answer(data, size, PARSE_PARTIAL_ALLOWED);
 	parse_and_answer(data, size, PARSE_IP_CHECKSUM_GOOD | PARSE_TCP_CHECKSUM_GOOD);

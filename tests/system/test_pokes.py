@@ -72,8 +72,10 @@ def test_os_detection_sees_what_rfc_9293_says():
     with lab.Lab() as here:
         site = lab.Site(here)
         said = nmap(site, lab.ENGINE4, "-O", "-v", "-d")
+        # nmap breaks the lines of a fingerprint that it thinks complete.
+        fingerprint = re.sub(r"\nOS:", "", said)
         for probe, wanted in PROBES.items():
-            got = re.search(rf"^{probe}\((.*)\)$", said, re.MULTILINE)
+            got = re.search(rf"\b{probe}\(([^)]*)\)", fingerprint)
             lab.check(got, f"no {probe} in {said}")
             missing = [word for word in wanted if word not in got[1].split("%")]
             lab.check(not missing, f"{probe} is {got[1]}, without {missing}")
