@@ -75,6 +75,7 @@ struct backends {
 	struct backends_entry entry[BACKENDS_MAX];
 	uint8_t usable[BACKENDS_MAX];   /**< Whether new connections may go there.  Atomic. */
 	uint64_t profile[BACKENDS_MAX]; /**< struct backends_profile.  Atomic. */
+	unsigned int pools_down;        /**< Pools with nobody left.  Atomic. */
 
 	pthread_mutex_t control; /**< Among control's threads: for all that follows and above. */
 	struct backend health[BACKENDS_MAX];

@@ -7,6 +7,8 @@
 #include <rte_prefetch.h>
 
 #include "engine/burst_forward.h"
+#include "engine/no_backend.h"
+#include "engine/pools.h"
 #include "engine/proxy.h"
 #include "engine/proxy_close.h"
 #include "engine/proxy_icmp.h"
@@ -205,6 +207,20 @@ burst_forward_is_spliced(const struct burst *burst, unsigned int i)
 	return burst->conn[i] != NULL && burst->conn[i]->tcp.state == TCP_SPLICED;
 }
 
+/* The SYN of a client for whom nobody is left. @return whether packet i was one. */
+static bool
+burst_forward_refuse(struct worker *worker, struct burst *burst, unsigned int i)
+{
+	const uint8_t port = (uint8_t)burst->packet[i]->port;
+
+	if (!no_backend_concerns(worker, burst, i))
+		return false;
+	worker_count(worker, port, COUNTER_syn_received, 1);
+	worker_count(worker, port, COUNTER_backends_all_down, 1);
+	no_backend_answer(worker, burst, i, services_of(worker->services, &burst->key[i])->pool);
+	return true;
+}
+
 /* A packet moves up: the place of one that was forwarded is free. */
 static void
 burst_forward_move(struct burst *burst, unsigned int from, unsigned int to)
@@ -224,9 +240,11 @@ burst_forward(struct worker *worker, struct burst *burst)
 {
 	struct burst_returns *returns = &burst->returns;
 	unsigned int kept = 0;
+	bool any_down;
 
 	if (worker->proxy == NULL)
 		return;
+	any_down = __atomic_load_n(&worker->engine->backends->pools_down, __ATOMIC_RELAXED) != 0;
 	for (unsigned int i = 0; i < burst->n; i++) {
 		if (burst_forward_is_spliced(burst, i))
 			rte_prefetch0(proxy_splice(worker->proxy, worker->table, burst->conn[i]));
@@ -236,6 +254,8 @@ burst_forward(struct worker *worker, struct burst *burst)
 	returns->n = 0;
 	for (unsigned int i = 0; i < burst->n; i++) {
 		if (burst_forward_is_spliced(burst, i) && burst_forward_client(worker, burst, i))
+			continue;
+		if (unlikely(any_down) && burst_forward_refuse(worker, burst, i))
 			continue;
 		if (kept != i)
 			burst_forward_move(burst, i, kept);

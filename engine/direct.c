@@ -5,13 +5,12 @@
 
 #include "balance/affinity.h"
 #include "engine/burst_forward.h"
-#include "engine/burst_reply.h"
 #include "engine/direct.h"
 #include "engine/log.h"
+#include "engine/no_backend.h"
 #include "engine/pools.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
-#include "wire/build.h"
 
 /* How long flows are remembered, beside those that are alive. */
 #define DIRECT_NEW_S       60
@@ -239,33 +238,6 @@ direct_send(struct worker *worker, const struct direct_packet *in, unsigned int 
 	return DROP_NONE;
 }
 
-/* Nobody can answer: tell the client, if it is to know. */
-static void
-direct_refuse(struct worker *worker, struct burst *burst, unsigned int i, const struct pool *pool)
-{
-	const struct tcp_segment *segment = &burst->segment[i];
-	const struct build_tcp reset = {
-			.ack = segment->seq + tcp_segment_length(segment),
-			.flags = TCP_RST | TCP_ACK,
-	};
-	struct rte_mbuf *packet = burst->packet[i];
-	struct build_lengths lengths;
-	struct build_path path;
-
-	if (burst->event[i] != TCP_EVENT_SYN ||
-			pool->settings->when_down != SETTINGS_WHEN_DOWN_RESET ||
-			!token_bucket_take(&worker->resets, worker->now_us)) {
-		worker_drop(worker, packet, DROP_no_backend);
-		return;
-	}
-	worker_count(worker, (uint8_t)packet->port, COUNTER_resets_sent, 1);
-	build_path_reverse(&path, rte_pktmbuf_mtod(packet, const uint8_t *), &burst->frame[i]);
-	rte_pktmbuf_reset_headroom(packet);
-	burst_reply_finish(packet, build_tcp(rte_pktmbuf_mtod(packet, uint8_t *), &path, &reset, 0,
-						   BUILD_CHECKSUM_SOFTWARE, &lengths));
-	transmit_reply(worker, packet);
-}
-
 static void
 direct_packet(struct worker *worker, struct burst *burst, unsigned int i, uint64_t hash)
 {
@@ -297,7 +269,7 @@ direct_packet(struct worker *worker, struct burst *burst, unsigned int i, uint64
 		worker_count(worker, (uint8_t)in.packet->port, COUNTER_syn_received, 1);
 	backend = direct_choose(worker, &in);
 	if (backend == CHOICE_NONE) {
-		direct_refuse(worker, burst, i, service->pool);
+		no_backend_answer(worker, burst, i, service->pool);
 		return;
 	}
 	reason = direct_send(worker, &in, backend);

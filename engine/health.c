@@ -291,8 +291,8 @@ health_look(struct engine *engine, const struct pool *pool, unsigned int number,
 			__ATOMIC_RELAXED);
 }
 
-/* What all of a pool's backends that can be used understand, and whether there are any. */
-static void
+/* What all of a pool's backends that can be used understand, @return whether there are any */
+static bool
 health_summarize(struct engine *engine, struct pool *pool)
 {
 	struct backends_profile all = {
@@ -330,7 +330,8 @@ health_summarize(struct engine *engine, struct pool *pool)
 						: "no answer");
 	else if (usable != 0 && pool->usable == 0)
 		log_info(pool->settings->name, "backends can be used again: %u", usable);
-	pool->usable = usable;
+	__atomic_store_n(&pool->usable, usable, __ATOMIC_RELAXED);
+	return usable != 0;
 }
 
 void
@@ -351,9 +352,12 @@ health_poll(struct engine *engine)
 			health_collect(engine, NULL, i, now_ms);
 	}
 	if (sum) {
+		unsigned int down = 0;
+
 		engine->health->summed_ms = now_ms;
 		for (unsigned int p = 0; p < pools->count; p++)
-			health_summarize(engine, &pools->pool[p]);
+			down += !health_summarize(engine, &pools->pool[p]);
+		__atomic_store_n(&backends->pools_down, down, __ATOMIC_RELAXED);
 		backends_merge(engine);
 	}
 	pthread_mutex_unlock(&backends->control);

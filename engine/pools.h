@@ -29,7 +29,7 @@ struct pool {
 	struct choice_state *state[SETTINGS_WORKERS_MAX]; /**< Each worker's; nobody else's. */
 	struct backend_rules rules;                       /**< How its backends are judged. */
 	uint64_t profile;    /**< struct backends_profile.  Atomic; control's. */
-	unsigned int usable; /**< Backends that take connections.  Control's. */
+	unsigned int usable; /**< Backends that take connections.  Atomic; control's. */
 };
 
 struct pools {
@@ -72,6 +72,13 @@ pools_profile(const struct pool *pool)
 
 	memcpy(&profile, &word, sizeof(profile));
 	return profile;
+}
+
+/** Whether a backend takes connections, as of control's last look. */
+static inline bool
+pools_is_usable(const struct pool *pool)
+{
+	return __atomic_load_n(&pool->usable, __ATOMIC_RELAXED) != 0;
 }
 
 /** Choose a backend of a pool for a worker's connection; as choice_pick(). */

@@ -396,7 +396,10 @@ proxy_answer(struct worker *worker, struct conn *conn, struct burst_returns *ret
 void
 proxy_forget(struct worker *worker, struct conn *conn)
 {
-	proxy_close(worker, conn, COUNTER_closed);
+	const struct splice *splice = proxy_splice_of(worker, conn);
+
+	proxy_close(worker, conn,
+			(splice->closing & SPLICE_ANY_RESET) != 0 ? COUNTER_reset : COUNTER_closed);
 }
 
 void

@@ -199,7 +199,7 @@ proxy_ask_timeout(struct worker *worker, struct conn *conn)
 {
 	struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
 
-	if (splice->tries == PROXY_ASK_TRIES) {
+	if (splice->tries >= PROXY_ASK_TRIES) {
 		proxy_ask_failed(worker, conn);
 		return;
 	}
@@ -214,9 +214,9 @@ proxy_ask_again(struct worker *worker, struct conn *conn)
 {
 	struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
 
-	if (splice->tries != 1)
+	if (splice->tries > PROXY_ASK_TRIES)
 		return;
-	splice->tries = PROXY_ASK_TRIES;
+	splice->tries = PROXY_ASK_TRIES + 1;
 	proxy_send_syn(worker, conn, splice);
 }
 

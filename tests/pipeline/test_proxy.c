@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "engine/pools.h"
 #include "engine/proxy.h"
 
 #include "scene.h"
@@ -257,6 +258,43 @@ client_is_reset_when_all_are_down(void **state)
 	}
 }
 
+/* As of control's last look; a RST is counted and limited as any. */
+static void
+client_of_a_pool_that_is_down_hears_it_by_its_syn(void **state)
+{
+	struct scene scene;
+	struct scene_peer *client = &scene.client;
+
+	(void)state;
+	for (unsigned int drop = 0; drop < 2; drop++) {
+		struct pool *pool;
+
+		scene_begin_as(&scene, 4, drop ? "when_down: drop" : "", "", 1);
+		pool = &engine_services(&scene.rig.engine)->pools->pool[0];
+		scene_open_both(&scene);
+		pool->usable = 0;
+		scene.rig.engine.backends->pools_down = 1;
+		scene_talk(&scene);
+		client->path.local_port = rte_cpu_to_be_16(SCENE_CLIENT_PORT + 1);
+		client->next.seq = SCENE_CLIENT_ISN;
+		scene_say(&scene, client, TCP_SYN, 0);
+		if (drop) {
+			scene_hear_nothing(&scene, client);
+			assert_int_equal(rig_counter(&scene.rig, (enum counter)DROP_no_backend), 1);
+		} else {
+			scene_hear(&scene, client, TCP_RST | TCP_ACK, 0);
+			assert_int_equal(client->last.segment.ack, SCENE_CLIENT_ISN + 1);
+			assert_int_equal(rig_counter(&scene.rig, COUNTER_resets_sent), 1);
+		}
+		assert_int_equal(rig_counter(&scene.rig, COUNTER_backends_all_down), 1);
+		pool->usable = 1;
+		client->next.seq = SCENE_CLIENT_ISN;
+		scene_say(&scene, client, TCP_SYN, 0);
+		scene_hear(&scene, client, TCP_SYN | TCP_ACK, 0);
+		rig_free(&scene.rig);
+	}
+}
+
 static void
 used_up_local_ports_reset_the_client(void **state)
 {
@@ -329,7 +367,8 @@ port_used_again_begins_beyond_its_last_numbers(void **state)
 	rig_close(&scene.rig);
 }
 
-/* A challenge ACK, as from TIME_WAIT or a connection that only the backend remembers. */
+/* A challenge ACK, as from TIME_WAIT or a connection that only the backend remembers; to our first
+ * SYN, or to the second one when the first was lost. */
 static void
 stale_connection_of_the_backend_is_reset(void **state)
 {
@@ -338,20 +377,26 @@ stale_connection_of_the_backend_is_reset(void **state)
 	struct build_tcp old;
 
 	(void)state;
-	scene_begin(&scene);
-	scene_open_client(&scene);
-	old = server->next;
-	server->next.ack = 12345;
-	server->next.options.options = 0;
-	scene_say(&scene, server, TCP_ACK, 0);
-	scene_hear(&scene, server, TCP_RST, 0);
-	assert_int_equal(server->last.segment.seq, 12345);
-	server->next = old;
-	scene_hear_syn(&scene);
-	scene_answer(&scene);
-	scene_hear(&scene, server, TCP_ACK, 0);
-	scene_hear(&scene, &scene.client, TCP_ACK, 0);
-	scene_close_both(&scene);
+	for (unsigned int lost = 0; lost < 2; lost++) {
+		scene_begin(&scene);
+		scene_open_client(&scene);
+		if (lost) {
+			rig_wait_ms(&scene.rig, 210);
+			scene_hear_syn(&scene);
+		}
+		old = server->next;
+		server->next.ack = 12345;
+		server->next.options.options = 0;
+		scene_say(&scene, server, TCP_ACK, 0);
+		scene_hear(&scene, server, TCP_RST, 0);
+		assert_int_equal(server->last.segment.seq, 12345);
+		server->next = old;
+		scene_hear_syn(&scene);
+		scene_answer(&scene);
+		scene_hear(&scene, server, TCP_ACK, 0);
+		scene_hear(&scene, &scene.client, TCP_ACK, 0);
+		scene_close_both(&scene);
+	}
 }
 
 static void
@@ -454,6 +499,8 @@ syn_on_the_tuple_is_challenged(void **state)
 	scene.server.next.seq = SCENE_SERVER_ISN;
 	scene_open_both(&scene);
 	assert_int_equal(scene_ports_in_use(&scene), 1);
+	assert_int_equal(rig_counter(&scene.rig, COUNTER_reset), 1);
+	assert_int_equal(rig_counter(&scene.rig, COUNTER_closed), 0);
 	scene_close_both(&scene);
 }
 
@@ -630,6 +677,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(refusal_goes_on_to_another_at_once),
 			cmocka_unit_test(client_is_reset_when_three_refused),
 			cmocka_unit_test(client_is_reset_when_all_are_down),
+			cmocka_unit_test(client_of_a_pool_that_is_down_hears_it_by_its_syn),
 			cmocka_unit_test(used_up_local_ports_reset_the_client),
 			cmocka_unit_test(first_numbers_of_ports_cannot_be_guessed),
 			cmocka_unit_test(port_used_again_begins_beyond_its_last_numbers),
