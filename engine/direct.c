@@ -56,57 +56,73 @@ direct_idle_s(const struct settings *settings)
 	return RTE_MIN(longest, (uint32_t)DIRECT_TIMEOUT_MAX);
 }
 
+bool
+direct_is_wanted(const struct settings *settings)
+{
+	return direct_idle_s(settings) != 0;
+}
+
 uint64_t
 direct_footprint(const struct settings *settings)
 {
-	if (direct_idle_s(settings) == 0)
-		return 0;
 	return sizeof(struct direct) + affinity_footprint(settings->engine.connections);
 }
 
 int
 direct_create(struct worker *worker)
 {
-	const struct settings *settings = worker->engine->settings;
-	const struct affinity_timeouts timeouts = {
-			.seconds = {
-					[AFFINITY_NEW] = DIRECT_NEW_S,
-					[AFFINITY_LIVE] = (uint16_t)direct_idle_s(settings),
-					[AFFINITY_CLOSED] = (uint16_t)RTE_MIN(
-							settings->tcp.fin_timeout_ms / 500 + 1,
-							(uint32_t)DIRECT_TIMEOUT_MAX),
-					[AFFINITY_RESET] = DIRECT_RESET_S,
-			}};
+	const uint32_t connections = worker->engine->settings->engine.connections;
 	struct direct *direct;
 	void *memory;
 
-	if (direct_idle_s(settings) == 0)
-		return 0;
 	direct = rte_zmalloc_socket(
 			"handfast_direct", sizeof(*direct), RTE_CACHE_LINE_SIZE, worker->numa_node);
-	memory = rte_malloc_socket("handfast_flows",
-			affinity_footprint(settings->engine.connections), RTE_CACHE_LINE_SIZE,
-			worker->numa_node);
+	memory = rte_malloc_socket("handfast_flows", affinity_footprint(connections),
+			RTE_CACHE_LINE_SIZE, worker->numa_node);
 	if (direct == NULL || memory == NULL) {
 		log_error("direct", "no memory for flows on NUMA node %d", worker->numa_node);
 		rte_free(direct);
 		rte_free(memory);
 		return -1;
 	}
-	direct->flows = affinity_init(memory, settings->engine.connections, &timeouts);
+	direct->flows = affinity_init(memory, connections);
 	direct->buckets_per_ms = affinity_capacity(direct->flows) / 8 / DIRECT_SWEEP_MS + 1;
-	direct->swept_ms = worker->now_ms;
-	worker->direct = direct;
+	worker->made.direct = direct;
 	return 0;
 }
 
 void
 direct_free(struct worker *worker)
 {
-	if (worker->direct == NULL)
+	if (worker->made.direct == NULL)
 		return;
-	rte_free(worker->direct->flows);
-	rte_free(worker->direct);
+	rte_free(worker->made.direct->flows);
+	rte_free(worker->made.direct);
+	worker->made.direct = NULL;
+	worker->direct = NULL;
+}
+
+void
+direct_adopt(struct worker *worker)
+{
+	const struct settings *settings = worker->services->settings;
+	const uint32_t idle_s = direct_idle_s(settings);
+	const uint32_t closed_s = settings->tcp.fin_timeout_ms / 500 + 1;
+	const struct affinity_timeouts timeouts = {
+			.seconds = {
+					[AFFINITY_NEW] = DIRECT_NEW_S,
+					[AFFINITY_LIVE] = (uint16_t)idle_s,
+					[AFFINITY_CLOSED] = (uint16_t)RTE_MIN(
+							closed_s, (uint32_t)DIRECT_TIMEOUT_MAX),
+					[AFFINITY_RESET] = DIRECT_RESET_S,
+			}};
+
+	if (worker->direct == NULL)
+		worker->made.direct->swept_ms = worker->now_ms;
+	worker->direct = worker->made.direct;
+	/* Flows of a service that was removed keep what it had. */
+	if (idle_s != 0)
+		affinity_set_timeouts(worker->direct->flows, &timeouts);
 }
 
 void

@@ -18,6 +18,7 @@
  * one of the backend's own, for which it does not answer ARP (README).
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/burst.h"
@@ -25,11 +26,17 @@
 struct settings;
 struct worker;
 
+/** Whether any service needs it. */
+bool direct_is_wanted(const struct settings *settings);
+
 /** Bytes of one worker's flows; for sizing. */
 uint64_t direct_footprint(const struct settings *settings);
 
-/** Make a worker's table of flows, if a service wants it. @return 0, or -1 after a message. */
+/** Make a worker's table of flows, in worker.made. @return 0, or -1 after a message. */
 int direct_create(struct worker *worker);
+
+/** A worker sees services with mode: direct: timeouts may be others. */
+void direct_adopt(struct worker *worker);
 
 void direct_free(struct worker *worker);
 

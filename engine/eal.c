@@ -15,6 +15,7 @@
 #include "engine/device.h"
 #include "engine/direct.h"
 #include "engine/eal.h"
+#include "engine/grow.h"
 #include "engine/log.h"
 #include "engine/port.h"
 #include "engine/proxy.h"
@@ -133,9 +134,11 @@ eal_memory_needed(const struct settings *settings, const struct eal_cores *cores
 	const uint64_t buffers = (uint64_t)eal_buffer_count(settings, cores) *
 				 (eal_buffer_bytes(settings) + sizeof(struct rte_mbuf) + 128);
 
-	return cores->worker_count * (worker_footprint(settings) + proxy_footprint(settings) +
-						     direct_footprint(settings)) +
-	       buffers + EAL_RESERVE_BYTES;
+	const uint64_t each = worker_footprint(settings) +
+			      (proxy_is_wanted(settings) ? proxy_footprint(settings) : 0) +
+			      (direct_is_wanted(settings) ? direct_footprint(settings) : 0);
+
+	return cores->worker_count * each + buffers + EAL_RESERVE_BYTES;
 }
 
 /* Free hugepage memory of all sizes, from /sys. */
@@ -177,10 +180,10 @@ eal_choose_memory(const struct settings *settings, const struct eal_cores *cores
 
 	memory->mode = settings->engine.memory;
 	memory->bytes = settings->engine.memory_size != 0 ? settings->engine.memory_size : needed;
-	if (memory->mode != SETTINGS_MEMORY_AUTO)
-		return;
-	memory->mode = free_bytes >= memory->bytes ? SETTINGS_MEMORY_HUGE : SETTINGS_MEMORY_NONE;
-	if (memory->mode == SETTINGS_MEMORY_NONE)
+	if (memory->mode == SETTINGS_MEMORY_AUTO && free_bytes >= memory->bytes) {
+		memory->mode = SETTINGS_MEMORY_HUGE;
+	} else if (memory->mode == SETTINGS_MEMORY_AUTO) {
+		memory->mode = SETTINGS_MEMORY_NONE;
 		log_warning("memory",
 				"%llu MiB of hugepages are free and %llu are needed: running on "
 				"ordinary pages, slower. For hugepages: echo %llu > "
@@ -188,6 +191,10 @@ eal_choose_memory(const struct settings *settings, const struct eal_cores *cores
 				(unsigned long long)(free_bytes >> 20),
 				(unsigned long long)(memory->bytes >> 20),
 				(unsigned long long)((memory->bytes >> 21) + 1));
+	}
+	/* Of hugepages more can be had later.  Ordinary ones are taken when they are written to. */
+	if (memory->mode == SETTINGS_MEMORY_NONE && settings->engine.memory_size == 0)
+		memory->bytes += cores->worker_count * grow_footprint(settings);
 }
 
 static void

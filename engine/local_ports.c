@@ -66,7 +66,7 @@ local_ports_create_all(
 		struct engine *engine, unsigned int number, const struct settings_port_range *range)
 {
 	for (unsigned int w = 0; w < engine->worker_count; w++) {
-		struct proxy *proxy = engine->worker[w]->proxy;
+		struct proxy *proxy = engine->worker[w]->made.proxy;
 
 		if (proxy->ports[number] == NULL)
 			proxy->ports[number] = local_ports_create(engine->worker[w], range);
@@ -98,6 +98,9 @@ local_ports_add(struct engine *engine, const uint8_t address[16],
 	char text[46];
 
 	if (number != LOCAL_PORTS_NONE) {
+		/* It may have been added for a reload that was given up. */
+		if (!local_ports_create_all(engine, number, range))
+			return LOCAL_PORTS_NONE;
 		if (addresses->entry[number].first == range->first &&
 				addresses->entry[number].last == range->last)
 			return number;
@@ -155,10 +158,10 @@ local_ports_report(struct engine *engine)
 }
 
 void
-local_ports_free(struct worker *worker)
+local_ports_free(struct proxy *proxy)
 {
 	for (unsigned int i = 0; i < LOCAL_PORTS_ADDRESSES_MAX; i++)
-		rte_free(worker->proxy->ports[i]);
+		rte_free(proxy->ports[i]);
 }
 
 static bool
@@ -239,9 +242,9 @@ local_ports_last(const struct worker *worker, unsigned int local, rte_be16_t por
 }
 
 static uint32_t
-local_ports_slot_of(const struct worker *worker, unsigned int local, rte_be16_t port)
+local_ports_slot_of(const struct proxy *proxy, unsigned int local, rte_be16_t port)
 {
-	const struct local_ports *ports = worker->proxy->ports[local];
+	const struct local_ports *ports = proxy->ports[local];
 	const uint32_t index = (uint32_t)rte_be_to_cpu_16(port) - ports->first;
 
 	return index < ports->count ? ports->slot[index] : CONN_TABLE_NO_SLOT;
@@ -253,7 +256,8 @@ local_ports_is_used(const struct engine *engine, const uint8_t address[16], rte_
 	const unsigned int local = local_ports_find(&engine->local_addresses, address);
 
 	for (unsigned int w = 0; local != LOCAL_PORTS_NONE && w < engine->worker_count; w++) {
-		if (local_ports_slot_of(engine->worker[w], local, port) != CONN_TABLE_NO_SLOT)
+		if (local_ports_slot_of(engine->worker[w]->made.proxy, local, port) !=
+				CONN_TABLE_NO_SLOT)
 			return true;
 	}
 	return false;
@@ -265,7 +269,7 @@ local_ports_slot_at(const struct worker *worker, const uint8_t address[16], rte_
 	const unsigned int local = local_ports_find(&worker->engine->local_addresses, address);
 
 	return local == LOCAL_PORTS_NONE ? CONN_TABLE_NO_SLOT
-					 : local_ports_slot_of(worker, local, port);
+					 : local_ports_slot_of(worker->proxy, local, port);
 }
 
 /* The number plus one of the address that a segment goes to, or 0. */

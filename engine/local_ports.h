@@ -29,6 +29,7 @@
 #include "wire/parse.h"
 
 struct engine;
+struct proxy;
 struct worker;
 
 #define LOCAL_PORTS_ADDRESSES_MAX 255
@@ -87,7 +88,7 @@ unsigned int local_ports_find(const struct local_addresses *addresses, const uin
 void local_ports_report(struct engine *engine);
 
 /** Free a worker's ports. */
-void local_ports_free(struct worker *worker);
+void local_ports_free(struct proxy *proxy);
 
 /** A reply's ends, and the way it comes. */
 struct local_ports_way {

@@ -11,6 +11,8 @@
  * Under systemd (JOURNAL_STREAM) each line carries its priority as journald expects it.
  */
 
+#include <stdio.h>
+
 #include <rte_common.h>
 
 enum log_level {
@@ -22,6 +24,9 @@ enum log_level {
 
 /** Lines above @p level are left out from now on. */
 void log_init(enum log_level level);
+
+/** Errors of the calling thread go to @p copy, too, for whoever asked for what fails; or NULL. */
+void log_copy_to(FILE *copy);
 
 /** Write one line; @p format has no newline. */
 void log_write(enum log_level level, const char *subject, const char *format, ...)

@@ -23,6 +23,9 @@ _Static_assert(offsetof(struct splice, client_mac) == offsetof(struct conn_tail,
 _Static_assert(SETTINGS_PORTS_MAX <= 16, "conn_tail.challenged of a splice is 0");
 _Static_assert(LOCAL_PORTS_ADDRESSES_MAX <= LOCAL_PORTS_CLIENT, "splice.local holds all of them");
 
+/* Buffers that may be held, of all workers, where the pool was not made for any. */
+#define PROXY_HELD_SPARE 2048
+
 /* Line, splice, a bucket for eight, and what local_ports_footprint() counts for a port. */
 _Static_assert(sizeof(struct conn) + sizeof(struct splice) + 64 / 8 + LOCAL_PORTS_BYTES <= 160,
 		"all memory of a proxied connection");
@@ -48,12 +51,22 @@ proxy_footprint(const struct settings *settings)
 {
 	uint64_t bytes = sizeof(struct proxy) + PROXY_HELD_MAX * sizeof(struct proxy_held);
 
-	if (!proxy_is_wanted(settings))
-		return 0;
 	for (unsigned int i = 0; i < settings->pool_count; i++)
 		bytes += local_ports_footprint(&settings->pool[i].local_ports) *
 			 RTE_MAX(settings->pool[i].local_addresses.count, 4u);
 	return bytes;
+}
+
+static uint64_t
+proxy_splices_footprint(const struct settings *settings)
+{
+	return (uint64_t)settings->engine.connections * sizeof(struct splice);
+}
+
+uint64_t
+proxy_footprint_apart(const struct settings *settings)
+{
+	return proxy_footprint(settings) + proxy_splices_footprint(settings);
 }
 
 unsigned int
@@ -62,20 +75,34 @@ proxy_buffers(const struct settings *settings)
 	return proxy_is_wanted(settings) ? PROXY_HELD_MAX : 0;
 }
 
-int
-proxy_create(struct worker *worker)
+/* The table's tails are too short, and the buffers were counted without those that are held. */
+static int
+proxy_create_apart(struct worker *worker, struct proxy *proxy)
 {
-	const struct settings *settings = worker->engine->settings;
+	const struct engine *engine = worker->engine;
+
+	proxy->apart = rte_malloc_socket("handfast_splices",
+			proxy_splices_footprint(engine->settings), RTE_CACHE_LINE_SIZE,
+			worker->numa_node);
+	proxy->splice = proxy->apart;
+	proxy->held_most = PROXY_HELD_SPARE / engine->worker_count + PROXY_HELD_SEGMENTS;
+	return proxy->apart != NULL ? 0 : -1;
+}
+
+int
+proxy_create(struct worker *worker, bool at_start)
+{
 	struct proxy *proxy;
 
-	if (!proxy_is_wanted(settings))
-		return 0;
 	proxy = rte_zmalloc_socket(
 			"handfast_proxy", sizeof(*proxy), RTE_CACHE_LINE_SIZE, worker->numa_node);
-	worker->proxy = proxy;
+	worker->made.proxy = proxy;
 	if (proxy == NULL)
 		goto no_memory;
 	proxy->splice = conn_table_tails(worker->table);
+	proxy->held_most = PROXY_HELD_MAX;
+	if (!at_start && proxy_create_apart(worker, proxy) != 0)
+		goto no_memory;
 	proxy->held = rte_zmalloc_socket("handfast_held",
 			PROXY_HELD_MAX * sizeof(struct proxy_held), RTE_CACHE_LINE_SIZE,
 			worker->numa_node);
@@ -91,13 +118,17 @@ no_memory:
 void
 proxy_free(struct worker *worker)
 {
-	if (worker->proxy == NULL)
+	struct proxy *proxy = worker->made.proxy;
+
+	if (proxy == NULL)
 		return;
-	for (unsigned int i = 0; worker->proxy->held != NULL && i < PROXY_HELD_MAX; i++)
-		rte_pktmbuf_free_bulk(worker->proxy->held[i].packet, worker->proxy->held[i].count);
-	local_ports_free(worker);
-	rte_free(worker->proxy->held);
-	rte_free(worker->proxy);
+	for (unsigned int i = 0; proxy->held != NULL && i < PROXY_HELD_MAX; i++)
+		rte_pktmbuf_free_bulk(proxy->held[i].packet, proxy->held[i].count);
+	local_ports_free(proxy);
+	rte_free(proxy->held);
+	rte_free(proxy->apart);
+	rte_free(proxy);
+	worker->made.proxy = NULL;
 	worker->proxy = NULL;
 }
 

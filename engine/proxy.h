@@ -44,14 +44,16 @@ struct proxy_held {
 	uint32_t next; /**< Of those not used: its number plus one. */
 };
 
-/** A worker's part; there is none when no service is proxied. */
+/** A worker's part; there is none until a service is proxied. */
 struct proxy {
-	struct splice *splice; /**< By slot: the connection table's tails. */
+	struct splice *splice; /**< By slot: the connection table's tails, or apart from them. */
+	void *apart;           /**< Holds them then, or NULL. */
 	struct local_ports *ports[LOCAL_PORTS_ADDRESSES_MAX];
 	struct proxy_held *held; /**< Numbered from 1 in struct splice; 0 is none. */
 	uint32_t held_free;
 	uint32_t held_packets;
-	uint32_t turn; /**< For taking one local address after the other. */
+	uint32_t held_most; /**< Packets that the pool of buffers was made for. */
+	uint32_t turn;      /**< For taking one local address after the other. */
 };
 
 /** Whether any service needs it. */
@@ -60,11 +62,20 @@ bool proxy_is_wanted(const struct settings *settings);
 /** Bytes that it takes of each worker, ports of local addresses included; for sizing. */
 uint64_t proxy_footprint(const struct settings *settings);
 
+/** The same for a table of connections that has no room for splices. */
+uint64_t proxy_footprint_apart(const struct settings *settings);
+
 /** Packet buffers that may be held by each worker; for sizing. */
 unsigned int proxy_buffers(const struct settings *settings);
 
-/** @return 0, or -1 after the reason was logged. */
-int proxy_create(struct worker *worker);
+/**
+ * Make a worker's part, in worker.made.
+ *
+ * @param at_start
+ *   The table of connections has room for splices, the pool of buffers for what is held.
+ * @return 0, or -1 after the reason was logged.
+ */
+int proxy_create(struct worker *worker, bool at_start);
 
 void proxy_free(struct worker *worker);
 

@@ -22,7 +22,7 @@ proxy_held_push(struct worker *worker, struct splice *splice, struct rte_mbuf *p
 	struct proxy *proxy = worker->proxy;
 	struct proxy_held *held;
 
-	if (proxy->held_packets == PROXY_HELD_MAX)
+	if (proxy->held_packets >= proxy->held_most)
 		return false;
 	if (splice->held == 0) {
 		if (proxy->held_free == 0)

@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/direct.h"
 #include "engine/engine.h"
+#include "engine/grow.h"
 #include "engine/log.h"
-#include "engine/proxy.h"
 #include "engine/reload.h"
 #include "engine/services_build.h"
 #include "engine/services_map.h"
@@ -118,23 +117,6 @@ reload_clear_shares(struct engine *engine, const struct services *next)
 	}
 }
 
-/* Where nothing echoed until now, there are no rings to echo from. */
-static bool
-reload_grow_echo(struct engine *engine, const struct settings *wanted)
-{
-	const uint32_t rings = worker_echo_rings(wanted);
-
-	if (rings == 1 || worker_echo_rings(engine->settings) > 1)
-		return true;
-	for (unsigned int w = 0; w < engine->worker_count; w++) {
-		struct worker *worker = engine->worker[w];
-
-		if (worker->echo_grown == NULL && !worker_grow_echo(worker, rings))
-			return false;
-	}
-	return true;
-}
-
 bool
 reload_publish(struct engine *engine, struct services *next, struct settings *settings,
 		FILE *report)
@@ -189,26 +171,12 @@ reload_reaches(const struct settings *wanted, const struct settings_service *ser
 
 /* Whether the services fit what stays as it was at the start. */
 static bool
-reload_fits(const struct engine *engine, const struct settings *wanted, FILE *report)
+reload_fits(const struct settings *wanted, FILE *report)
 {
 	bool good = true;
 
-	if (proxy_is_wanted(wanted) && !proxy_is_wanted(engine->settings)) {
-		fputs("the first service with mode: proxy needs a restart: it takes memory that "
-		      "is laid out at the start\n",
-				report);
-		good = false;
-	}
-
-	if (direct_footprint(wanted) != 0 && direct_footprint(engine->settings) == 0) {
-		fputs("the first service with mode: direct needs a restart: it takes memory that "
-		      "is laid out at the start\n",
-				report);
-		good = false;
-	}
-	for (unsigned int i = 0; i < wanted->service_count; i++) {
+	for (unsigned int i = 0; i < wanted->service_count; i++)
 		good &= reload_reaches(wanted, &wanted->service[i], report);
-	}
 	return good;
 }
 
@@ -289,29 +257,33 @@ reload_conclude(const struct settings_diff *diff, bool dry_run, FILE *report)
 	fputc('\n', report);
 }
 
-/* @return NULL after the reason was written. */
+/*
+ * @param grow
+ *   What was made for it; what is made before a failure is undone.
+ * @return
+ *   NULL after the reason was written.
+ */
 static struct services *
-reload_build(struct engine *engine, const struct settings *wanted, FILE *report)
+reload_build(struct engine *engine, const struct settings *wanted, struct grow *grow, FILE *report)
 {
 	struct services_problem problem;
 	struct services *next;
 
-	if (!reload_fits(engine, wanted, report))
+	if (!reload_fits(wanted, report) || !grow_for(engine, wanted, grow, report))
 		return NULL;
-	if (!reload_grow_echo(engine, wanted)) {
-		fputs("no memory for engine.echo_buffers, which no service needed until now: "
-		      "raise engine.memory_size and restart\n",
-				report);
-		return NULL;
-	}
 	next = services_build(engine->services, wanted, engine->worker_count, &problem);
 	if (next == NULL) {
 		fprintf(report, "%s\n", problem.text);
-	} else if (services_attach_pools(engine, next) != 0) {
-		fputs("the pools cannot be used; the engine's log says why\n", report);
-		services_free(next);
-		next = NULL;
+	} else {
+		log_copy_to(report);
+		if (services_attach_pools(engine, next) != 0) {
+			services_free(next);
+			next = NULL;
+		}
+		log_copy_to(NULL);
 	}
+	if (next == NULL)
+		grow_cancel(engine, grow);
 	return next;
 }
 
@@ -330,6 +302,7 @@ reload_settings(struct engine *engine, struct settings *wanted, bool dry_run, FI
 	struct settings_diff diff;
 	struct lists_fresh lists;
 	struct services *next;
+	struct grow grow;
 
 	if (!settings_diff_print(running, wanted, report, &diff)) {
 		fputs("out of memory\n", report);
@@ -338,7 +311,7 @@ reload_settings(struct engine *engine, struct settings *wanted, bool dry_run, FI
 	settings_diff_keep(running, wanted);
 	if (!lists_read(&lists, wanted, report))
 		return reload_refuse(wanted, report);
-	next = reload_build(engine, wanted, report);
+	next = reload_build(engine, wanted, &grow, report);
 	if (next == NULL) {
 		lists_discard(&lists);
 		return reload_refuse(wanted, report);
@@ -348,12 +321,14 @@ reload_settings(struct engine *engine, struct settings *wanted, bool dry_run, FI
 	if (dry_run || diff.reload == 0) {
 		reload_conclude(&diff, dry_run, report);
 		services_free(next);
+		grow_cancel(engine, &grow);
 		settings_free(wanted);
 		lists_discard(&lists);
 		return diff.reload == 0 ? RELOAD_SAME : RELOAD_DONE;
 	}
 	reload_report_removed(engine, next, report);
 	if (!reload_publish(engine, next, wanted, report)) {
+		grow_cancel(engine, &grow);
 		lists_discard(&lists);
 		return reload_refuse(wanted, report);
 	}

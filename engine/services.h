@@ -135,7 +135,9 @@ struct services {
 	bool synacks_limited;          /**< A service has a synack_rate. */
 	struct service_map *map[SETTINGS_PORTS_MAX]; /**< By port: our addresses, who listens. */
 	struct pools *pools;                         /**< Whom services in front of others use. */
+	bool has_proxy;                              /**< A service is mode: proxy. */
 	bool has_direct;                             /**< A service is mode: direct. */
+	bool has_echo;                               /**< A service echoes. */
 	struct transparent *transparent;             /**< NULL unless some have source: client. */
 };
 

@@ -5,6 +5,7 @@
 
 #include "engine/pools.h"
 #include "engine/services_copy.h"
+#include "engine/worker.h"
 
 static const struct settings_service services_copy_nobody;
 
@@ -213,7 +214,9 @@ services_copy_finish(struct services *next)
 {
 	for (unsigned int i = 0; i < next->edition_count; i++) {
 		next->synacks_limited |= next->service[i].synack_cost != 0;
+		next->has_proxy |= next->service[i].settings->mode == SETTINGS_MODE_PROXY;
 		next->has_direct |= next->service[i].settings->mode == SETTINGS_MODE_DIRECT;
+		next->has_echo |= worker_echoes(next->service[i].settings);
 	}
 	for (unsigned int i = 0; i < next->listener_count; i++)
 		next->listener[i].newest = (uint16_t)i;

@@ -95,12 +95,6 @@ services_attach_pools(struct engine *engine, struct services *services)
 
 		if (service->settings->mode == SETTINGS_MODE_RESPOND || service->retired)
 			continue;
-		if (service->settings->mode == SETTINGS_MODE_PROXY &&
-				engine->worker[0]->proxy == NULL) {
-			log_error(service->settings->name, "mode: proxy where no service had it "
-							   "when the engine started: restart it");
-			return -1;
-		}
 		pools_let_go(service->pools);
 		service->pools = pools;
 		pools_keep(pools);

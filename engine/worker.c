@@ -14,6 +14,7 @@
 #include "engine/burst_forward.h"
 #include "engine/burst_limit.h"
 #include "engine/direct.h"
+#include "engine/grow.h"
 #include "engine/log.h"
 #include "engine/outside.h"
 #include "engine/proxy.h"
@@ -139,8 +140,12 @@ worker_adopt(struct worker *worker, const struct services *services)
 	worker_adopt_rate(worker, &worker->echoes, tcp->echo_rate);
 	worker_adopt_rate(worker, &worker->unreachables, tcp->echo_rate);
 	time_wait_set_lifetime(worker->time_wait, tcp->time_wait_ms);
-	if (worker->echo_grown != NULL)
-		worker->echo_buffers = worker->echo_grown;
+	if (services->has_echo && worker->made.echo != NULL)
+		worker->echo_buffers = worker->made.echo;
+	if (services->has_proxy)
+		worker->proxy = worker->made.proxy;
+	if (services->has_direct)
+		direct_adopt(worker);
 }
 
 /* What holds for a whole turn. */
@@ -265,30 +270,22 @@ worker_drop(struct worker *worker, struct rte_mbuf *packet, enum counter reason)
 	rte_pktmbuf_free(packet);
 }
 
+bool
+worker_echoes(const struct settings_service *service)
+{
+	return service->mode == SETTINGS_MODE_RESPOND &&
+	       (service->reply == RESPOND_ECHO ||
+			       (service->reply == RESPOND_HTTP && service->websocket));
+}
+
 uint32_t
 worker_echo_rings(const struct settings *settings)
 {
 	for (unsigned int i = 0; i < settings->service_count; i++) {
-		const struct settings_service *service = &settings->service[i];
-
-		if (service->reply == RESPOND_ECHO ||
-				(service->reply == RESPOND_HTTP && service->websocket))
+		if (worker_echoes(&settings->service[i]))
 			return settings->engine.echo_buffers;
 	}
 	return 1;
-}
-
-bool
-worker_grow_echo(struct worker *worker, uint32_t rings)
-{
-	void *memory = rte_malloc_socket("handfast_echo", echo_buffers_footprint(rings),
-			RTE_CACHE_LINE_SIZE, worker->numa_node);
-
-	if (memory == NULL)
-		return false;
-	worker->echo_memory = memory;
-	worker->echo_grown = echo_buffers_init(memory, rings);
-	return true;
 }
 
 /*
@@ -446,7 +443,7 @@ worker_create(struct engine *engine, unsigned int index, unsigned int lcore)
 	mailbox_init(&worker->census, engine);
 	worker_read_clock(worker);
 	if (worker_create_tables(worker) != 0 || worker_create_arrays(worker) != 0 ||
-			proxy_create(worker) != 0 || direct_create(worker) != 0) {
+			grow_start(worker) != 0) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -457,8 +454,7 @@ worker_create(struct engine *engine, unsigned int index, unsigned int lcore)
 void
 worker_free(struct worker *worker)
 {
-	proxy_free(worker);
-	direct_free(worker);
+	grow_free(worker);
 	rte_free(worker->queue);
 	rte_free(worker->handover);
 	rte_free(worker->steer_in);
@@ -469,7 +465,6 @@ worker_free(struct worker *worker)
 	rte_free(worker->desk);
 	rte_free(worker->rules);
 	backends_counts_free(worker->backends);
-	rte_free(worker->echo_memory);
 	free(worker->listener_conns);
 	rte_free(worker->memory);
 	rte_free(worker);

@@ -73,9 +73,18 @@ struct worker_ending {
 };
 
 struct burst_desk;
+struct direct;
 struct proxy;
 
-struct direct;
+/**
+ * What control has made for a worker, who takes it with the first snapshot of the services that
+ * needs it: when the engine starts, or a reload asks for it (grow.h).
+ */
+struct worker_made {
+	struct proxy *proxy;
+	struct direct *direct;
+	struct echo_buffers *echo; /**< In place of worker.echo_buffers. */
+};
 
 struct worker {
 	struct engine *engine;
@@ -138,14 +147,13 @@ struct worker {
 	struct mailbox openings;       /**< Those that wait for a peer. */
 	struct mailbox census;         /**< How many connections each listener has. */
 	struct opening opening;
-	struct proxy *proxy;  /**< NULL when no service is proxied. */
+	struct proxy *proxy;  /**< NULL until a service is proxied. */
 	struct checks checks; /**< Of backends, in progress. */
 	struct backends_counts *backends;
-	struct direct *direct;              /**< NULL when no service is direct. */
+	struct direct *direct;              /**< NULL until a service is direct. */
 	uint32_t target_conns[TARGETS_MAX]; /**< Connections of each target in the table. */
 	uint32_t *listener_conns; /**< By listener, as the last census found; control's memory. */
-	struct echo_buffers *echo_grown; /**< Takes the place of echo_buffers; NULL: none. */
-	void *echo_memory;               /**< Holds them. */
+	struct worker_made made;
 
 	uint32_t patience_us;     /**< How long a device may take nothing; 0 but in a generator. */
 	struct load_worker *load; /**< NULL unless this is the generator. */
@@ -174,16 +182,11 @@ void worker_free(struct worker *worker);
 /** Bytes of table memory each worker needs; for sizing. */
 uint64_t worker_footprint(const struct settings *settings);
 
+/** Whether a service's connections may need echo rings. */
+bool worker_echoes(const struct settings_service *service);
+
 /** Echo rings that the settings ask for: none, but one, where nothing echoes. */
 uint32_t worker_echo_rings(const struct settings *settings);
-
-/**
- * Have more echo rings from the next snapshot of the services on; by control, once, and only where
- * nothing echoed until then.
- *
- * @return false: out of memory.
- */
-bool worker_grow_echo(struct worker *worker, uint32_t rings);
 
 /** The loop; returns when the engine stops.  An lcore_function_t. */
 int worker_run(void *argument);

@@ -42,15 +42,20 @@ affinity_footprint(uint32_t flows)
 }
 
 struct affinity *
-affinity_init(void *memory, uint32_t flows, const struct affinity_timeouts *timeouts)
+affinity_init(void *memory, uint32_t flows)
 {
 	struct affinity *affinity = memory;
 
 	memset(memory, 0, affinity_footprint(flows));
 	affinity->buckets = (struct affinity_bucket *)(affinity + 1);
 	affinity->bucket_count = bucket_count_for(flows);
-	affinity->timeouts = *timeouts;
 	return affinity;
+}
+
+void
+affinity_set_timeouts(struct affinity *affinity, const struct affinity_timeouts *timeouts)
+{
+	affinity->timeouts = *timeouts;
 }
 
 uint32_t

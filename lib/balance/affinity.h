@@ -57,9 +57,11 @@ struct affinity;
 /** Bytes for at least @p flows flows, a multiple of 64. */
 size_t affinity_footprint(uint32_t flows);
 
-/** Lay an empty table out in @p memory, the caller's, 64-byte aligned. */
-struct affinity *affinity_init(
-		void *memory, uint32_t flows, const struct affinity_timeouts *timeouts);
+/** Lay an empty table out in @p memory, the caller's, 64-byte aligned; timeouts are to be set. */
+struct affinity *affinity_init(void *memory, uint32_t flows);
+
+/** For the flows that there are, too. */
+void affinity_set_timeouts(struct affinity *affinity, const struct affinity_timeouts *timeouts);
 
 /** How many flows it has room for. */
 uint32_t affinity_capacity(const struct affinity *affinity);

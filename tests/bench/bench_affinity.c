@@ -102,7 +102,8 @@ static void
 fill(struct world *world, uint32_t flows)
 {
 	world->flows = flows;
-	world->affinity = affinity_init(bench_alloc(affinity_footprint(flows)), flows, &timeouts);
+	world->affinity = affinity_init(bench_alloc(affinity_footprint(flows)), flows);
+	affinity_set_timeouts(world->affinity, &timeouts);
 	world->conns = conn_table_init(bench_alloc(conn_table_footprint(flows + flows / 8)),
 			flows + flows / 8, &secret);
 	for (uint32_t number = 0; number < flows; number += BURST) {

@@ -87,16 +87,12 @@ scene_listen(struct scene *scene)
 }
 
 void
-scene_begin_as(struct scene *scene, unsigned int family, const char *pool, const char *service,
-		unsigned int workers)
+scene_begin_with(struct scene *scene, unsigned int family, const char *yaml, unsigned int workers)
 {
-	char text[2000];
-
 	memset(scene, 0, sizeof(*scene));
 	for (unsigned int i = 0; i < sizeof(scene->payload); i++)
 		scene->payload[i] = (uint8_t)(i * 31);
-	scene_yaml(text, sizeof(text), pool, service);
-	rig_init(&scene->rig, text, workers);
+	rig_init(&scene->rig, yaml, workers);
 	rig_path(&scene->rig, &scene->client.path, family, SCENE_CLIENT_PORT, SCENE_SERVICE_PORT);
 	scene->client.next = (struct build_tcp){
 			.seq = SCENE_CLIENT_ISN, .window = 64240, .options = scene_linux};
@@ -105,6 +101,16 @@ scene_begin_as(struct scene *scene, unsigned int family, const char *pool, const
 	scene->server.next.options.tsval = 5000000;
 	scene_listen(scene);
 	scene_listen(scene);
+}
+
+void
+scene_begin_as(struct scene *scene, unsigned int family, const char *pool, const char *service,
+		unsigned int workers)
+{
+	char text[2000];
+
+	scene_yaml(text, sizeof(text), pool, service);
+	scene_begin_with(scene, family, text, workers);
 }
 
 void

@@ -49,6 +49,10 @@ struct scene {
 void scene_begin_as(struct scene *scene, unsigned int family, const char *pool, const char *service,
 		unsigned int workers);
 
+/** The same with settings of the caller's. */
+void scene_begin_with(
+		struct scene *scene, unsigned int family, const char *yaml, unsigned int workers);
+
 void scene_begin(struct scene *scene);
 
 /** Hand out what the engine has sent. */

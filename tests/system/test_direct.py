@@ -21,21 +21,23 @@ http {{
 """
 
 
+POOL = {"name": "web", "backends": [f"{a}:80" for a in BACKENDS], "check": "http",
+        "check_path": "/alive", "check_interval": "200ms", "check_timeout": "150ms", "fall": 2,
+        "rise": 1}
+DIRECT = {"name": "web", "listen": f"{SERVICE}:80", "mode": "direct", "pool": "web"}
+
+
 class Lan:
     """A bridge with the engine's TAP, a client and the backends on it."""
 
-    def __init__(self, here: lab.Lab):
+    def __init__(self, here: lab.Lab, **served):
         self.here, self.switch, self.tap = here, here.namespace(), here.name()
         namespace, instance = here.namespace(), here.name()
         self.engine = lab.Engine(here, namespace, lab.yaml({
             "engine": {"instance": instance, "idle": "sleep"},
             "ports": [{"name": "lan", "device": f"tap:{self.tap}", "mac": lab.ENGINE_MAC,
                        "addresses": "10.9.0.2/24"}],
-            "pools": [{"name": "web", "backends": [f"{a}:80" for a in BACKENDS], "check": "http",
-                       "check_path": "/alive", "check_interval": "200ms",
-                       "check_timeout": "150ms", "fall": 2, "rise": 1}],
-            "services": [{"name": "web", "listen": f"{SERVICE}:80", "mode": "direct",
-                          "pool": "web"}]}), instance)
+            **(served or {"pools": [POOL], "services": [DIRECT]})}), instance)
         lab.move(namespace, self.tap, self.switch)
         self.switch.ip("link", "add", "lan", "type", "bridge", "stp_state", "0", "forward_delay",
                        "0")
@@ -68,10 +70,10 @@ class Lan:
         rows = self.engine.ask("/handfast/backends")
         return [rows[key]["state"] for key in sorted(rows)]
 
-    def names(self, count: int = REQUESTS) -> list:
+    def names(self, count: int = REQUESTS, host: str = SERVICE) -> list:
         """Who answers so many connections."""
         done = self.client.run("curl", "-sS", "--max-time", "10", "-H", "Connection: close",
-                               f"http://{SERVICE}/name?[1-{count}]")
+                               "--retry", "3", f"http://{host}/name?[1-{count}]")
         return list(done.stdout)
 
 

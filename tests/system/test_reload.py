@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import lab
+import test_direct as direct
 import test_proxy as splice
 
 EXIT_RUNTIME, EXIT_SETTINGS = 1, 3
@@ -102,6 +103,32 @@ def test_load_does_not_notice_other_services_nor_its_own():
         done = site.client.run("curl", "-sS", "--max-time", "5", f"http://{lab.ENGINE4}/")
         lab.check(len(done.stdout) == size, f"{len(done.stdout)} bytes")
         site.engine.assert_balance()
+
+
+def test_first_services_in_front_of_others_come_with_a_reload():
+    """wrk and ab ask a responder while mode: proxy and mode: direct come, serve and go again."""
+    lab.need("wrk", "ab", "curl", "nginx")
+    web = {**WEB, "name": "here", "listen": f"{lab.ENGINE4}:80"}
+    proxied = {"name": "front", "listen": f"{lab.ENGINE4}:81", "mode": "proxy", "pool": "web"}
+    front = f"{lab.ENGINE4}:81"
+    with lab.Lab() as here:
+        lan = direct.Lan(here, services=[web])
+        changing = Changing(lan.engine)
+        grown = changing.head + lab.yaml({"pools": [direct.POOL]})
+        with direct.servers(lan):
+            load = begin_load(here, lan.client, lab.ENGINE4, 4)
+            time.sleep(0.3)
+            changing.reload(web, proxied, head=grown)
+            lab.check(set(lan.names(20, front)) == {"a", "b"}, "mode: proxy")
+            changing.reload(web, proxied, direct.DIRECT, head=grown)
+            lab.check(set(lan.names(20)) == {"a", "b"}, "mode: direct")
+            lab.check(changing.reload(web).count("removed") == 3, "nothing was removed")
+            lab.check(refused(lan.client, lab.ENGINE4, 81), "mode: proxy still takes connections")
+            changing.reload(web, proxied, head=grown)
+            lab.check(set(lan.names(20, front)) == {"a", "b"}, "mode: proxy again")
+            lab.check(load["wrk"].poll() is None, "the load ended before the reloads")
+            check_load(here, load)
+        lan.engine.assert_balance()
 
 
 def test_backends_come_and_go_under_load():

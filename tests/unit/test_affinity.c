@@ -35,10 +35,13 @@ static struct affinity *
 affinity_new(uint32_t flows)
 {
 	void *memory = aligned_alloc(64, affinity_footprint(flows));
+	struct affinity *affinity;
 
 	assert_non_null(memory);
 	memset(memory, 0xa5, affinity_footprint(flows));
-	return affinity_init(memory, flows, &timeouts);
+	affinity = affinity_init(memory, flows);
+	affinity_set_timeouts(affinity, &timeouts);
+	return affinity;
 }
 
 /* Insert where there is room without anybody giving way. */
