@@ -41,7 +41,7 @@ def contestant(rate: float) -> dict:
 
 def document() -> dict:
     """Every kind of result once."""
-    flood = [{"times": times, "flood_rate": times * 1e6, "rate": 1e5, "completed_share": 1.0,
+    flood = [{"times": times, "arrived_times": times * 0.9, "flood_rate": times * 1e6, "rate": 1e5, "completed_share": 1.0,
               "failures": 0, "engine_rss_mib": 70, "cycles_per_syn": 300, "cookies": 1,
               "latency_us": latencies(30)} for times in (0, 1, 3, 10)]
     curve = [{"offered": step * 1e6, "done": min(step, 1) * 1e6, "lost_share": 0.0,
@@ -69,7 +69,8 @@ def document() -> dict:
             {"name": "flood", "rows": flood},
             {"name": "search", "case": "open-close", "closed_loop": 1e6, "capacity": 1e6,
              "trials_of_a_load": 3, "ndr": 900000,
-             "pdr": 950000, "trials": [], "curve": curve, "plateau": 0.7, "plateau_kept": False},
+             "pdr": 950000, "trials": [{"offered": 900000, "rate": 899000.0}],
+             "curve": curve, "plateau": 0.7, "plateau_kept": False},
             {"name": "idle", "rows": [
                 {"what": "start-up", "unit": "ms", "values": [160, 170, 1010], "most": 1000},
                 {"what": "handshake", "unit": "us", "values": [50, 60], "most": 0}]},
@@ -130,7 +131,8 @@ class Bench(unittest.TestCase):
 
     def test_senseless_words_are_usage_errors(self):
         for words in ((), ("nonsense",), ("syn", "--repetitions", "0"), ("syn", "--limit", "fast"),
-                      ("open-close", "--cores", "x"), ("table", "--sizes", "1,b")):
+                      ("open-close", "--cores", "x"), ("table", "--sizes", "1,b"),
+                      ("search", "--precision", "0")):
             done = self.run_bench(*words)
             self.assertEqual(done.returncode, 2, f"{words}: {done.stderr}")
             self.assertIn("handfast bench: ", done.stderr)

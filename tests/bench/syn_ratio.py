@@ -243,13 +243,14 @@ def check_answers(case: str, counters: dict) -> None:
         raise RuntimeError(f"{case}: of {rx} packets not all are {wanted}: {counters}")
 
 
-def measure_case(case: str, program: str, cores: tuple, rounds: int, seconds: float) -> dict:
+def measure_case(case: str, program: str, cores: tuple, rounds: int, seconds: float,
+                 told=lambda text: None) -> dict:
     """Engine and testpmd in turns, over the same frames; medians of the rounds."""
     engine, limit = [], []
     with tempfile.TemporaryDirectory(prefix="handfast-syn-") as folder:
         frames = pathlib.Path(folder) / "frames.pcap"
         write_frames(frames, case)
-        for _ in range(rounds):
+        for number in range(rounds):
             for start, results in ((lambda: start_engine(program, frames, *cores), engine),
                                    (lambda: start_testpmd(frames, *cores), limit)):
                 contestant = start()
@@ -258,6 +259,9 @@ def measure_case(case: str, program: str, cores: tuple, rounds: int, seconds: fl
                 finally:
                     contestant.end()
             check_answers(case, engine[-1]["counters"])
+            told(f"{case} {number + 1}/{rounds}: " + ", 5tswap ".join(
+                f"{results[-1]['packets'] * 1e9 / results[-1]['ns']:,.0f}/s"
+                for results in (engine, limit)))
     ns = statistics.median(run["ns"] / run["packets"] for run in engine)
     limit_ns = statistics.median(run["ns"] / run["packets"] for run in limit)
     best_ns = min(run["best_ns_per_packet"] for run in engine)

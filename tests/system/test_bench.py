@@ -3,6 +3,8 @@
 
 import json
 import os
+import signal
+import subprocess
 
 import lab
 
@@ -35,11 +37,33 @@ def test_clients_live_through_a_flood():
     if len(os.sched_getaffinity(0)) < 2:
         raise lab.Skip("one core only")
     done = lab.run([lab.HANDFAST, "bench", "flood", "--seconds", "0.4", "--flood-clients", "16",
-                    "--memory", "none", "--flood-times", "0,3", "--json"], timeout=110)
+                    "--repetitions", "1", "--memory", "none", "--flood-times", "0,3", "--json"], timeout=110)
     rows = json.loads(done.stdout)["results"][0]["rows"]
     lab.check([row["times"] for row in rows] == [0, 3], rows)
     lab.check(all(row["rate"] > 0 and row["completed_share"] > 0.95 for row in rows), rows)
     lab.check(all(row["flood_rate"] > 0 for row in rows[1:]), rows)
+
+
+def test_interrupted_it_tells_what_is_complete():
+    """SIGINT amid the repetitions: those done are reported, and the exit code says 130."""
+    if len(os.sched_getaffinity(0)) < 2:
+        raise lab.Skip("one core only")
+    with subprocess.Popen([lab.HANDFAST, "bench", "open-close", "request", "--repetitions", "99",
+                           "--seconds", "0.2", "--memory", "none", "--json"], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            lab.check("request 1:" in process.stderr.readline(), "the expected time comes first")
+            lab.check("open-close 1/99" in process.stderr.readline(), "progress")
+            process.send_signal(signal.SIGINT)
+            told, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    results = json.loads(told)["results"]
+    lab.check(process.returncode == 130, f"exit code {process.returncode}")
+    lab.check([(one["name"], one["ended_early"]) for one in results] == [("open-close", True)],
+              results)
+    rates = results[0]["contestants"]["handfast"]["rates"]
+    lab.check(0 < len(rates) < 99 and min(rates) > 0, results)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ import flood
 import idle
 import report
 import search
-from cases import CASES, crowd_once, limit_once, progress, rounds, run_once
+from cases import CASES, crowd_once, limit_once, rounds, run_once
 from machine import Trouble, choose_cores, environment, in_front
+from pace import PACE, end_by_sigterm, expected, minutes, progress, stopped, until_stopped
 from processes import Bench
 
 EXIT_RUNTIME = 1
@@ -29,6 +30,7 @@ EVERYTHING = ("syn", "forged-ack", "open-close", "cookies", "request", "proxy", 
 NAMES = (*EVERYTHING, "all")
 SYN_CASES = {"syn": ("syn4", "syn4-plain", "syn6", "syn6-plain"),
              "forged-ack": ("forged-ack4", "forged-ack6")}
+PRECISION_LEAST = 0.001
 TABLE_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 
 
@@ -100,32 +102,40 @@ def syn_ratio():
 def measure_syn(_bench: Bench, name: str, asked) -> dict:
     """SYNs or forged ACKs from net_pcap infinite_rx, with testpmd's 5tswap in turns."""
     module, rows = syn_ratio(), []
-    for case in SYN_CASES[name]:
-        try:
-            rows.append(module.measure_case(case, os.environ["HANDFAST"], asked.core_pair,
-                                            asked.repetitions, asked.seconds))
-        except (RuntimeError, OSError) as problem:
-            raise Trouble(f"{case}: {problem}") from None
-        progress(f"{case}: {rows[-1]['pps']:,}/s, {rows[-1]['ratio']:.3f} of 5tswap")
+    with until_stopped():
+        for case in SYN_CASES[name]:
+            try:
+                rows.append(module.measure_case(case, os.environ["HANDFAST"], asked.core_pair,
+                                                asked.repetitions, asked.seconds, progress))
+            except (RuntimeError, OSError) as problem:
+                raise Trouble(f"{case}: {problem}") from None
+            progress(f"{case}: {rows[-1]['ratio']:.3f} of 5tswap")
+    if not rows:
+        raise Trouble("ended before its first figure")
     return {"name": name, "rows": rows}
 
 
 def measure_table(_bench: Bench, _name: str, asked) -> dict:
     """Opening and closing beside more and more connections that are held, by turns."""
     runs = {size: [] for size in asked.sizes}
-    for number in range(asked.repetitions):
-        for size in asked.sizes:
-            with Bench(asked.core_pair, asked.memory, size * 9 // 8 + 65536) as bench:
-                runs[size].append(crowd_once(bench, size, asked.seconds, asked.concurrency))
-        progress(f"table {number + 1}/{asked.repetitions}: " + ", ".join(
-            f"beside {size:,} {of[-1]['rate']:,.0f}/s" for size, of in runs.items()))
+    with until_stopped():
+        for number in range(asked.repetitions):
+            for size in asked.sizes:
+                with Bench(asked.core_pair, asked.memory, size * 9 // 8 + 65536) as bench:
+                    runs[size].append(crowd_once(bench, size, asked.seconds, asked.concurrency))
+            progress(f"table {number + 1}/{asked.repetitions}: " + ", ".join(
+                f"beside {size:,} {of[-1]['rate']:,.0f}/s" for size, of in runs.items()))
     rows = []
     for size, of in runs.items():
+        if not of:
+            continue
         rows.append({"connections": size, "rate": quartiles([run["rate"] for run in of]),
                      "cycles_per_connection": round(statistics.median(
                          run["cycles_per_connection"] for run in of)),
                      "failures": sum(run["failures"] for run in of),
                      "engine_rss_mib": of[-1]["engine_rss_mib"]})
+    if not rows:
+        raise Trouble("ended before its first figure")
     return {"name": "table", "rows": rows}
 
 
@@ -160,6 +170,8 @@ def parse(arguments: list):
         parser.error("name what to measure: " + " ".join(NAMES))
     if asked.repetitions < 1 or asked.seconds < 0.2 or asked.concurrency < 1:
         parser.error("--repetitions, --seconds (0.2) and --concurrency have to be more")
+    if not PRECISION_LEAST <= asked.precision < 1:
+        parser.error(f"--precision is a share of the rate: {PRECISION_LEAST} and more, below 1")
     asked.limit = [mode for mode in asked.limit.split(",") if mode]
     if set(asked.limit) - {"5tswap", "macswap", "io"}:
         parser.error("--limit takes 5tswap, macswap, io, separated by commas")
@@ -173,37 +185,62 @@ def parse(arguments: list):
     return asked
 
 
-def measure_all(asked) -> list:
+def measure_all(asked, document: dict) -> None:
     """Every name; one that cannot be measured here says why and the others go on."""
-    results = []
     for name in asked.names:
+        PACE.next(name)
         measure = MEASURES.get(name, measure_case)
         with Bench(asked.core_pair, asked.memory) as bench:
             try:
-                results.append(measure(bench, name, asked))
+                result = measure(bench, name, asked)
             except Trouble as trouble:
                 progress(f"{name}: cannot be measured here: {trouble}")
-                results.append({"name": name, "skipped": str(trouble)})
-    return results
+                result = {"name": name, "skipped": str(trouble)}
+        PACE.done()
+        document["results"].append({**result, "ended_early": stopped()})
+        if asked.report:
+            Path(asked.report).write_text(report.page(document), encoding="utf-8")
+        if stopped():
+            return
+
+
+def say_what_comes(asked) -> None:
+    """Before anything is measured: how long it will take."""
+    PACE.plan({name: expected(name, asked) for name in asked.names})
+    each = ", ".join(f"{name} {minutes(seconds)}" for name, seconds in PACE.ahead.items())
+    progress(f"{each} (minutes:seconds, about); Ctrl-C ends and reports what is complete")
+    if asked.core_pair[0] == asked.core_pair[1]:
+        progress("one core only: engine and generator share it, so rates say little")
+
+
+def measured(asked) -> dict:
+    """What the report is made of."""
+    asked.core_pair = choose_cores(asked.cores)
+    if in_front():
+        # Who reads counters and clock in turn must not wait for what it measures between them.
+        os.setpriority(os.PRIO_PROCESS, 0, -20)
+    document = {"schema": 1, "environment": environment(asked.core_pair),
+                "settings": {"repetitions": asked.repetitions, "seconds": asked.seconds,
+                             "concurrency": asked.concurrency, "memory": asked.memory,
+                             "priority": bool(in_front())}, "results": []}
+    if asked.report:
+        # Half an hour later would be late to find that this cannot be written.
+        Path(asked.report).write_text(report.page(document), encoding="utf-8")
+    say_what_comes(asked)
+    measure_all(asked, document)
+    if asked.report:
+        progress(f"report: {asked.report}")
+    return document
 
 
 def main() -> int:
     """The command line."""
     asked = parse(sys.argv[1:])
     # Whoever ends us ends what we started, and what we wrote down for it.
-    signal.signal(signal.SIGTERM, lambda *_unused: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, end_by_sigterm)
     try:
-        asked.core_pair = choose_cores(asked.cores)
-        document = {"schema": 1, "environment": environment(asked.core_pair),
-                    "settings": {"repetitions": asked.repetitions, "seconds": asked.seconds,
-                                 "concurrency": asked.concurrency, "memory": asked.memory,
-                                 "priority": bool(in_front())}}
-        if asked.core_pair[0] == asked.core_pair[1]:
-            progress("one core only: engine and generator share it, so rates say little")
-        document["results"] = measure_all(asked)
-        if asked.report:
-            Path(asked.report).write_text(report.page(document), encoding="utf-8")
-            progress(f"report: {asked.report}")
+        document = measured(asked)
+        print(json.dumps(document) if asked.json else report.text(document))
     except Trouble as trouble:
         print(f"handfast bench: {trouble}", file=sys.stderr)
         return trouble.code
@@ -211,8 +248,9 @@ def main() -> int:
         print(f"handfast bench: {problem}", file=sys.stderr)
         return EXIT_RUNTIME
     except KeyboardInterrupt:
-        return EXIT_RUNTIME
-    print(json.dumps(document) if asked.json else report.text(document))
+        return 128 + (PACE.ended_by or signal.SIGINT)
+    if stopped():
+        return 128 + PACE.ended_by
     return EXIT_RUNTIME if all("skipped" in one for one in document["results"]) else 0
 
 

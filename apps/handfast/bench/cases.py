@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What can be measured between an engine and handfast-load over memif, and one run of it."""
 
-import sys
 import time
 
 from machine import Gone, Trouble, core_to_core, load_average
+from pace import progress, until_stopped
 from processes import (BACK_MAC, Bench, CLIENT, ENGINE_MAC, SERVER, SERVER_MAC, SOURCES, Testpmd,
                        WILD, WILD_SOURCES)
 
@@ -76,11 +76,6 @@ CASES = {
     "request": (RESPOND, 80, ["--exchange", "request"], False),
     "proxy": (PROXY, 80, ["--exchange", "request", *SHARED], True),
 }
-
-
-def progress(text: str) -> None:
-    """A line for people, beside the results."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def target(port: int) -> list:
@@ -227,17 +222,20 @@ def rounds(bench: Bench, case: str, asked, contestants: list) -> dict:
     """Every contestant once in each round, in turns, with the machine's state between."""
     runs = {name: [] for name, _ in contestants}
     machine, beginning = [], time.monotonic()
-    for number in range(asked.repetitions):
-        machine.append({"core_to_core_ns": core_to_core(bench.cores),
-                        "load_average": load_average()})
-        for name, run in contestants:
-            begun = time.monotonic() - beginning
-            try:
-                runs[name].append({**run(), "begun": round(begun, 3)})
-            except Trouble as trouble:
-                bench.end_all()
-                raise Trouble(f"{case}, {name}: {trouble}") from None
-        progress(f"{case} {number + 1}/{asked.repetitions}: " + ", ".join(
-            f"{name} {runs[name][-1]['rate']:,.0f}/s" for name, _ in contestants)
-            + f"; core to core {machine[-1]['core_to_core_ns']:.0f} ns")
+    with until_stopped():
+        for number in range(asked.repetitions):
+            machine.append({"core_to_core_ns": core_to_core(bench.cores),
+                            "load_average": load_average()})
+            for name, run in contestants:
+                begun = time.monotonic() - beginning
+                try:
+                    runs[name].append({**run(), "begun": round(begun, 3)})
+                except Trouble as trouble:
+                    bench.end_all()
+                    raise Trouble(f"{case}, {name}: {trouble}") from None
+            progress(f"{case} {number + 1}/{asked.repetitions}: " + ", ".join(
+                f"{name} {runs[name][-1]['rate']:,.0f}/s" for name, _ in contestants)
+                + f"; core to core {machine[-1]['core_to_core_ns']:.0f} ns")
+    if not all(runs.values()):
+        raise Trouble("ended before every contestant had its turn")
     return {"runs": runs, "machine": machine}

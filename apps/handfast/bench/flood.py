@@ -6,11 +6,15 @@ both share the engine's core.  On a machine of two cores both generators share t
 what is offered is less than what is asked for; the table says what arrived.
 """
 
+import statistics
 import time
 
-from cases import FLOODED, SHARED, progress, summarise, target, twice, wild_target
+from cases import FLOODED, SHARED, summarise, target, twice, wild_target
+from machine import Trouble
+from pace import progress, until_stopped
 
 TIMES = (0, 1, 3, 10)
+CLIENT_PACKETS = 3
 
 
 def survive(bench, asked, times: int, packets_per_second: float) -> dict:
@@ -51,21 +55,46 @@ def _wait_for_flood(engine) -> None:
         time.sleep(0.05)
 
 
-def measure(bench, asked) -> dict:
-    """The table."""
-    rows, quiet = [], None
+def one_round(bench, asked) -> list:
+    """Each multiple once; the first is what the others are multiples of."""
+    runs = []
     for times in asked.flood_times:
-        rate = quiet["rate"] * 3 if quiet else 0  # A client sends three packets a connection.
-        run = twice(bench, lambda times=times, rate=rate: survive(bench, asked, times, rate))
-        if quiet is None:
-            quiet = run
+        # A client sends three packets a connection.
+        packets = runs[0]["rate"] * CLIENT_PACKETS if runs else 0
+        run = twice(bench, lambda times=times, packets=packets: survive(bench, asked, times,
+                                                                        packets))
+        quiet = runs[0] if runs else run
         cycles = run["engine_busy_us"] * run["tsc_hz"] / 1e6
         own = quiet["cycles_per_connection"] * run["done"]
         run["cycles_per_syn"] = round(max(0, cycles - own) / run["flood_syns"]) \
             if run["flood_syns"] else 0
-        rows.append(run)
-        progress(f"flood x{times}: {run['flood_rate']:,.0f} SYN/s, clients {run['rate']:,.0f}/s, "
-                 f"completed {run['completed_share']:.2%}")
-    keys = ("times", "flood_rate", "rate", "completed_share", "failures", "engine_rss_mib",
-            "cycles_per_syn", "cookies", "latency_us")
-    return {"name": "flood", "rows": [{key: row[key] for key in keys} for row in rows]}
+        run["arrived_times"] = run["flood_rate"] / (quiet["rate"] * CLIENT_PACKETS)
+        runs.append(run)
+    return runs
+
+
+def condense(runs: list) -> dict:
+    """Of all repetitions of a multiple: the median one, and the worst of what has to be none."""
+    row = dict(sorted(runs, key=lambda run: run["rate"])[len(runs) // 2])
+    for key in ("rate", "flood_rate", "arrived_times", "cycles_per_syn"):
+        row[key] = statistics.median(run[key] for run in runs)
+    row["completed_share"] = min(run["completed_share"] for run in runs)
+    row["failures"] = sum(run["failures"] for run in runs)
+    row["rates"] = [run["rate"] for run in runs]
+    keys = ("times", "flood_rate", "arrived_times", "rate", "rates", "completed_share", "failures",
+            "engine_rss_mib", "cycles_per_syn", "cookies", "latency_us")
+    return {key: row[key] for key in keys}
+
+
+def measure(bench, asked) -> dict:
+    """The table."""
+    turns = []
+    with until_stopped():
+        for number in range(asked.repetitions):
+            turns.append(one_round(bench, asked))
+            progress(f"flood {number + 1}/{asked.repetitions}: " + ", ".join(
+                f"x{run['times']} {run['flood_rate']:,.0f} SYN/s, clients {run['rate']:,.0f}/s, "
+                f"completed {run['completed_share']:.2%}" for run in turns[-1]))
+    if not turns:
+        raise Trouble("ended before its first round")
+    return {"name": "flood", "rows": [condense(list(runs)) for runs in zip(*turns)]}

@@ -8,8 +8,9 @@ millisecond, from the SYN to the SYN-ACK, in microseconds, the generator spinnin
 
 import time
 
-from cases import RESPOND, progress, target
+from cases import RESPOND, target
 from machine import Trouble
+from pace import progress, until_stopped
 
 READY = "control ready"
 READY_WITHIN_S = 1.0
@@ -57,24 +58,29 @@ def row(what: str, unit: str, values: list, most: float = 0) -> dict:
     return {"what": what, "unit": unit, "values": values, "most": most}
 
 
+def policy_rows(bench, asked, policy: str) -> list:
+    """What is measured with one idle policy."""
+    bench.idle = policy
+    few = asked.repetitions if policy == "sleep" else 1
+    shares = [share_once(bench, asked.seconds) * 100 for _ in range(few)]
+    trips = [trip_once(bench, asked.seconds) for _ in range(asked.repetitions)]
+    progress(f"idle: {policy}: {shares[-1]:.2f} % of a core, handshake p50 {trips[-1]['p50']} us")
+    return [row(f"core taken, idle: {policy}", "%", shares,
+                IDLE_SHARE * 100 if policy == "sleep" else 0)] + [
+        row(f"handshake {percentile}, idle: {policy}", "us", [trip[percentile] for trip in trips])
+        for percentile in ("p50", "p99")]
+
+
 def measure(bench, asked) -> dict:
     """All figures."""
     rows, usual = [], bench.idle
-    rows.append(row("start-up, exec to ready", "ms",
-                    [startup_once(bench) * 1000 for _ in range(asked.repetitions)], READY_WITHIN_S * 1000))
-    try:
+    with until_stopped():
+        rows.append(row("start-up, exec to ready", "ms",
+                        [startup_once(bench) * 1000 for _ in range(asked.repetitions)],
+                        READY_WITHIN_S * 1000))
         for policy in POLICIES:
-            bench.idle = policy
-            few = asked.repetitions if policy == "sleep" else 1
-            rows.append(row(f"core taken, idle: {policy}", "%",
-                            [share_once(bench, asked.seconds) * 100 for _ in range(few)],
-                            IDLE_SHARE * 100 if policy == "sleep" else 0))
-            trips = [trip_once(bench, asked.seconds) for _ in range(asked.repetitions)]
-            for percentile in ("p50", "p99"):
-                rows.append(row(f"handshake {percentile}, idle: {policy}", "us",
-                                [trip[percentile] for trip in trips]))
-            progress(f"idle: {policy}: {rows[-3]['values'][-1]:.2f} % of a core, handshake p50 "
-                     f"{trips[-1]['p50']} us")
-    finally:
-        bench.idle = usual
+            rows += policy_rows(bench, asked, policy)
+    bench.idle = usual
+    if not rows:
+        raise Trouble("ended before its first figure")
     return {"name": "idle", "rows": rows}

@@ -98,26 +98,44 @@ def figure(title: str, drawing: str, names: list) -> str:
             f"{legend(names) if len(names) > 1 else ''}</figure>")
 
 
+def marked(axis: Axis, marks: dict) -> str:
+    """Upright lines at values along x, each with its name, one below the other."""
+    parts = []
+    for number, (name, value) in enumerate(sorted(marks.items(), key=lambda mark: mark[1])):
+        x = axis.place(value)
+        parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" '
+                     f'y2="{HEIGHT - BOTTOM}"/><text class="tick" x="{x - 4:.1f}" '
+                     f'y="{TOP + 14 + 15 * number}" text-anchor="end">{html.escape(name)}</text>')
+    return "".join(parts)
+
+
+def drawn(axes: tuple, line: list, colour: str, dash: str, kind: str) -> str:
+    """A line with its points; of kind loose the points alone, of kind bare the line alone."""
+    places = [(axes[0].place(x), axes[1].place(y)) for x, y in line]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    text = "" if kind == "loose" else (f'<polyline points="{path}" fill="none" stroke="{colour}" '
+                                       f'stroke-width="2"{dash}/>')
+    return text + "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>'
+                          for x, y in places if kind != "bare")
+
+
 def lines(title: str, x_name: str, y_name: str, series: dict, **more) -> str:
     """A line for each name in series: {name: [(x, y), ...]}.
 
-    More: log_x, log_y; places, names along x; dashed, which lines are; loose, points alone.
+    More: log_x, log_y; zero_x; places, names along x; marks, names of values along x; which lines
+    are dashed, which loose (points alone), which bare (no points).
     """
     points = [point for line in series.values() for point in line]
     if not points:
         return ""
-    x_axis = Axis([x for x, _ in points], LEFT, WIDTH - RIGHT, more.get("log_x", False), False)
+    x_axis = Axis([x for x, _ in points], LEFT, WIDTH - RIGHT, more.get("log_x", False),
+                  more.get("zero_x", False))
     y_axis = Axis([y for _, y in points], HEIGHT - BOTTOM, TOP, more.get("log_y", False))
-    body = []
+    body = [marked(x_axis, more.get("marks", {}))]
     for index, line in enumerate(series.values()):
-        colour = COLOURS[index % len(COLOURS)]
-        places = [(x_axis.place(x), y_axis.place(y)) for x, y in line]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        kind = next((kind for kind in ("loose", "bare") if index in more.get(kind, ())), "")
         dash = ' stroke-dasharray="5 4"' if index in more.get("dashed", ()) else ""
-        if not more.get("loose", False):
-            body.append(f'<polyline points="{path}" fill="none" stroke="{colour}" '
-                        f'stroke-width="2"{dash}/>')
-        body += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places]
+        body.append(drawn((x_axis, y_axis), line, COLOURS[index % len(COLOURS)], dash, kind))
     return figure(title, frame(title, (x_name, y_name, more.get("places", ())),
                                 (x_axis, y_axis), "".join(body), HEIGHT),
                   list(series))

@@ -244,6 +244,9 @@ class Bench(contextlib.AbstractContextManager):
         """End what runs, last things first."""
         while self.running:
             self.running.pop().end()
+        # testpmd leaves its socket behind now and then, where the next one could not listen.
+        for left in self.folder.glob("*.sock"):
+            left.unlink(missing_ok=True)
 
     def __exit__(self, *_unused) -> None:
         self.end_all()

@@ -15,15 +15,15 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:1360px;margin:2em auto;padding
 color:var(--ink);background:var(--paper)}
 h1{font-size:1.6em;margin-bottom:0}h2{margin-top:2em;border-bottom:2px solid #2b83c6}
 .wide{overflow-x:auto}table{border-collapse:collapse;margin:1em 0}
-td,th{padding:.25em .8em;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
-th{background:var(--head)}td:first-child,th:first-child{text-align:left}
+td,th{padding:.25em .7em;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
+th{background:var(--head);white-space:normal;vertical-align:bottom}td:first-child,th:first-child{text-align:left}
 .plots{display:flex;flex-wrap:wrap;gap:1em}figure{margin:0;width:640px;max-width:100%}
 figcaption{font-weight:600}svg{width:100%;background:var(--sheet);border:1px solid var(--line)}
 .grid{stroke:var(--line)}.whisker{stroke:var(--ink);stroke-width:2}
-.tick{font-size:12px;fill:var(--soft)}.name{font-size:13px;fill:var(--ink)}
+.mark{stroke:var(--soft);stroke-dasharray:2 3}.tick{font-size:12px;fill:var(--soft)}.name{font-size:13px;fill:var(--ink)}
 .legend span{margin-right:1.2em}.legend i{display:inline-block;width:.8em;height:.8em;
 margin-right:.4em}.note{color:var(--soft)}.good{color:var(--good)}.bad{color:var(--bad)}
-nav a{margin-right:1em;color:inherit}
+pre{white-space:pre-wrap}nav a{margin-right:1em;color:inherit}
 @media(max-width:700px){body{font-size:14px;margin:1em auto}.tick{font-size:16px}
 .name{font-size:18px}}
 """
@@ -34,6 +34,18 @@ AT_LEAST = {"syn": 0.5}
 def number(value: float) -> str:
     """12345.6 as 12,346; small ones with a digit or two."""
     return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:.3g}"
+
+
+def micro(value: float) -> str:
+    """Microseconds, which are counted whole."""
+    return number(value) if value >= 1 else "< 1"
+
+
+def spread(rate: dict) -> str:
+    """Quartiles, where there are any."""
+    if rate["q1"] == rate["q3"]:
+        return "-"
+    return f"{plots.short(rate['q1'])} .. {plots.short(rate['q3'])}"
 
 
 def measured(value: float) -> str:
@@ -81,7 +93,7 @@ def case_table(result: dict) -> Table:
                   "engine MiB")
     for name, one in result["contestants"].items():
         rate = one["rate"]
-        table.add(name, number(rate["median"]), f"{number(rate['q1'])} .. {number(rate['q3'])}",
+        table.add(name, number(rate["median"]), spread(rate),
                   one.get("packets_per_connection", "1"),
                   measured(one.get("cycles_per_connection", 0)),
                   *(measured(latency(one, "connect", which)) for which in ("p50", "p99", "p99.9")),
@@ -106,20 +118,20 @@ def size_table(result: dict) -> Table:
                   "engine MiB")
     for row in result["rows"]:
         table.add(number(row["connections"]), number(row["rate"]["median"]),
-                  f"{number(row['rate']['q1'])} .. {number(row['rate']['q3'])}",
+                  spread(row["rate"]),
                   row["cycles_per_connection"], row["failures"], row["engine_rss_mib"])
     return table
 
 
 def flood_table(result: dict) -> Table:
     """flood."""
-    table = Table("flood", "SYN/s arrived", "clients/s", "completed", "p50 us", "p99 us",
-                  "p99.9 us", "engine MiB", "cycles/SYN")
+    table = Table("flood asked for", "arrived", "SYN/s arrived", "clients/s", "completed", "p50 us",
+                  "p99 us", "p99.9 us", "engine MiB", "cycles/SYN")
     for row in result["rows"]:
-        table.add(f"x {row['times']}", number(row["flood_rate"]), number(row["rate"]),
-                  f"{row['completed_share']:.2%}",
-                  *(number(latency(row, "connect", which)) for which in ("p50", "p99", "p99.9")),
-                  row["engine_rss_mib"], row["cycles_per_syn"])
+        table.add(f"x {row['times']}", f"x {row['arrived_times']:.1f}", number(row["flood_rate"]),
+                  number(row["rate"]), f"{row['completed_share']:.2%}",
+                  *(micro(latency(row, "connect", which)) for which in ("p50", "p99", "p99.9")),
+                  row["engine_rss_mib"], number(row["cycles_per_syn"]))
     return table
 
 
@@ -130,7 +142,7 @@ def search_table(result: dict) -> Table:
     for row in result["curve"]:
         table.add(number(row["offered"]), f"{row['offered'] / result['capacity']:.0%}",
                   number(row["done"]), f"{row['kept']:.1%}", f"{row['lost_share']:.3%}",
-                  number(row["retransmits"]), number(row["p50_us"]), number(row["p99_us"]),
+                  number(row["retransmits"]), micro(row["p50_us"]), micro(row["p99_us"]),
                   number(row["core_to_core_ns"]))
     return table
 
@@ -139,7 +151,8 @@ def idle_table(result: dict) -> Table:
     """idle."""
     table = Table("figure", "median", "lowest", "highest", "", "at most")
     for row in result["rows"]:
-        table.add(row["what"], *(number(choose(row["values"]))
+        shown = micro if row["unit"] == "us" else number
+        table.add(row["what"], *(shown(choose(row["values"]))
                                  for choose in (statistics.median, min, max)), row["unit"],
                   measured(row["most"]))
     return table
@@ -152,6 +165,8 @@ TABLES = {"syn": syn_table, "forged-ack": syn_table, "table": size_table, "flood
 def notes(result: dict) -> list:
     """Sentences below a table: (good, text); good is None for what is no verdict."""
     said = []
+    if result.get("ended_early"):
+        said.append((None, "ended before all repetitions were done"))
     if "core_to_core_ns" in result:
         probe = result["core_to_core_ns"]
         said.append((None, f"core to core and back {probe['median']:.0f} ns (quartiles "
@@ -174,9 +189,14 @@ def notes(result: dict) -> list:
                      f"loop {number(result['closed_loop'])}/s"))
         said.append((result["plateau_kept"], "past the knee goodput stays within 10 % of the "
                      f"peak: at least {result['plateau']:.1%} of it"))
+        if result["plateau_kept"] is None:
+            said.append((None, "the knee was not reached: all of the highest offer was done"))
+        said.append((None, "what could be: what was offered, or a closed loop's rate right before "
+                     "where that is less"))
     if result["name"] == "flood":
         least = min(row["completed_share"] for row in result["rows"])
         said.append((least == 1.0, f"clients completed: {least:.3%} at worst"))
+        said.append((None, "both generators share a core, so less arrives than is asked for"))
     if result["name"] == "table" and len(result["rows"]) > 1:
         rates = [row["rate"]["median"] for row in result["rows"]]
         said.append((rates[-1] * 2 >= rates[0], f"{number(result['rows'][-1]['connections'])} "
@@ -214,47 +234,68 @@ def text(document: dict) -> str:
     return "\n".join(parts)
 
 
+def rate_bars(ones: dict) -> str:
+    """Rates; beside testpmd all of them in packets, or bars of unlike things would be compared."""
+    limited = any(plots.is_limit(name) for name in ones)
+    rows = []
+    for name, one in ones.items():
+        # What testpmd is counted by comes in and goes out again.
+        each = 1
+        if limited and not plots.is_limit(name):
+            each = one.get("packets_per_connection_seen", 2) / 2
+        rows.append((name, *(one["rate"][which] * each for which in ("q1", "median", "q3"))))
+    if limited:
+        return plots.bars("packets passed, median with quartiles", "packets per second each way",
+                          rows)
+    return plots.bars("rate, median with quartiles", "per second", rows)
+
+
 def case_plots(result: dict) -> str:
     """Bars of rates, rate over time, percentiles."""
     ones = result["contestants"]
-    drawn = plots.bars("rate, median with quartiles", "per second", [
-        (name, one["rate"]["q1"], one["rate"]["median"], one["rate"]["q3"])
-        for name, one in ones.items()])
-    drawn += plots.lines("rate over time, all repetitions", "seconds", "per second", {
-        name: [(second["t"], second["rate"]) for second in one["series"]]
-        for name, one in ones.items() if one.get("series")}, loose=True)
+    drawn = rate_bars(ones)
+    timed = {name: [(second["t"], second["rate"]) for second in one["series"]]
+             for name, one in ones.items() if one.get("series")}
+    drawn += plots.lines("rate over time, all repetitions", "seconds", "per second", timed,
+                         loose=range(len(timed)))
     series = {}
     for name, one in ones.items():
         for which in ("connect", "first_byte", "close"):
             line = [(index, latency(one, which, percentile))
                     for index, percentile in enumerate(PERCENTILES)]
             if any(value for _, value in line):
-                series[f"{name} {which}"] = line
+                series[f"{name} {which.replace('_', ' ')}"] = line
     drawn += plots.lines("latency percentiles", "percentile", "microseconds", series, log_y=True,
                          places=PERCENTILES)
     return drawn
 
 
 def search_plots(result: dict) -> str:
-    """Offered and done."""
-    curve = result["curve"]
+    """Offered and done, with what was found."""
+    curve, marks = result["curve"], {}
+    for rate, name in ((result["ndr"], "NDR"), (result["pdr"], "PDR"),
+                       (result["closed_loop"], "closed loop")):
+        marks.setdefault(rate, []).append(name)
+    marks = {" = ".join(names): rate for rate, names in marks.items()}
     return plots.lines("offered and done", "offered per second", "done per second", {
-        "done": [(row["offered"], row["done"]) for row in curve],
-        "offered": [(row["offered"], row["offered"]) for row in curve]}, dashed=(1,)) \
-        + plots.lines("connect latency", "offered per second", "p99, microseconds", {
-            "p99": [(row["offered"], row["p99_us"]) for row in curve]}, log_y=True)
+        "done, medians": [(row["offered"], row["done"]) for row in curve],
+        "offered": [(0, 0), (curve[-1]["offered"], curve[-1]["offered"])],
+        "trials of the search": [(run["offered"], run["rate"]) for run in result["trials"]]},
+        dashed=(1,), loose=(2,), bare=(1,), zero_x=True, marks=marks) \
+        + plots.lines("connect latency", "offered per second", "microseconds", {
+            which: [(row["offered"], row[f"{which}_us"]) for row in curve]
+            for which in ("p50", "p99")}, log_y=True, zero_x=True, marks=marks)
 
 
 def flood_plots(result: dict) -> str:
     """Survival."""
     rows = result["rows"]
-    return plots.lines("clients during a flood", "flood, times the clients' packet rate",
-                       "per second", {"clients completed": [(row["times"], row["rate"])
-                                                            for row in rows]}) \
-        + plots.lines("handshake during a flood", "flood, times the clients' packet rate",
-                      "microseconds", {which: [(row["times"], latency(row, "connect", which))
-                                               for row in rows]
-                                       for which in ("p50", "p99", "p99.9")}, log_y=True)
+    name = "flood that arrived, times the clients' packet rate"
+    return plots.lines("clients during a flood", name, "per second", {
+        "clients completed": [(row["arrived_times"], row["rate"]) for row in rows]}, zero_x=True) \
+        + plots.lines("handshake during a flood", name, "microseconds", {
+            which: [(row["arrived_times"], latency(row, "connect", which)) for row in rows]
+            for which in ("p50", "p99", "p99.9")}, log_y=True, zero_x=True)
 
 
 def size_plots(result: dict) -> str:
@@ -302,7 +343,9 @@ def section(result: dict) -> str:
     """One result."""
     head = f'<section id="{html.escape(result["name"])}"><h2>{html.escape(result["name"])}</h2>'
     if "skipped" in result:
-        return f'{head}<p class="note">not measured: {html.escape(result["skipped"])}</p></section>'
+        why, _, more = result["skipped"].partition("\n")
+        more = f'<pre class="note">{html.escape(more)}</pre>' if more else ""
+        return f'{head}<p class="note">not measured: {html.escape(why)}</p>{more}</section>'
     said = "".join(
         f'<p class="{"note" if good is None else "good" if good else "bad"}">'
         f'{html.escape(sentence)}</p>' for good, sentence in notes(result))

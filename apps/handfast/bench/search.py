@@ -13,8 +13,9 @@ virtual machine whose cores move apart loses a fifth of its capacity between two
 
 import statistics
 
-from cases import progress, run_once
-from machine import core_to_core
+from cases import run_once
+from machine import Trouble, core_to_core
+from pace import progress, until_stopped
 
 GOALS = {"ndr": 0.0, "pdr": 0.005}
 TAKEN = 0.99
@@ -23,6 +24,7 @@ PLATEAU = 0.9  # Past the knee goodput stays within 10 % of the peak.
 LEAST_CONCURRENCY = 65536
 TRIALS_MAX = 3
 KNEE = 0.85
+FASTER = 1.1  # A machine that has become so much faster since is searched once more.
 
 
 def lost_share(run: dict) -> float:
@@ -36,15 +38,15 @@ def reaches(run: dict, goal: str) -> bool:
     return run["lost_share"] <= GOALS[goal] and run["taken"] >= TAKEN
 
 
-class Trials:
-    """All trials of a search, by what was offered."""
+class Search:
+    """All trials of a search, by what was offered, and what was found."""
 
-    def __init__(self, bench, case: str, asked):
-        self.bench, self.case, self.asked = bench, case, asked
+    def __init__(self, bench, asked):
+        self.bench, self.case, self.asked = bench, asked.exchange, asked
         self.count = min(asked.repetitions, TRIALS_MAX)
-        self.runs = {}
+        self.closed_rates, self.runs, self.found, self.rounds = [], {}, {}, []
 
-    def run(self, offered: int) -> dict:
+    def run(self, offered: int, why: str) -> dict:
         """One open-loop run at a rate."""
         run = run_once(self.bench, self.case, self.asked.seconds, [
             "--rate", str(offered), "--concurrency",
@@ -52,9 +54,8 @@ class Trials:
         run["offered"] = offered
         run["lost_share"] = lost_share(run)
         run["taken"] = run["rate"] / offered
-        progress(f"{self.case} offered {offered:,}/s: done {run['rate']:,.0f}/s, failed "
-                 f"{run['lost_share']:.4%}")
-        self.runs.setdefault(offered, []).append(run)
+        progress(f"{self.case}, {why}: offered {offered:,}/s, done {run['rate']:,.0f}/s "
+                 f"({run['taken']:.1%}), failed {run['lost_share']:.4%}")
         return run
 
     def verdict(self, offered: int, goal: str):
@@ -68,19 +69,22 @@ class Trials:
     def passes(self, offered: int, goal: str) -> bool:
         """The same, with as many trials as it takes."""
         while self.verdict(offered, goal) is None:
-            self.run(offered)
+            run = self.run(offered, f"looking for {goal.upper()}")
+            self.runs.setdefault(offered, []).append(run)
         return self.verdict(offered, goal)
 
-    def bisect(self, goal: str, capacity: float) -> int:
+    def bisect(self, goal: str) -> int:
         """The highest load that passes."""
+        capacity = self.closed_loop()
         known = {offered: self.verdict(offered, goal) for offered in self.runs}
         high = min([offered for offered, good in known.items() if good is False],
-                   default=round(capacity * 1.5))
+                   default=round(capacity * STEPS[-1]))
         low = max([offered for offered, good in known.items() if good and offered < high],
                   default=0)
         while high - low > capacity * self.asked.precision:
             middle = round((low + high) / 2)
             low, high = (middle, high) if self.passes(middle, goal) else (low, middle)
+        progress(f"{self.case}: {goal.upper()} {low:,}/s, not {high:,}/s")
         return low
 
     def closed(self) -> float:
@@ -88,29 +92,54 @@ class Trials:
         return run_once(self.bench, self.case, self.asked.seconds,
                         ["--concurrency", str(self.asked.concurrency)])["rate"]
 
-    def point(self, offered: int, peak: float) -> dict:
+    def closed_loop(self) -> float:
+        """The median of those before the search."""
+        return statistics.median(self.closed_rates)
+
+    def capacity(self) -> float:
+        """The best that was seen."""
+        return max([self.closed_loop(), *self.found.values()])
+
+    def point(self, step: float, number: int) -> dict:
         """One of the curve, beside a closed loop right before it."""
-        peak = self.closed() if offered > peak * KNEE else peak
-        run = self.run(offered)
-        run["kept"] = run["rate"] / min(offered, peak)
+        capacity = self.capacity()
+        peak = self.closed() if step > KNEE else capacity
+        run = self.run(round(capacity * step), f"curve {number + 1}/{self.asked.repetitions}, "
+                       f"{step:.0%} of capacity")
+        run["kept"] = run["rate"] / min(run["offered"], peak)
         run["core_to_core_ns"] = core_to_core(self.bench.cores)
         return run
 
-    def curve(self, capacity: float) -> list:
-        """Offered and done up to 1.5 times capacity; each step as often as others, in turns."""
-        rounds = [[self.point(round(capacity * step), capacity) for step in STEPS]
-                  for _ in range(self.asked.repetitions)]
-        return [middle(list(runs)) for runs in zip(*rounds)]
+    def closed_loops(self) -> None:
+        """As many as a load has trials."""
+        self.closed_rates = []
+        while len(self.closed_rates) < self.count:
+            self.closed_rates.append(self.closed())
+            progress(f"{self.case}, closed loop: {self.closed_rates[-1]:,.0f}/s")
 
-    def all(self) -> list:
-        """Every run there was."""
-        return [run for runs in self.runs.values() for run in runs]
+    def goals(self) -> None:
+        """All loads that are looked for."""
+        self.runs, self.found = {}, {}
+        for goal in GOALS:
+            self.found[goal] = self.bisect(goal)
+
+    def all(self) -> None:
+        """The goals, then offered and done up to 1.5 times capacity, each step in turns."""
+        self.closed_loops()
+        self.goals()
+        before = self.capacity()
+        self.closed_loops()
+        if self.closed_loop() > before * FASTER:
+            progress(f"{self.case}: the machine was slower when this began; once more")
+            self.goals()
+        for number in range(self.asked.repetitions):
+            self.rounds.append([self.point(step, number) for step in STEPS])
 
 
-def middle(runs: list) -> dict:
+def middle_run(runs: list) -> dict:
     """The run of the median rate, with the medians of what others say."""
     chosen = dict(sorted(runs, key=lambda run: run["rate"])[len(runs) // 2])
-    for key in ("rate", "kept", "core_to_core_ns"):
+    for key in ("rate", "kept", "taken", "core_to_core_ns"):
         chosen[key] = statistics.median(run[key] for run in runs)
     chosen["rates"] = [run["rate"] for run in runs]
     return chosen
@@ -118,23 +147,27 @@ def middle(runs: list) -> dict:
 
 def measure(bench, asked) -> dict:
     """Search, then the curve of offered and done."""
-    case = asked.exchange
-    trials = Trials(bench, case, asked)
-    closed = statistics.median(trials.closed() for _ in range(trials.count))
-    progress(f"{case} closed loop: {closed:,.0f}/s")
-    found = {goal: trials.bisect(goal, closed) for goal in GOALS}
-    searched = [{key: run[key] for key in ("offered", "rate", "lost_share", "taken")}
-                for run in trials.all()]
-    capacity = max([closed, *found.values()])
-    curve = trials.curve(capacity)
+    search = Search(bench, asked)
+    with until_stopped():
+        search.all()
+    if not search.rounds:
+        known = [f"{goal.upper()} {rate:,}/s" for goal, rate in search.found.items()]
+        raise Trouble("; ".join(["ended before the curve had its first round", *known]))
+    curve = [middle_run(list(runs)) for runs in zip(*search.rounds)]
     kept = min(run["kept"] for run in curve)
     return {
-        "name": "search", "case": case, "closed_loop": closed, "capacity": capacity, **found,
-        "trials": searched, "trials_of_a_load": trials.count,
-        "curve": [{"offered": run["offered"], "done": run["rate"], "rates": run["rates"], "kept": run["kept"],
-                   "core_to_core_ns": run["core_to_core_ns"], "lost_share": run["lost_share"],
-                   "retransmits": run["retransmits"],
+        "name": "search", "case": search.case, "closed_loop": search.closed_loop(),
+        "capacity": search.capacity(), **search.found,
+        "trials": [{key: run[key] for key in ("offered", "rate", "lost_share", "taken")}
+                   for runs in search.runs.values() for run in runs],
+        "trials_of_a_load": search.count,
+        "curve": [{"offered": run["offered"], "done": run["rate"], "rates": run["rates"],
+                   "kept": run["kept"], "core_to_core_ns": run["core_to_core_ns"],
+                   "lost_share": run["lost_share"], "retransmits": run["retransmits"],
                    "p50_us": run["latency_us"]["connect"]["p50"],
                    "p99_us": run["latency_us"]["connect"]["p99"]} for run in curve],
-        "plateau": round(kept, 3), "plateau_kept": kept >= PLATEAU,
+        "plateau": round(kept, 3),
+        # All of the highest offer done: nothing was seen of what comes after the knee.
+        "plateau_kept": None if kept >= PLATEAU and curve[-1]["taken"] >= TAKEN
+        else kept >= PLATEAU,
     }
