@@ -49,24 +49,25 @@ backends_counts_free(struct backends_counts *counts)
 	rte_free(counts);
 }
 
+/* One that is reached through another port of ours, as after a reload, is another one. */
 static bool
 backends_is(const struct backends_entry *entry, const struct settings_pool *pool,
-		const struct settings_backend *wanted)
+		const struct settings_backend *wanted, const struct route *route)
 {
 	return entry->port == wanted->port && memcmp(entry->address, wanted->address, 16) == 0 &&
-	       strcmp(entry->pool, pool->name) == 0;
+	       strcmp(entry->pool, pool->name) == 0 && entry->port_index == route->port->index;
 }
 
 /* The number that a backend has or had, or else one that nobody uses. */
 static unsigned int
 backends_find(const struct engine *engine, const struct settings_pool *pool,
-		const struct settings_backend *wanted)
+		const struct settings_backend *wanted, const struct route *route)
 {
 	const struct backends *backends = engine->backends;
 	unsigned int vacant = BACKENDS_NONE;
 
 	for (unsigned int i = 0; i < backends->count; i++) {
-		if (backends_is(&backends->entry[i], pool, wanted))
+		if (backends_is(&backends->entry[i], pool, wanted, route))
 			return i;
 		if (vacant == BACKENDS_NONE && backends->entry[i].users == 0 &&
 				!engine->health->asked[i] && backends_connections(engine, i) == 0)
@@ -97,30 +98,24 @@ backends_prepare_shares(struct engine *engine, unsigned int number)
 
 static bool
 backends_begin(struct engine *engine, unsigned int number, const struct settings_pool *pool,
-		const struct settings_backend *wanted)
+		const struct settings_backend *wanted, const struct route *route)
 {
 	struct backends *backends = engine->backends;
 	struct backends_entry *entry = &backends->entry[number];
-	struct route route;
 	char text[46];
 
-	if (!route_find(engine, wanted->address, &route)) {
-		log_error(pool->name, "no way to backend %s: no port has its subnet or a gateway",
-				settings_format_address(wanted->address, text));
-		return false;
-	}
 	if (!backends_prepare_shares(engine, number))
 		return false;
 	*entry = (struct backends_entry){
 			.port = wanted->port,
-			.port_index = route.port->index,
+			.port_index = route->port->index,
 			.family = flow_key_is_ipv4(wanted->address) ? 4 : 6,
 	};
 	memcpy(entry->address, wanted->address, sizeof(entry->address));
-	memcpy(entry->local, route.local, sizeof(entry->local));
+	memcpy(entry->local, route->local, sizeof(entry->local));
 	memcpy(entry->pool, pool->name, sizeof(entry->pool));
 	pthread_mutex_lock(&engine->targets.control);
-	entry->next_hop = resolver_keep(engine, route.port->index, route.next_hop);
+	entry->next_hop = resolver_keep(engine, route->port->index, route->next_hop);
 	pthread_mutex_unlock(&engine->targets.control);
 	if (entry->next_hop == RESOLVER_NONE) {
 		log_error(pool->name, "no room to resolve backend %s",
@@ -140,15 +135,24 @@ backends_take(struct engine *engine, const struct settings_pool *pool,
 		const struct settings_backend *wanted)
 {
 	struct backends *backends = engine->backends;
-	const unsigned int number = backends_find(engine, pool, wanted);
+	struct route route;
+	unsigned int number;
+	char text[46];
 
+	if (!route_find(engine, wanted->address, &pool->local_addresses, &route)) {
+		log_error(pool->name, "no way to backend %s: no port has its subnet or a gateway",
+				settings_format_address(wanted->address, text));
+		return BACKENDS_NONE;
+	}
+	number = backends_find(engine, pool, wanted, &route);
 	if (number == BACKENDS_NONE) {
 		log_error(pool->name, "more than %u backends, those with connections included",
 				BACKENDS_MAX);
 		return number;
 	}
-	if (number == backends->count || !backends_is(&backends->entry[number], pool, wanted)) {
-		if (!backends_begin(engine, number, pool, wanted))
+	if (number == backends->count ||
+			!backends_is(&backends->entry[number], pool, wanted, &route)) {
+		if (!backends_begin(engine, number, pool, wanted, &route))
 			return BACKENDS_NONE;
 	}
 	if (backends->entry[number].users++ == 0) {

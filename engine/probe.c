@@ -47,7 +47,7 @@ probe_find_route(struct engine *engine, const struct probe *probe, struct probe_
 	pthread_rwlock_unlock(&engine->reload.readers);
 	if (ours)
 		return PROBE_OUR_OWN;
-	if (!route_find(engine, probe->address, &way))
+	if (!route_find(engine, probe->address, NULL, &way))
 		return PROBE_NO_ROUTE;
 	route->port = way.port;
 	route->local = way.local;

@@ -51,27 +51,52 @@ route_gateway(const struct engine *engine, const struct port *port, bool ipv4)
 	return gateway;
 }
 
+/* Whether packets from one of these addresses belong to a port, as the one whose subnet it is in.
+ */
+static bool
+route_is_home(const struct port *port, const struct settings_addresses *from, bool ipv4)
+{
+	for (unsigned int i = 0; i < from->count; i++) {
+		if (flow_key_is_ipv4(from->item[i]) == ipv4 &&
+				services_in_subnets(from->item[i], port->settings))
+			return true;
+	}
+	return false;
+}
+
 /* The port and the neighbour through which an address is reached. @return NULL: none. */
 static const struct port *
-route_find_port(const struct engine *engine, const uint8_t address[16], const uint8_t **next_hop)
+route_find_port(const struct engine *engine, const uint8_t address[16],
+		const struct settings_addresses *from, const uint8_t **next_hop)
 {
+	const bool ipv4 = flow_key_is_ipv4(address);
+	const struct port *found = NULL;
+
 	for (unsigned int p = 0; p < engine->port_count; p++) {
 		*next_hop = address;
 		if (services_in_subnets(address, engine->port[p].settings))
 			return &engine->port[p];
 	}
 	for (unsigned int p = 0; p < engine->port_count; p++) {
-		*next_hop = route_gateway(engine, &engine->port[p], flow_key_is_ipv4(address));
-		if (*next_hop != NULL)
-			return &engine->port[p];
+		const struct port *port = &engine->port[p];
+		const uint8_t *gateway = route_gateway(engine, port, ipv4);
+		const bool is_home = from != NULL && route_is_home(port, from, ipv4);
+
+		if (gateway == NULL || (found != NULL && !is_home))
+			continue;
+		*next_hop = gateway;
+		found = port;
+		if (is_home)
+			break;
 	}
-	return NULL;
+	return found;
 }
 
 bool
-route_find(const struct engine *engine, const uint8_t address[16], struct route *route)
+route_find(const struct engine *engine, const uint8_t address[16],
+		const struct settings_addresses *from, struct route *route)
 {
-	route->port = route_find_port(engine, address, &route->next_hop);
+	route->port = route_find_port(engine, address, from, &route->next_hop);
 	if (route->port == NULL)
 		return false;
 	route->local = route_local(route->port->settings, route->next_hop);

@@ -27,9 +27,13 @@ struct route {
  *
  * @param address
  *   IPv4-mapped; route.next_hop may point to it.
+ * @param from
+ *   Addresses of ours that will be used: of several ports with a gateway, one in whose subnet is
+ *   one of them.  NULL: the first.
  * @return
  *   false when there is none.
  */
-bool route_find(const struct engine *engine, const uint8_t address[16], struct route *route);
+bool route_find(const struct engine *engine, const uint8_t address[16],
+		const struct settings_addresses *from, struct route *route);
 
 #endif /* ROUTE_H */

@@ -21,6 +21,7 @@
 #include <rte_launch.h>
 
 #include "engine/launch.h"
+#include "engine/route.h"
 #include "wire/bytes.h"
 
 #include "rig.h"
@@ -466,6 +467,48 @@ gateways_are_asked_for_every_second_until_they_answer(void **state)
 	rig_free(&rig);
 }
 
+/* Clients come in by one port's router, backends are behind the other one's. */
+static void
+address_of_ours_decides_between_gateways(void **state)
+{
+	static const char yaml[] = "ports:\n"
+				   "  - {name: front, device: 'null:', addresses: [10.9.0.2/24, "
+				   "'fd00:9::2/64'],\n"
+				   "     gateways: [10.9.0.254, 'fd00:9::fe']}\n"
+				   "  - {name: back, device: 'null:', addresses: [10.8.0.2/24, "
+				   "'fd00:8::2/64'],\n"
+				   "     gateways: [10.8.0.254]}\n"
+				   "services: [{name: web, listen: '10.9.0.2:80'}]\n";
+	struct settings *settings = settings_parse("x.yaml", yaml, strlen(yaml), stderr);
+	struct engine *engine = calloc(1, sizeof(*engine));
+	struct settings_addresses from = {.count = 2};
+	uint8_t far[16], far6[16];
+	struct route route;
+
+	(void)state;
+	assert_non_null(settings);
+	assert_non_null(engine);
+	engine->port_count = 2;
+	for (unsigned int i = 0; i < 2; i++)
+		engine->port[i] =
+				(struct port){.settings = &settings->port[i], .index = (uint8_t)i};
+	inet_pton(AF_INET6, "::ffff:10.7.0.1", far);
+	inet_pton(AF_INET6, "fd00:7::1", far6);
+	inet_pton(AF_INET6, "fd00:8::2", from.item[0]);
+	inet_pton(AF_INET6, "::ffff:10.8.0.2", from.item[1]);
+	assert_true(route_find(engine, far, NULL, &route));
+	assert_ptr_equal(route.port, &engine->port[0]);
+	assert_true(route_find(engine, far, &from, &route));
+	assert_ptr_equal(route.port, &engine->port[1]);
+	assert_memory_equal(route.next_hop + 12, ((const uint8_t[]){10, 8, 0, 254}), 4);
+	assert_memory_equal(route.local + 12, ((const uint8_t[]){10, 8, 0, 2}), 4);
+	/* That port has no gateway of the family. */
+	assert_true(route_find(engine, far6, &from, &route));
+	assert_ptr_equal(route.port, &engine->port[0]);
+	free(engine);
+	settings_free(settings);
+}
+
 #define TEST(name) RIG_TEST(name, rig)
 
 int
@@ -479,6 +522,7 @@ main(int argc, char **argv)
 			TEST(stopping_resets_every_connection),
 			TEST(every_connection_is_told_of_once_while_traffic_runs),
 			TEST(gateways_are_asked_for_every_second_until_they_answer),
+			TEST(address_of_ours_decides_between_gateways),
 	};
 
 	(void)argc;
