@@ -111,6 +111,26 @@ make_request(struct given *given)
 	return code;
 }
 
+/* What the exchange has no use for is a misunderstanding. */
+static int
+check_exchange(const struct given *given)
+{
+	const struct load_plan *plan = &given->options->plan;
+	const bool raw = given->send != NULL || given->send_file != NULL;
+
+	if (plan->exchange != LOAD_KEEPALIVE && plan->requests != 0)
+		return complain(given, "--requests is for --exchange keepalive");
+	if (plan->exchange != LOAD_KEEPALIVE && plan->exchange != LOAD_REQUEST &&
+			(raw || given->path != NULL || plan->answer_bytes != 0))
+		return complain(given, "--path, --send, --send-file and --expect-bytes are for "
+				       "--exchange request and keepalive");
+	if ((given->send != NULL) + (given->send_file != NULL) + (given->path != NULL) > 1)
+		return complain(given, "--path, --send and --send-file exclude each other");
+	if (plan->answer_bytes != 0 && !raw)
+		return complain(given, "--expect-bytes is for --send and --send-file");
+	return EXIT_CODE_OK;
+}
+
 /* What was not said, from what was. */
 static void
 complete_plan(struct given *given)
@@ -229,6 +249,9 @@ given_complete(struct given *given)
 {
 	int code;
 
+	code = check_exchange(given);
+	if (code != EXIT_CODE_OK)
+		return code;
 	complete_plan(given);
 	code = check_plan(given);
 	if (code == EXIT_CODE_OK)

@@ -162,8 +162,11 @@ int
 main(int argc, char **argv)
 {
 	struct options options;
-	int code = options_parse(argc, argv, &options);
+	static char name[] = "handfast-load";
+	int code;
 
+	argv[0] = name;
+	code = options_parse(argc, argv, &options);
 	if (code == EXIT_CODE_OK)
 		code = preflight(options.settings, stderr);
 	if (code == EXIT_CODE_OK)

@@ -248,7 +248,7 @@ parse_max_failures(char *text, struct options *options)
 		return false;
 	if (options->max_failures_is_share)
 		options->max_failures /= 100.0;
-	return true;
+	return !options->max_failures_is_share || options->max_failures <= 1.0;
 }
 
 /* Items between commas. */
@@ -523,6 +523,9 @@ options_parse(int argc, char **argv, struct options *options)
 					},
 	};
 	while ((option = getopt_long(argc, argv, "h", known, &at)) != -1) {
+		char said[128]; /* What reads it cuts it up. */
+
+		snprintf(said, sizeof(said), "%s", optarg != NULL ? optarg : "");
 		if (option == '?')
 			return EXIT_CODE_USAGE;
 		if (option == OPTION_HELP) {
@@ -531,7 +534,7 @@ options_parse(int argc, char **argv, struct options *options)
 		}
 		if (!read_option(&given, option, optarg)) {
 			fprintf(stderr, "%s: --%s: cannot use \"%s\"; see handfast-load --help\n",
-					argv[0], known[at].name, optarg);
+					argv[0], known[at].name, said);
 			return EXIT_CODE_USAGE;
 		}
 	}

@@ -26,7 +26,7 @@ struct verb {
 
 static const struct verb verbs[] = {
 		{"run", "run the engine with a configuration", run_help, run_verb},
-		{"demo", "show it working: real clients against a responder, no NIC needed",
+		{"demo", "show it working: real clients and servers around it, no NIC needed",
 				demo_help, demo_verb},
 		{"doctor", "look at this machine and say what is missing, changing nothing",
 				doctor_help, doctor_verb},

@@ -68,7 +68,10 @@ run_parse(int argc, char **argv, struct run_options *options)
 			return EXIT_CODE_USAGE;
 	}
 	if (options->config == NULL || optind != argc) {
-		fprintf(stderr, "%s: needs a configuration: handfast run -c FILE\n", argv[0]);
+		fprintf(stderr,
+				"%s: needs a configuration, and nothing else: handfast run -c "
+				"FILE\n",
+				argv[0]);
 		return EXIT_CODE_USAGE;
 	}
 	return EXIT_CODE_OK;

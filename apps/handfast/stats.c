@@ -198,8 +198,8 @@ parse_arguments(int argc, char **argv, struct stats_request *request)
 		} else if (option != 'w') {
 			return -1;
 		} else if (parse_interval(optarg, &request->interval_seconds) != 0) {
-			fprintf(stderr, "%s: --watch=%s: seconds from 0.1 to 86400\n", argv[0],
-					optarg);
+			fprintf(stderr, "%s: \"%s\" is no number of seconds from 0.1 to 86400\n",
+					argv[0], optarg);
 			return -1;
 		}
 	}

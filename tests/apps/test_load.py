@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""handfast-load's command line: what cannot be meant is refused before anything is sent.
+
+    test_load.py HANDFAST_LOAD
+"""
+
+import subprocess
+import sys
+import unittest
+
+HANDFAST_LOAD = ""
+ENOUGH = ("--port", "null:", "--address", "10.0.0.1/16", "--target", "10.0.0.2:80")
+
+
+class Refusals(unittest.TestCase):
+    """Exit code 2, and a line that names what was wrong."""
+
+    def refused(self, said: str, *words: str) -> None:
+        """These words beside enough others are refused, and this is said."""
+        done = subprocess.run([HANDFAST_LOAD, *ENOUGH, *words], capture_output=True, text=True,
+                              check=False, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+        self.assertTrue(done.stderr.startswith("handfast-load: " + said), done.stderr)
+
+    def test_values_are_shown_as_they_were_given(self):
+        for option, value in (("--sources", "10.0.0.0/33"), ("--target", "10.0.0.2:80,x"),
+                              ("--count", "0"), ("--duration", "-1s"), ("--concurrency", "1T"),
+                              ("--max-failures", "x%"), ("--source-ports", "5-1")):
+            self.refused(f'{option}: cannot use "{value}"; ', option, value)
+
+    def test_share_of_failures_is_at_most_all(self):
+        self.refused('--max-failures: cannot use "101%"; ', "--max-failures", "101%")
+
+    def test_what_the_exchange_has_no_use_for_is_refused(self):
+        for exchange in ("syn", "handshake", "open-close", "idle", "forged-ack", "rst-flood"):
+            self.refused("--path, --send, ", "--exchange", exchange, "--send", "x")
+        self.refused("--path, --send, ", "--path", "/x")
+        self.refused("--requests is for ", "--exchange", "request", "--requests", "3")
+        self.refused("--expect-bytes is for ", "--exchange", "request", "--expect-bytes", "3")
+        self.refused("--path, --send and ", "--exchange", "request", "--path", "/x", "--send", "x")
+
+
+if __name__ == "__main__":
+    HANDFAST_LOAD = sys.argv[1]
+    unittest.main(argv=sys.argv[:1])
