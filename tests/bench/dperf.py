@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""handfast and dperf in the same places: generators and servers of both, crosswise, over memif.
+
+    tests/bench/dperf.py --dperf PROGRAM [--rounds N] [--memory none|huge] [PAIR...]
+
+Four pairs of generator and server take turns: dperf-dperf, dperf-handfast, handfast-dperf and
+handfast-handfast.  Each connection is dperf's: SYN, SYN-ACK, ACK with a request of 85 bytes,
+answer of 128 bytes with FIN, FIN-ACK, ACK; both are a closed loop of as many at once (dperf's `cc`).
+The generator has one core, the server another, and the memif between them copies, with the same
+rings for all.  No hugepages for anybody, unless --memory huge (then the machine must have them).
+
+dperf is not part of this project (https://github.com/baidu/dperf) and takes PCI addresses only.
+What is named here must append the words of $DPERF_EAL to its arguments of rte_eal_init() (in
+dpdk_eal_init() of its src/dpdk.c), and nothing else need be changed; `port net_memif0 ...` then
+finds the port by its name.
+
+What a dperf says of itself is by the second, so its share of a core is in whole per cent: cycles
+of a dperf server are by that.  dperf's "failed" are its skErr and httpErr, "again" is synRt, pushRt,
+finRt and ackRt; both by connections.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "apps" / "handfast" / "bench"))
+
+import machine  # noqa: E402  pylint: disable=wrong-import-position
+from machine import Trouble  # noqa: E402  pylint: disable=wrong-import-position
+from processes import Bench, Process  # noqa: E402  pylint: disable=wrong-import-position
+from report import Table, number  # noqa: E402  pylint: disable=wrong-import-position
+
+SKIP = 77
+PAIRS = ("dperf-dperf", "dperf-handfast", "handfast-dperf", "handfast-handfast")
+CLIENT, SERVER = "10.9.0.1", "10.9.0.2"
+ADDRESSES = 191  # 10.9.128.1 and on: dperf wants two tuples for each connection per second.
+SOURCES = "10.9.128.64/26,10.9.128.128/26"
+AGAIN = ("synRt", "pushRt", "finRt", "ackRt")
+FAILED = ("skErr", "httpErr")
+# dperf measures the TSC for four seconds, then asks for its neighbour.
+PATIENCE = 30
+WORD = re.compile(r"(\w+(?:\(us\))?) +([\d,.]+)")
+COLOUR = re.compile("\x1b\\[[\\d;]*m")
+
+DPERF = """\
+mode        {mode}
+cpu         {core}
+duration    10m
+tx_burst    {tx_burst}
+port        net_memif0 {us} {them}
+client      10.9.128.1 {addresses}
+server      10.9.0.2 1
+listen      80 1
+"""
+
+# What both servers answer is as long; so is what both generators ask for.
+DPERF_SERVER = """\
+payload_size 128
+"""
+PATH = "/" + "a" * 32
+
+DPERF_CLIENT = """\
+cps         {cps}
+cc          {concurrency}
+wait        1
+slow_start  {slow_start}
+"""
+
+HANDFAST = """\
+engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: {idle},
+         connections: {connections}, drain_timeout: 0ms}}
+tcp: {{max_tw_buckets: {time_wait}}}
+ports:
+  - name: lan
+    device: "memif:socket={folder}/a.sock,role=server,id=0,socket-abstract=no"
+    addresses: [10.9.0.2/16]
+services:
+  - {{name: web, listen: "10.9.0.2:80", reply: http, body_size: 26, close: after_reply}}
+"""
+
+
+class Dperf(Process):
+    """A dperf at one end of the memif."""
+
+    def __init__(self, bench: Bench, asked, mode: str):
+        name, server = bench.name(), mode == "server"
+        us, them = (SERVER, CLIENT) if server else (CLIENT, SERVER)
+        config = bench.folder / f"{name}.conf"
+        text = DPERF + (DPERF_SERVER if server else DPERF_CLIENT)
+        config.write_text(text.format(
+            mode=mode, core=bench.cores[0 if server else 1], us=us, them=them,
+            addresses=ADDRESSES, tx_burst=asked.tx_burst, cps=asked.cps,
+            concurrency=asked.concurrency, slow_start=asked.slow_start))
+        memory = "--in-memory" if asked.memory == "huge" else "--no-huge"
+        eal = (f"{memory} -m 3072 --no-pci --no-telemetry --file-prefix {name} --vdev net_memif0,"
+               f"role={mode},id=0,socket={bench.folder}/a.sock,socket-abstract=no")
+        super().__init__([*bench.front, "env", f"DPERF_EAL={eal}", "stdbuf", "-oL", asked.dperf,
+                          "-c", config], bench.folder, name)
+        bench.keep(self)
+
+    def seconds(self) -> list:
+        """What it said of each second that is over."""
+        blocks = COLOUR.sub("", self.said()).split("\nseconds ")[1:]
+        return [{word: float(value.replace(",", "")) for word, value in WORD.findall(block)}
+                for block in blocks if "imissed" in block]
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many seconds are over."""
+        until = time.monotonic() + PATIENCE + count
+        while len(self.seconds()) < count:
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise Trouble(f"dperf does not run:\n{self.said()[-2000:]}")
+            time.sleep(0.02)
+
+    def since(self, first: int, tsc_hz: int) -> dict:
+        """The seconds from one on, added up."""
+        seconds = self.seconds()[first:]
+        if not seconds:
+            raise Trouble("dperf said nothing of the measured seconds")
+
+        def mean(*words):
+            return sum(second[word] for second in seconds for word in words) / len(seconds)
+        closed = mean("skClose")
+        busy = mean("cpuUsage") / 100
+        return {"rate": closed, "busy": busy, "failed": mean(*FAILED) * len(seconds),
+                "again": mean(*AGAIN) / closed if closed else 0,
+                "packets": mean("pktRx", "pktTx") / closed if closed else 0,
+                "cycles": busy * tsc_hz / closed if closed else 0,
+                "words": {word: round(mean(word)) for word in seconds[0]}}
+
+
+def engine_between(engine, before: dict, after: dict) -> dict:
+    """The same of an engine of ours."""
+    spent = engine.spent(before, after)
+    counters = spent["counters"]
+    seconds = (after["clock"] - before["clock"]) / 1e9
+    # Busy time is by the clock; what others took of the core meanwhile is not ours.
+    busy = spent["busy_us"] * min(1.0, spent["share"])
+    opened = counters.get("opened", 0)
+    return {"rate": opened / seconds, "busy": busy / 1e6 / seconds,
+            "cycles": busy * engine.tsc_hz / 1e6 / opened if opened else 0,
+            "packets": (counters.get("rx", 0) + counters.get("tx", 0)) / opened if opened else 0,
+            "counters": counters}
+
+
+def start_server(bench: Bench, asked, name: str):
+    """The server of a pair, once its end of the memif is there."""
+    if name == "handfast":
+        return bench.engine(HANDFAST)
+    server = Dperf(bench, asked, "server")
+    socket = bench.folder / "a.sock"
+    until = time.monotonic() + PATIENCE
+    while not socket.exists():
+        if server.process.poll() is not None or time.monotonic() > until:
+            raise Trouble(f"dperf does not run:\n{server.said()[-2000:]}")
+        time.sleep(0.02)
+    time.sleep(0.3)
+    return server
+
+
+def await_load(server) -> None:
+    """Wait until connections come; neighbours may have to be asked for more than once."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if isinstance(server, Dperf):
+            coming = any(second["skOpen"] for second in server.seconds())
+        else:
+            coming = server.ask("/handfast/counters").get("opened", 0)
+        if coming:
+            time.sleep(0.5)
+            return
+        time.sleep(0.02)
+    raise Trouble("no connection comes")
+
+
+def served(server, asked) -> dict:
+    """The measured seconds of a server; it is under load before them and after them."""
+    if isinstance(server, Dperf):
+        first = len(server.seconds()) + 1  # The second that runs is not wholly ours.
+        server.wait_for(first + asked.seconds)
+        return server.since(first, asked.tsc_hz)
+    before = server.snapshot()
+    time.sleep(asked.seconds)
+    return engine_between(server, before, server.snapshot())
+
+
+def by_dperf(bench: Bench, asked, server) -> dict:
+    """dperf opens connections."""
+    client = Dperf(bench, asked, "client")
+    client.wait_for(1 + asked.slow_start + 1)
+    first = len(client.seconds())
+    at_server = served(server, asked)
+    client.wait_for(first + asked.seconds)
+    return {"generator": client.since(first, asked.tsc_hz), "server": at_server}
+
+
+def by_handfast(bench: Bench, asked, server) -> dict:
+    """handfast-load opens connections."""
+    load = bench.load("--address", f"{CLIENT}/16", "--sources", SOURCES, "--target",
+                      f"{SERVER}:80", "--exchange", "request", "--path", PATH, "--concurrency",
+                      str(asked.concurrency), "--ramp-up", "500ms", "--duration",
+                      f"{asked.seconds + 4}s", "--resolve", f"{PATIENCE}s")
+    await_load(server)
+    at_server = served(server, asked)
+    end = load.result(PATIENCE)
+    done = max(1, end["done"])
+    return {"server": at_server, "generator": {
+        "rate": end["rate"], "busy": end["busy"], "failed": end["failures"],
+        "again": (end["figures"]["syn_retransmits"] + end["figures"]["retransmits"]) / done,
+        "packets": end["packets_per_connection_seen"], "figures": end["figures"],
+        "latency_us": end["latency_us"]}}
+
+
+def run_pair(bench: Bench, asked, pair: str) -> dict:
+    """A generator and a server from start to end."""
+    generator, server_name = pair.split("-")
+    server = start_server(bench, asked, server_name)
+    run = by_dperf if generator == "dperf" else by_handfast
+    result = run(bench, asked, server)
+    bench.end_all()
+    (bench.folder / "a.sock").unlink(missing_ok=True)
+    return result
+
+
+def show(results: dict, near: list) -> None:
+    """A table of all pairs."""
+    table = Table("generator-server", "per second", "quartiles", "packets/conn", "generator busy",
+                  "server busy", "server cycles", "failed", "again")
+    for pair, runs in results.items():
+        rates = sorted(run["generator"]["rate"] for run in runs)
+        low, middle, high = (rates[0], rates[0], rates[0]) if len(rates) == 1 else \
+            statistics.quantiles(rates, n=4, method="inclusive")
+
+        def median(side, word, runs=runs):
+            return statistics.median(run[side][word] for run in runs)
+        table.add(pair, number(middle), f"{number(low)} .. {number(high)}",
+                  f"{median('generator', 'packets'):.2f}",
+                  f"{median('generator', 'busy'):.0%}", f"{median('server', 'busy'):.0%}",
+                  number(median("server", "cycles")),
+                  number(sum(run["generator"]["failed"] for run in runs)),
+                  f"{median('generator', 'again'):.2%}")
+    print(table.text())
+    print(f"core to core and back: {min(near):.0f} to {max(near):.0f} ns", flush=True)
+
+
+def options() -> argparse.Namespace:
+    """What is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("pairs", nargs="*", metavar="PAIR", help=", ".join(PAIRS))
+    parser.add_argument("--dperf", help="dperf that takes EAL arguments from $DPERF_EAL")
+    parser.add_argument("--handfast", default=str(TOP / "build/apps/handfast/handfast"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--concurrency", type=int, default=512)
+    parser.add_argument("--cps", default="6m", help="dperf's limit; half its tuples at most")
+    parser.add_argument("--tx-burst", type=int, default=8, help="dperf's (8 is its default)")
+    parser.add_argument("--slow-start", type=int, default=10, help="dperf's (10 is its least)")
+    parser.add_argument("--memory", choices=("none", "huge"), default="none")
+    parser.add_argument("--cores", default="", help="server's, generator's")
+    parser.add_argument("--json", help="file for all results")
+    asked = parser.parse_args()
+    for pair in asked.pairs:
+        if pair not in PAIRS:
+            parser.error(f"{pair} is none of {', '.join(PAIRS)}")
+    asked.pairs = asked.pairs or list(PAIRS)
+    return asked
+
+
+def main() -> int:
+    """Measure all pairs in turns."""
+    asked = options()
+    if not asked.dperf or not os.access(asked.dperf, os.X_OK):
+        print("skipped: no dperf (--dperf PROGRAM; how it has to be built: this file's beginning)")
+        return SKIP
+    if os.cpu_count() < 2:
+        print("skipped: two cores are needed")
+        return SKIP
+    os.environ["HANDFAST"] = asked.handfast
+    if machine.in_front():
+        os.setpriority(os.PRIO_PROCESS, 0, -20)  # Else we come late to the end of a window.
+    results, near = {pair: [] for pair in asked.pairs}, []
+    try:
+        with Bench(machine.choose_cores(asked.cores), asked.memory) as bench:
+            asked.tsc_hz = bench.engine(HANDFAST).tsc_hz
+            bench.end_all()
+            for _ in range(asked.rounds):
+                near.append(machine.core_to_core(bench.cores))
+                for pair in asked.pairs:
+                    results[pair].append(run_pair(bench, asked, pair))
+        show(results, near)
+    except Trouble as trouble:
+        print(f"dperf.py: {trouble}", file=sys.stderr)
+        return trouble.code
+    if asked.json:
+        Path(asked.json).write_text(json.dumps({"core_to_core_ns": near, "pairs": results},
+                                               indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
