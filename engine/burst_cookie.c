@@ -12,6 +12,7 @@
 #include "engine/burst_env.h"
 #include "engine/burst_reply.h"
 #include "engine/cookies.h"
+#include "engine/proxy.h"
 #include "engine/services_pools.h"
 #include "engine/worker.h"
 #include "wire/build_columns.h"
@@ -53,15 +54,16 @@ _Static_assert((TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED | TCP_OPTION
  * few sets of options; so what is the same for all of them is worked out when the first comes.
  */
 struct entrance {
-	uint32_t place;  /* Port and listener. */
-	bool sends;      /* SYNs are answered by cookies, so far. */
-	bool is_auto;    /* That is asked again for each SYN. */
-	bool plain_only; /* But only without IP options and extension headers. */
-	bool has_spent;  /* Some must get none. */
-	uint8_t granted; /* Options of SYNs that backends are known not to refuse. */
-	uint8_t family;  /* 4 or 6. */
-	uint32_t forms;  /* Which are there. */
-	uint32_t kinds;  /* The same. */
+	uint32_t place;        /* Port and listener. */
+	bool sends;            /* SYNs are answered by cookies, so far. */
+	bool is_auto;          /* That is asked again for each SYN. */
+	bool plain_only;       /* But only without IP options and extension headers. */
+	bool has_spent;        /* Some must get none. */
+	uint8_t granted;       /* Options of SYNs that backends are known not to refuse. */
+	uint8_t family;        /* 4 or 6. */
+	uint16_t first_window; /* With a proxy. */
+	uint32_t forms;        /* Which are there. */
+	uint32_t kinds;        /* The same. */
 	const struct port *port;
 	const struct service *service;
 	struct service_share *share;
@@ -175,6 +177,8 @@ entrance_find(struct worker *worker, uint32_t place, struct entrance *entrance)
 			.ecn = tcp->ecn,
 	};
 	entrance->granted = service->pool != NULL ? services_granted(service) : UINT8_MAX;
+	entrance->first_window =
+			worker->proxy != NULL ? proxy_held_first_window(worker, service) : 0;
 	entrance->forms = 0;
 	entrance->kinds = 0;
 }
@@ -234,7 +238,7 @@ entrance_write_form(
 
 	/* What is promised in the name of backends; burst_env() says the same. */
 	if (service->pool != NULL) {
-		syn_ack.window = service->first_window;
+		syn_ack.window = entrance->first_window;
 		syn_ack.options.mss = services_mss(service, syn_ack.options.mss);
 	}
 	build_reply_form(&entrance->form[which], &syn_ack, entrance->family);

@@ -11,6 +11,7 @@
 #include "engine/pools.h"
 #include "engine/proxy.h"
 #include "engine/proxy_close.h"
+#include "engine/proxy_held.h"
 #include "engine/proxy_icmp.h"
 #include "engine/proxy_send.h"
 #include "engine/transmit.h"
@@ -70,7 +71,7 @@ static inline void
 burst_forward_postpone(struct worker *worker, struct conn *conn, const struct splice *splice)
 {
 	const struct service *service = services_of(worker->services, &conn->key);
-	const bool open = (splice->closing | splice->header) == 0;
+	const bool open = splice->closing == 0;
 	const uint32_t deadline_ms = worker->now_ms +
 				     (likely(open) ? service->tcp.idle_timeout_ms
 						   : proxy_close_after_ms(worker, service, splice));
@@ -94,8 +95,17 @@ burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side
 	struct splice_ends ends;
 	unsigned int family, headers;
 
+	const uint32_t limit = splice->limit[SPLICE_CLIENT];
+	const bool ours = (splice->flags & SPLICE_OURS) != 0;
+
 	splice_track(splice, from, in->segment);
-	burst_forward_postpone(worker, conn, splice);
+	if (unlikely(ours) && proxy_held_hear(worker, conn, from, in->segment, limit)) {
+		worker_drop(worker, in->packet, DROP_consumed);
+		return;
+	}
+	/* While something is ours to repeat the timer is for that. */
+	if (likely((splice->flags & SPLICE_OURS) == 0))
+		burst_forward_postpone(worker, conn, splice);
 	proxy_send_ends(worker, conn, splice, from, &ends);
 	family = flow_key_is_ipv4(ends.destination) ? 4 : 6;
 	headers = family == in->frame->family

@@ -15,6 +15,7 @@
 #include "engine/burst_expect.h"
 #include "engine/burst_fast_open.h"
 #include "engine/burst_reply.h"
+#include "engine/proxy_held.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
 #include "tcp/tcp_output.h"
@@ -125,13 +126,28 @@ reply_timestamps(const struct reply *reply, struct build_tcp *tcp)
 	tcp->options.tsecr = reply->conn->tcp.ts_recent;
 }
 
+/* What a SYN-ACK in the name of a backend may promise depends on what may be held just now. */
+static uint32_t
+reply_syn_window(const struct reply *reply)
+{
+	const struct worker *worker = reply->worker;
+	const struct flow_key *key = &reply->conn->key;
+	const struct service *service;
+
+	if (likely(worker->proxy == NULL) || !flow_key_is_passive(key))
+		return reply->env.rcv_wnd;
+	service = services_of(worker->services, key);
+	return service->first_window != 0 ? proxy_held_first_window(worker, service)
+					  : reply->env.rcv_wnd;
+}
+
 /* The options of SYN and SYN-ACK; the window there is never scaled (RFC 7323 2.2). */
 static void
 reply_syn_options(const struct reply *reply, struct build_tcp *tcp)
 {
 	const uint16_t flags = reply->conn->tcp.flags;
 
-	tcp->window = (uint16_t)RTE_MIN(reply->env.rcv_wnd, (uint32_t)UINT16_MAX);
+	tcp->window = (uint16_t)RTE_MIN(reply_syn_window(reply), (uint32_t)UINT16_MAX);
 	tcp->options.options |= TCP_OPTION_MSS;
 	tcp->options.mss = reply->env.path_mss;
 	if ((flags & TCP_CONN_SACK) != 0)

@@ -14,9 +14,11 @@
  * no second machine: of the backend's side nothing can happen but an answer to our SYN, and what a
  * splice translates.
  *
- * What the client says early is held as it came and not acknowledged, so it stays the client's to
- * repeat, whatever happens to us.  A SYN is sent again after 200 ms and given up after 400 more;
- * then another backend is asked, three at most; then the client is reset.
+ * What the client says early is held (proxy_held.h) and acknowledged as by any TCP: the second
+ * segment at once, one alone only when it has waited.  So a backend that answers quickly makes
+ * neither a packet more nor anything that is ours to repeat, and one that is slow no client's timer
+ * expire.  A SYN is sent again after 200 ms and given up after 400 more; then another backend is
+ * asked, three at most; then the client is reset.
  */
 
 #include <stdbool.h>
@@ -24,6 +26,7 @@
 
 #include "engine/burst.h"
 #include "engine/local_ports.h"
+#include "engine/proxy_held.h"
 #include "splice/splice.h"
 
 struct settings;
@@ -32,28 +35,18 @@ struct settings;
 size_t proxy_tail(const struct settings *settings);
 
 /** Until a SYN, or a header, is sent again; twice as long each time. */
-#define PROXY_RETRY_MS      200
+#define PROXY_RETRY_MS 200
 
-#define PROXY_HELD_SEGMENTS 4    /**< Early segments of one client. */
-#define PROXY_HELD_MAX      4096 /**< Of all clients of a worker. */
-
-/** Early segments of one client, in order. */
-struct proxy_held {
-	struct rte_mbuf *packet[PROXY_HELD_SEGMENTS];
-	uint32_t count;
-	uint32_t next; /**< Of those not used: its number plus one. */
-};
+/** Segments of the largest size that a client may send before a backend has answered. */
+#define PROXY_FIRST_SEGMENTS 4
 
 /** A worker's part; there is none until a service is proxied. */
 struct proxy {
 	struct splice *splice; /**< By slot: the connection table's tails, or apart from them. */
 	void *apart;           /**< Holds them then, or NULL. */
 	struct local_ports *ports[LOCAL_PORTS_ADDRESSES_MAX];
-	struct proxy_held *held; /**< Numbered from 1 in struct splice; 0 is none. */
-	uint32_t held_free;
-	uint32_t held_packets;
-	uint32_t held_most; /**< Packets that the pool of buffers was made for. */
-	uint32_t turn;      /**< For taking one local address after the other. */
+	struct proxy_held_pool held;
+	uint32_t turn; /**< For taking one local address after the other. */
 };
 
 /** Whether any service needs it. */
@@ -65,14 +58,14 @@ uint64_t proxy_footprint(const struct settings *settings);
 /** The same for a table of connections that has no room for splices. */
 uint64_t proxy_footprint_apart(const struct settings *settings);
 
-/** Packet buffers that may be held by each worker; for sizing. */
+/** Packet buffers that each worker may need at once to send what was held; for sizing. */
 unsigned int proxy_buffers(const struct settings *settings);
 
 /**
  * Make a worker's part, in worker.made.
  *
  * @param at_start
- *   The table of connections has room for splices, the pool of buffers for what is held.
+ *   The table of connections has room for splices.
  * @return 0, or -1 after the reason was logged.
  */
 int proxy_create(struct worker *worker, bool at_start);

@@ -7,6 +7,7 @@
 #include "engine/proxy.h"
 #include "engine/proxy_ask.h"
 #include "engine/proxy_close.h"
+#include "engine/proxy_held.h"
 #include "engine/proxy_send.h"
 #include "engine/transparent.h"
 #include "engine/worker.h"
@@ -17,10 +18,24 @@
 #define PROXY_ASK_TRIES       2
 #define PROXY_ASK_SERVERS_MAX 3
 
+/* How long an acknowledgement is put off (RFC 9293 3.8.6.3): less than anybody's RTO. */
+#define PROXY_ASK_DELAY_MS 40
+
 /* How far beyond its last numbers a port's next connection begins at least; and 30 bits more. */
 #define PROXY_ASK_ISN_BEYOND 64000
 
 _Static_assert(PROXY_ASK_SERVERS_MAX <= CHOICE_AVOID_MAX + 1, "those tried can be avoided");
+
+/* Once something was acknowledged, all is: the client is about to hear of its window. */
+static uint32_t
+proxy_ask_ours(const struct worker *worker, const struct conn *conn)
+{
+	const struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+
+	return PROXY_ASK_ACKED(splice) != conn->tcp.rcv_nxt
+			       ? PROXY_ASK_HELD_TO(splice) - conn->tcp.rcv_nxt
+			       : 0;
+}
 
 void
 proxy_ask_client(const struct worker *worker, const struct conn *conn, struct splice_client *client)
@@ -29,6 +44,7 @@ proxy_ask_client(const struct worker *worker, const struct conn *conn, struct sp
 
 	*client = (struct splice_client){
 			.rcv_nxt = tcp->rcv_nxt,
+			.ours = proxy_ask_ours(worker, conn),
 			.snd_nxt = tcp->snd_nxt,
 			.window = tcp->snd_wnd,
 			.scale = tcp->scales & 0xf,
@@ -37,6 +53,43 @@ proxy_ask_client(const struct worker *worker, const struct conn *conn, struct sp
 			.sack = (tcp->flags & TCP_CONN_SACK) != 0,
 			.timestamps = (tcp->flags & TCP_CONN_TIMESTAMPS) != 0,
 	};
+}
+
+/* Until the time for the last SYN, twice that for the one before, is over; not above 0 then. */
+static int32_t
+proxy_ask_left_ms(const struct worker *worker, const struct splice *splice)
+{
+	const uint32_t elapsed_us = (uint32_t)worker->now_us - PROXY_ASK_SINCE_US(splice);
+	const int32_t tries = RTE_MIN(splice->tries, PROXY_ASK_TRIES);
+
+	return (PROXY_RETRY_MS << tries) - PROXY_RETRY_MS - (int32_t)((elapsed_us + 999) / 1000);
+}
+
+void
+proxy_ask_schedule(struct worker *worker, struct conn *conn)
+{
+	const struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+	int32_t wait_ms = RTE_MAX(proxy_ask_left_ms(worker, splice), 1);
+
+	if (PROXY_ASK_HELD_TO(splice) != PROXY_ASK_ACKED(splice))
+		wait_ms = RTE_MIN(wait_ms, PROXY_ASK_DELAY_MS);
+	timer_wheel_schedule(worker->wheel, conn, worker->now_ms + (uint32_t)wait_ms);
+}
+
+void
+proxy_ask_acknowledge(struct worker *worker, struct conn *conn, struct rte_mbuf *packet)
+{
+	struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+	const struct service *service = services_of(worker->services, &conn->key);
+	const bool scaled = (conn->tcp.flags & TCP_CONN_WINDOW_SCALE) != 0;
+	const uint32_t held = PROXY_ASK_HELD_TO(splice) - conn->tcp.rcv_nxt;
+	const uint32_t promised = service->first_window > held ? service->first_window - held : 0;
+	const uint32_t window = proxy_held_window(worker, promised);
+
+	PROXY_ASK_ACKED(splice) = PROXY_ASK_HELD_TO(splice);
+	PROXY_ASK_TOLD(splice) = window == 0;
+	proxy_send_client(worker, conn, packet, TCP_ACK,
+			(uint16_t)(window >> (scaled ? service->tcp.rcv_wnd_scale : 0)));
 }
 
 /* An address of ours towards a server, one after the other; LOCAL_PORTS_NONE if there is none. */
@@ -139,7 +192,7 @@ proxy_ask_first(struct worker *worker, struct conn *conn, struct splice *splice)
 	PROXY_ASK_SINCE_US(splice) = (uint32_t)worker->now_us;
 	splice->tries = 1;
 	proxy_send_syn(worker, conn, splice);
-	timer_wheel_schedule(worker->wheel, conn, worker->now_ms + PROXY_RETRY_MS);
+	proxy_ask_schedule(worker, conn);
 }
 
 /* No backend: the client hears of it, unless the pool would rather be silent. */
@@ -199,14 +252,17 @@ proxy_ask_timeout(struct worker *worker, struct conn *conn)
 {
 	struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
 
-	if (splice->tries >= PROXY_ASK_TRIES) {
-		proxy_ask_failed(worker, conn);
-		return;
+	if (PROXY_ASK_HELD_TO(splice) != PROXY_ASK_ACKED(splice))
+		proxy_ask_acknowledge(worker, conn, NULL);
+	if (proxy_ask_left_ms(worker, splice) <= 0) {
+		if (splice->tries >= PROXY_ASK_TRIES) {
+			proxy_ask_failed(worker, conn);
+			return;
+		}
+		proxy_send_syn(worker, conn, splice);
+		splice->tries++;
 	}
-	proxy_send_syn(worker, conn, splice);
-	timer_wheel_schedule(
-			worker->wheel, conn, worker->now_ms + (PROXY_RETRY_MS << splice->tries));
-	splice->tries++;
+	proxy_ask_schedule(worker, conn);
 }
 
 void

@@ -17,17 +17,25 @@
 #include "table/conn_table.h"
 
 struct icmp_error;
+struct rte_mbuf;
 struct worker;
 
-/* While nobody has answered, five members of the splice mean something else. */
+/* While nobody has answered, six members of the splice mean something else. */
 #define PROXY_ASK_SINCE_US(splice) ((splice)->limit[SPLICE_SERVER])
 #define PROXY_ASK_HELD_TO(splice)  ((splice)->limit[SPLICE_CLIENT])
-#define PROXY_ASK_TRIED(splice)    ((splice)->ack)       /**< Servers' numbers. */
+#define PROXY_ASK_ACKED(splice)    ((splice)->next[SPLICE_SERVER]) /**< What the client heard. */
+#define PROXY_ASK_TRIED(splice)    ((splice)->ack)                 /**< Servers' numbers. */
 #define PROXY_ASK_TOLD(splice)     ((splice)->our_scale) /**< That the window is closed. */
 
 /** What was agreed upon with the client. */
 void proxy_ask_client(
 		const struct worker *worker, const struct conn *conn, struct splice_client *client);
+
+/** Call again when the SYN is to be repeated, or an acknowledgement that was put off is due. */
+void proxy_ask_schedule(struct worker *worker, struct conn *conn);
+
+/** Tell a client that waits what we hold, and what more it may say; the packet as proxy_send(). */
+void proxy_ask_acknowledge(struct worker *worker, struct conn *conn, struct rte_mbuf *packet);
 
 /** Send a SYN to a backend that was not asked yet; without any the client is given up. */
 void proxy_ask_server(struct worker *worker, struct conn *conn);

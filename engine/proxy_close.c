@@ -10,8 +10,8 @@
 #define PROXY_CLOSE_RESET_MS  10000
 #define PROXY_CLOSE_LINGER_MS 2000
 
-/* How often a header of ours is sent to a backend that has acknowledged our SYN's SYN-ACK. */
-#define PROXY_CLOSE_HEADER_TRIES 8
+/* How often what is ours is sent to a backend that does not acknowledge it. */
+#define PROXY_CLOSE_OURS_TRIES 8
 
 void
 proxy_close_server(struct worker *worker, struct splice *splice)
@@ -38,7 +38,7 @@ proxy_close(struct worker *worker, struct conn *conn, enum counter how)
 	struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
 	struct service_share *share = &worker->share[services_number(worker->services, &conn->key)];
 
-	proxy_held_drop(worker, splice, DROP_consumed);
+	proxy_held_drop(worker, splice);
 	proxy_close_server(worker, splice);
 	services_release(services_of(worker->services, &conn->key), share);
 	worker_count(worker, splice->port[SPLICE_CLIENT], how, 1);
@@ -70,11 +70,12 @@ proxy_close_timeout(struct worker *worker, struct conn *conn)
 {
 	struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
 
-	if (splice->header > 0 && splice->closing == 0 &&
-			splice->tries < PROXY_CLOSE_HEADER_TRIES) {
-		proxy_send_header(worker, conn);
+	if ((splice->flags & SPLICE_OURS) != 0 && (splice->closing & SPLICE_ANY_RESET) == 0 &&
+			splice->tries < PROXY_CLOSE_OURS_TRIES) {
+		proxy_held_repeat(worker, conn);
 		timer_wheel_schedule(worker->wheel, conn,
 				worker->now_ms + (PROXY_RETRY_MS << splice->tries));
+		splice->tries++;
 	} else if ((splice->closing & SPLICE_ANY_RESET) != 0) {
 		proxy_close(worker, conn, COUNTER_reset);
 	} else if ((splice->closing & SPLICE_BOTH_FINS_ACKED) == SPLICE_BOTH_FINS_ACKED) {
@@ -116,11 +117,12 @@ uint32_t
 proxy_close_after_ms(const struct worker *worker, const struct service *service,
 		const struct splice *splice)
 {
-	if (likely(splice->closing == 0))
-		return likely(splice->header == 0) ? service->tcp.idle_timeout_ms
-						   : (uint32_t)PROXY_RETRY_MS << splice->tries;
 	if ((splice->closing & SPLICE_ANY_RESET) != 0)
 		return proxy_close_room_is_short(worker, splice) ? 0 : PROXY_CLOSE_RESET_MS;
+	if (unlikely((splice->flags & SPLICE_OURS) != 0))
+		return PROXY_RETRY_MS;
+	if (likely(splice->closing == 0))
+		return service->tcp.idle_timeout_ms;
 	if ((splice->closing & SPLICE_BOTH_FINS_ACKED) == SPLICE_BOTH_FINS_ACKED)
 		return proxy_close_room_is_short(worker, splice) ? 0 : PROXY_CLOSE_LINGER_MS;
 	return RTE_MIN(service->tcp.idle_timeout_ms, 2 * service->tcp.fin_timeout_ms);

@@ -7,6 +7,7 @@
 #include "engine/burst_reply.h"
 #include "engine/pools.h"
 #include "engine/proxy.h"
+#include "engine/proxy_ask.h"
 #include "engine/proxy_send.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
@@ -144,9 +145,11 @@ void
 proxy_send_client(struct worker *worker, struct conn *conn, struct rte_mbuf *packet, uint8_t flags,
 		uint16_t window)
 {
+	const struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
 	struct build_tcp tcp = {
 			.seq = conn->tcp.snd_nxt,
-			.ack = conn->tcp.rcv_nxt,
+			.ack = conn->tcp.state == TCP_SPLICED ? splice->ack[SPLICE_SERVER]
+							      : PROXY_ASK_ACKED(splice),
 			.flags = flags,
 			.window = window,
 	};
@@ -227,10 +230,9 @@ proxy_send_header_length(const struct worker *worker, const struct conn *conn)
 void
 proxy_send_header(struct worker *worker, struct conn *conn)
 {
-	struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+	const struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
 	struct build_tcp tcp = {
-			.seq = splice->ack[SPLICE_SERVER] + splice->add[SPLICE_CLIENT] -
-			       splice->header,
+			.seq = conn->tcp.rcv_nxt + splice->add[SPLICE_CLIENT] - splice->header,
 			.ack = splice->ack[SPLICE_CLIENT] - splice->add[SPLICE_SERVER],
 			.flags = TCP_ACK | TCP_PSH,
 			.window = splice_window(splice, SPLICE_CLIENT, conn->tcp.snd_wnd),
@@ -248,7 +250,6 @@ proxy_send_header(struct worker *worker, struct conn *conn)
 		tcp.options.tsecr = PROXY_SEND_TSVAL(conn);
 	}
 	proxy_send_text(worker, conn, SPLICE_SERVER, &tcp, &text);
-	splice->tries++;
 }
 
 void

@@ -30,7 +30,7 @@ services_intersect(const struct engine *engine, struct service *service)
 	}
 	service->path_mss = (uint16_t)mss;
 	service->first_window = (uint16_t)RTE_ALIGN_CEIL(
-			RTE_MIN(mss * PROXY_HELD_SEGMENTS, 32768u), 1u << SERVICES_PROXY_SCALE);
+			RTE_MIN(mss * PROXY_FIRST_SEGMENTS, 32768u), 1u << SERVICES_PROXY_SCALE);
 	service->tcp.rcv_wnd_scale = SERVICES_PROXY_SCALE;
 	service->tcp.timestamps &= pool->timestamps;
 	service->tcp.sack &= pool->sack;

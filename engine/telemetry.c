@@ -10,6 +10,7 @@
 
 #include "engine/compat.h"
 #include "engine/engine.h"
+#include "engine/proxy.h"
 #include "engine/telemetry.h"
 #include "engine/telemetry_backends.h"
 #include "engine/telemetry_key.h"
@@ -141,6 +142,8 @@ telemetry_worker(const struct engine *engine, unsigned int index, struct rte_tel
 	compat_add_dict_uint(data, "connections", conn_table_count(worker->table));
 	compat_add_dict_uint(data, "capacity", conn_table_capacity(worker->table));
 	compat_add_dict_uint(data, "time_wait", time_wait_count(worker->time_wait));
+	compat_add_dict_uint(data, "early_bytes_held",
+			worker->proxy != NULL ? telemetry_read(&worker->proxy->held.bytes) : 0);
 	compat_add_dict_uint(data, "rx", sum.value[COUNTER_rx]);
 	compat_add_dict_uint(data, "tx", sum.value[COUNTER_tx]);
 	compat_add_dict_uint(data, "opened", sum.value[COUNTER_opened]);

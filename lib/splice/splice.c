@@ -91,6 +91,16 @@ shift_word(uint8_t *at, uint32_t add)
 	bytes_write_32(at, bytes_read_32(at) + add);
 }
 
+/* A window of the server that begins so many numbers in front of what the client is told. */
+static uint16_t
+hidden_window(const struct splice *splice, uint16_t window, uint32_t hidden)
+{
+	const uint32_t wide = (uint32_t)window << splice->scale[SPLICE_SERVER];
+
+	return (uint16_t)RTE_MIN((wide > hidden ? wide - hidden : 0) >> splice->our_scale,
+			(uint32_t)UINT16_MAX);
+}
+
 static inline bool
 may_pass(const struct splice *splice, enum splice_side from, uint8_t kind)
 {
@@ -100,6 +110,10 @@ may_pass(const struct splice *splice, enum splice_side from, uint8_t kind)
 					       : (kind == KIND_SACK ? SPLICE_CLIENT_SACK
 								    : SPLICE_CLIENT_TIMESTAMPS);
 
+	/* Blocks may lie in front of what the client believes acknowledged. */
+	if (unlikely((splice->flags & SPLICE_OURS) != 0 && from == SPLICE_SERVER &&
+			    kind == KIND_SACK))
+		return false;
 	return (splice->flags & wanted) != 0;
 }
 
@@ -167,7 +181,7 @@ splice_segment(const struct splice *splice, enum splice_side from, const struct 
 {
 	const enum splice_side other = from == SPLICE_CLIENT ? SPLICE_SERVER : SPLICE_CLIENT;
 	const unsigned int options = (unsigned int)(tcp[AT_OFFSET] >> 4) * 4 - AT_OPTIONS;
-	const uint16_t window = bytes_read_16(tcp + AT_WINDOW);
+	uint16_t window = splice_window(splice, from, bytes_read_16(tcp + AT_WINDOW));
 	rte_be16_t checksum;
 	uint64_t sum;
 
@@ -182,14 +196,16 @@ splice_segment(const struct splice *splice, enum splice_side from, const struct 
 	if (likely((tcp[AT_FLAGS] & TCP_ACK) != 0)) {
 		uint32_t ack = bytes_read_32(tcp + AT_ACK) - splice->add[other];
 
-		/* Bytes of ours in front of the client's are none that the client knows of. */
-		if (from == SPLICE_SERVER && splice->header > 0 &&
-				tcp_seq_lt(ack, splice->ack[SPLICE_SERVER]))
+		/* What is ours to repeat is the server's already, as far as the client knows. */
+		if (unlikely((splice->flags & SPLICE_OURS) != 0) && from == SPLICE_SERVER &&
+				tcp_seq_lt(ack, splice->ack[SPLICE_SERVER])) {
+			window = hidden_window(splice, bytes_read_16(tcp + AT_WINDOW),
+					splice->ack[SPLICE_SERVER] - ack);
 			ack = splice->ack[SPLICE_SERVER];
+		}
 		sum = replace_32(tcp + AT_ACK, ack, sum);
 	}
-	sum = replace_16(tcp + AT_WINDOW, rte_cpu_to_be_16(splice_window(splice, from, window)),
-			sum);
+	sum = replace_16(tcp + AT_WINDOW, rte_cpu_to_be_16(window), sum);
 	if (likely(options == 12 && bytes_read_32(tcp + AT_OPTIONS) == WORD_TIMESTAMPS &&
 			    may_pass(splice, from, KIND_TIMESTAMPS)))
 		sum = translate_timestamps(splice, from, tcp + AT_OPTIONS, sum);
@@ -313,13 +329,17 @@ splice_track(struct splice *splice, enum splice_side from, const struct tcp_segm
 		splice->closing |= (uint8_t)(SPLICE_FIN << from);
 	if (tcp_seq_leq(splice->ack[from], ack)) {
 		splice->ack[from] = ack;
+		if (from == SPLICE_SERVER) {
+			splice->flags &= (uint8_t)~SPLICE_OURS;
+			splice->header = 0;
+		}
+	}
+	if (splice->ack[from] == ack || (splice->flags & SPLICE_OURS) != 0) {
 		limit = ack + ((uint32_t)segment->window << splice->scale[from]);
 		if (tcp_seq_lt(splice->limit[other], limit))
 			splice->limit[other] = limit;
 	}
-	if (from == SPLICE_SERVER && tcp_seq_leq(splice->ack[from], ack))
-		splice->header = 0;
-	if ((splice->closing & SPLICE_FIN << other) != 0 &&
+	if ((splice->flags & SPLICE_OURS) == 0 && (splice->closing & SPLICE_FIN << other) != 0 &&
 			splice->ack[from] == splice->next[other])
 		splice->closing |= (uint8_t)(SPLICE_FIN_ACKED << other);
 	return splice->closing;
@@ -347,6 +367,7 @@ splice_begin(struct splice *splice, const struct splice_client *client, uint32_t
 	splice->add[SPLICE_CLIENT] = iss + 1 + header - client->rcv_nxt;
 	splice->next[SPLICE_CLIENT] = client->rcv_nxt;
 	splice->header = header;
+	splice->flags = 0;
 	splice->closing = 0;
 }
 
@@ -363,13 +384,14 @@ splice_join(struct splice *splice, const struct splice_client *client,
 	splice->flags = (uint8_t)((scales ? SPLICE_SERVER_SCALES : 0) |
 				  (sack ? SPLICE_SERVER_SACK | SPLICE_CLIENT_SACK : 0) |
 				  (stamps ? SPLICE_SERVER_TIMESTAMPS | SPLICE_CLIENT_TIMESTAMPS
-					  : 0));
+					  : 0) |
+				  (client->ours > 0 || splice->header > 0 ? SPLICE_OURS : 0));
 	splice->scale[SPLICE_CLIENT] = client->scaled ? client->scale : 0;
 	splice->scale[SPLICE_SERVER] = scales ? RTE_MIN(segment->window_scale, 14) : 0;
 	splice->our_scale = client->scaled ? client->our_scale : 0;
 	splice->closing = 0;
-	splice->next[SPLICE_CLIENT] = client->rcv_nxt;
-	splice->ack[SPLICE_SERVER] = client->rcv_nxt;
+	splice->next[SPLICE_CLIENT] = client->rcv_nxt + client->ours;
+	splice->ack[SPLICE_SERVER] = client->rcv_nxt + client->ours;
 	splice->limit[SPLICE_CLIENT] = client->rcv_nxt + segment->window;
 	splice->next[SPLICE_SERVER] = client->snd_nxt;
 	splice->ack[SPLICE_CLIENT] = client->snd_nxt;

@@ -42,6 +42,8 @@ enum splice_flag {
 	SPLICE_SERVER_TIMESTAMPS = 0x04, /**< The server takes timestamps. */
 	SPLICE_CLIENT_SACK = 0x08,
 	SPLICE_CLIENT_TIMESTAMPS = 0x10,
+	/** In front of ack[SPLICE_SERVER] there is what we have to repeat, not the client. */
+	SPLICE_OURS = 0x20,
 };
 
 /** What of the close has been seen; the bit of SPLICE_CLIENT, shifted left for SPLICE_SERVER. */
@@ -70,15 +72,16 @@ struct splice {
 	uint32_t next[SPLICE_SIDES]; /**< After the last number that the side sent. */
 	/** How far the other side lets it send; of a client that waits for a server: since when. */
 	uint32_t limit[SPLICE_SIDES];
-	uint32_t ack[SPLICE_SIDES]; /**< The highest number of the other that the side has. */
-	uint32_t held;              /**< For who holds early segments. */
-	uint16_t sum_add;           /**< Ends, client to server: new less old, for checksums. */
-	rte_be16_t local_port;      /**< Ours, towards the server. */
-	uint16_t server;            /**< By number. */
-	uint8_t local;              /**< Our address there, by number. */
-	uint8_t challenged;         /**< As conn_tail.challenged. */
-	uint8_t flags;              /**< enum splice_flag */
-	uint8_t closing;            /**< enum splice_closing, of both sides */
+	/** The highest number of the other that the side has, or, with SPLICE_OURS, we have. */
+	uint32_t ack[SPLICE_SIDES];
+	uint32_t held;         /**< For who holds early segments. */
+	uint16_t sum_add;      /**< Ends, client to server: new less old, for checksums. */
+	rte_be16_t local_port; /**< Ours, towards the server. */
+	uint16_t server;       /**< By number. */
+	uint8_t local;         /**< Our address there, by number. */
+	uint8_t challenged;    /**< As conn_tail.challenged. */
+	uint8_t flags;         /**< enum splice_flag */
+	uint8_t closing;       /**< enum splice_closing, of both sides */
 	/**
 	 * What a side's windows are to be shifted by; that of SPLICE_SERVER is 0 without
 	 * SPLICE_SERVER_SCALES.
@@ -155,6 +158,7 @@ splice_iss(const struct splice *splice)
 /** What was agreed upon with the client, and said to the server. */
 struct splice_client {
 	uint32_t rcv_nxt; /**< The client's first number that the server shall have. */
+	uint32_t ours;    /**< So many from there on we have acknowledged. */
 	uint32_t snd_nxt; /**< Ours towards the client. */
 	uint16_t window;  /**< The client's last, as it came. */
 	uint8_t scale;    /**< The client's. */

@@ -218,12 +218,12 @@ write_tcp(uint8_t *header, const struct build_path *path, const struct build_tcp
 	memcpy(header + 2, &path->remote_port, sizeof(path->remote_port));
 	put(header + 4, rte_cpu_to_be_32(tcp->seq), &sum);
 	put(header + 8, rte_cpu_to_be_32(tcp->ack), &sum);
-	/* Data offset in words above the flags; urgent pointer 0 behind the checksum. */
+	/* Data offset in words above the flags; the urgent pointer behind the checksum. */
 	put(header + 12,
 			rte_cpu_to_be_32((uint32_t)*header_length << 26 |
 					 (uint32_t)tcp->flags << 16 | tcp->window),
 			&sum);
-	memset(header + 16, 0, 4);
+	put(header + 16, rte_cpu_to_be_32(tcp->urgent), &sum);
 	for (unsigned int i = 0; i < options_length; i += 4)
 		sum += load(header + TCP_HEADER + i);
 	return sum;

@@ -60,6 +60,7 @@ struct build_tcp {
 	uint32_t ack;
 	uint16_t window; /**< As it goes on the wire. */
 	uint8_t flags;   /**< enum tcp_flag */
+	uint16_t urgent; /**< With TCP_URG: bytes from seq on. */
 	struct tcp_options options;
 };
 

@@ -239,7 +239,7 @@ scene_end(struct scene *scene)
 {
 	assert_int_equal(rig_connections(&scene->rig), 0);
 	assert_int_equal(scene_ports_in_use(scene), 0);
-	assert_int_equal(scene_worker(scene)->proxy->held_packets, 0);
+	assert_int_equal(scene_worker(scene)->proxy->held.used, 0);
 	for (unsigned int i = 0; i < SCENE_SERVERS; i++)
 		assert_int_equal(scene_worker(scene)->backends->own[i], 0);
 	assert_int_equal(scene_worker(scene)->share[1].connections, 0);

@@ -246,8 +246,7 @@ proxy_header_comes_first_and_again(void **state)
 	/* Part of it is nothing that the client knows of. */
 	server->next.ack -= 3;
 	scene_say(&scene, server, TCP_ACK, 0);
-	scene_hear(&scene, client, TCP_ACK, 0);
-	assert_int_equal(client->last.segment.ack, client->next.seq - 300);
+	scene_hear_nothing(&scene, client);
 	server->next.ack += 3 + 300;
 	scene_say(&scene, server, TCP_ACK, 0);
 	scene_hear(&scene, client, TCP_ACK, 0);

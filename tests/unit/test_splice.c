@@ -540,6 +540,42 @@ header_of_ours_is_hidden_from_the_client(void **state)
 	assert_int_equal(packet.segment.seq, 70001 + 28);
 }
 
+/* What we have acknowledged, and the server has not: the client hears of it as the server's. */
+static void
+what_is_ours_is_hidden_from_the_client(void **state)
+{
+	struct pair pair;
+	struct packet packet;
+	struct splice_client client = usual_client;
+	struct build_tcp tcp = {.seq = 90001, .ack = 70001 + 1000, .flags = TCP_ACK, .window = 100};
+	const uint32_t scaled = 100u << usual_syn_ack.window_scale;
+
+	(void)state;
+	pair_begin(&pair);
+	client.ours = 3000;
+	splice_begin(&pair.splice, &client, 70000, 0);
+	splice_join(&pair.splice, &client, &usual_syn_ack, 0);
+	assert_int_equal(pair.splice.ack[SPLICE_SERVER], client.rcv_nxt + 3000);
+	pair.splice.closing = SPLICE_FIN;
+	pair.splice.limit[SPLICE_CLIENT] = client.rcv_nxt;
+	hear(&pair, SPLICE_SERVER, tcp.seq, tcp.ack, TCP_ACK, 0);
+	assert_true((pair.splice.flags & SPLICE_OURS) != 0);
+	assert_int_equal(pair.splice.closing, SPLICE_FIN);
+	packet_make(&packet, &pair.server, &tcp, 0, NULL, 0);
+	packet_translate(&packet, &pair, SPLICE_SERVER);
+	assert_int_equal(packet.segment.ack, client.rcv_nxt + 3000);
+	assert_int_equal(packet.segment.window,
+			(scaled > 2000 ? scaled - 2000 : 0) >> client.our_scale);
+	tcp.ack = 70001 + 3000;
+	hear(&pair, SPLICE_SERVER, tcp.seq, tcp.ack, TCP_ACK, 0);
+	assert_true((pair.splice.flags & SPLICE_OURS) == 0);
+	assert_true((pair.splice.closing & SPLICE_FIN_ACKED) != 0);
+	packet_make(&packet, &pair.server, &tcp, 0, NULL, 0);
+	packet_translate(&packet, &pair, SPLICE_SERVER);
+	assert_int_equal(packet.segment.ack, client.rcv_nxt + 3000);
+	assert_int_equal(packet.segment.window, scaled >> client.our_scale);
+}
+
 /* Any numbers, options of any layout, both IP versions: the parser finds the checksums right. */
 static void
 checksums_are_those_of_a_full_computation(void **state)
@@ -615,6 +651,7 @@ main(void)
 			cmocka_unit_test(segments_outside_the_windows_teach_nothing),
 			cmocka_unit_test(answers_to_the_syn_are_told_apart),
 			cmocka_unit_test(header_of_ours_is_hidden_from_the_client),
+			cmocka_unit_test(what_is_ours_is_hidden_from_the_client),
 			cmocka_unit_test(checksums_are_those_of_a_full_computation),
 	};
 
