@@ -388,16 +388,13 @@ proxy_acknowledge(struct worker *worker, struct conn *conn, struct rte_mbuf *pac
 	proxy_send(worker, conn, SPLICE_SERVER, packet, &tcp);
 }
 
-/* The client was promised a few segments; now it may have what the backend takes. */
-static void
-proxy_open_window(struct worker *worker, struct conn *conn)
+/* What the backend takes of a spliced client; we may have taken more than that ourselves. */
+static uint16_t
+proxy_client_window(const struct splice *splice)
 {
-	const struct splice *splice = proxy_splice_of(worker, conn);
 	const uint32_t window = splice->limit[SPLICE_CLIENT] - splice->ack[SPLICE_SERVER];
 
-	/* We may have taken more than the backend's window. */
-	proxy_send_client(worker, conn, NULL, TCP_ACK,
-			(int32_t)window < 0 ? 0 : (uint16_t)(window >> splice->our_scale));
+	return (int32_t)window < 0 ? 0 : (uint16_t)(window >> splice->our_scale);
 }
 
 /* The largest text that a backend takes, by its SYN-ACK (RFC 9293 3.7.1, RFC 6691). */
@@ -468,7 +465,7 @@ proxy_join(struct worker *worker, struct conn *conn, struct rte_mbuf *packet,
 		proxy_send_header(worker, conn);
 	if (told_zero || held == 0 || client.ours > 0 ||
 			held * 2 > proxy_service(worker, conn)->first_window)
-		proxy_open_window(worker, conn);
+		proxy_send_client(worker, conn, NULL, TCP_ACK, proxy_client_window(splice));
 	proxy_held_begin(worker, conn, proxy_server_mss(worker, splice, segment));
 }
 
@@ -519,9 +516,7 @@ proxy_challenge_client(struct worker *worker, struct conn *conn, struct rte_mbuf
 			.seq = splice->next[SPLICE_SERVER],
 			.ack = splice->ack[SPLICE_SERVER],
 			.flags = TCP_ACK,
-			.window = (uint16_t)((splice->limit[SPLICE_CLIENT] -
-							     splice->ack[SPLICE_SERVER]) >>
-					     splice->our_scale),
+			.window = proxy_client_window(splice),
 	};
 
 	if (proxy_may_challenge(worker, conn))

@@ -20,6 +20,9 @@
 #define TRIES_LONG 3
 #define TEXT_SHORT 524
 
+/* A backend that answers, but takes nothing, is asked every few seconds. */
+#define TRIES_HEARD 4
+
 /* RFC 5681 3.2. */
 #define DUPLICATES_MAX 3
 
@@ -352,6 +355,8 @@ proxy_held_hear(struct worker *worker, struct conn *conn, enum splice_side from,
 		} else if (!is_new && tcp_segment_length(segment) == 0) {
 			held_count_duplicate(worker, conn, splice);
 		}
+		/* A window may stay closed for as long as somebody says so (RFC 9293 MUST-37). */
+		splice->tries = RTE_MIN(splice->tries, TRIES_HEARD);
 		held_send(worker, conn, splice, 0);
 	}
 	/* What we have acknowledged the client need not hear of again. */

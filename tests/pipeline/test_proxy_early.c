@@ -503,6 +503,13 @@ a_small_window_of_the_backend_is_kept(void **state)
 	rig_wait_ms(&scene.rig, 250);
 	hear_stream();
 	assert_int_equal(hearer.next, 2001);
+	for (unsigned int i = 0; i < 30; i++) {
+		rig_wait_ms(&scene.rig, 4000);
+		acknowledge(2000);
+		hear_stream();
+	}
+	assert_int_equal(hearer.next, 2001);
+	assert_in_range(hearer.repeated, 20, 40);
 	/* 2560 more: to be had by us. */
 	scene.server.next.window = 20;
 	acknowledge(2001);

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Clients that speak at once to backends that answer late: what is said arrives, and only once."""
+
+import concurrent.futures
+import hashlib
+import random
+import socket
+import time
+
+import lab
+from test_proxy import FRONT4, Site, read_all, serve, stop
+
+BYTES = 64 << 10
+RETRY_S = 0.2  # until a backend's SYN is sent again (engine/proxy.h)
+PORT = 9000
+
+
+def digest(client: socket.socket) -> None:
+    """A server that says what it has heard, by its hash."""
+    with client:
+        client.sendall(hashlib.sha256(read_all(client)).digest())
+
+
+def lose_first_syns(site: Site, count: int) -> None:
+    """The backends do not hear the first SYNs."""
+    site.servers.namespace.run(
+        "nft", "table ip late { chain i { type filter hook input priority 0; "
+        f"tcp dport {PORT} tcp flags & (syn | ack) == syn numgen inc mod 1000 < {count} drop; }}; }}")
+
+
+def say_at_once(site: Site, text: bytes) -> float:
+    """All of a text right behind the handshake. @return how long its answer took."""
+    began = time.monotonic()
+    with site.client.connect(FRONT4, 80) as server:
+        server.sendall(text)
+        server.shutdown(socket.SHUT_WR)
+        lab.check(read_all(server) == hashlib.sha256(text).digest(), "the hashes differ")
+    return time.monotonic() - began
+
+
+def repeated(capture: lab.Capture) -> list:
+    """Texts that came twice, whoever sent them."""
+    return capture.tshark("tcp.len > 0 && (tcp.analysis.retransmission || "
+                          "tcp.analysis.fast_retransmission || "
+                          "tcp.analysis.spurious_retransmission)")
+
+
+def test_nothing_is_said_twice_to_a_late_backend():
+    """64 KiB said at once while a backend's SYN is lost: whole, and neither end repeats a byte."""
+    with lab.Lab() as here:
+        site = Site(here, ports=PORT)
+        server = serve(site, PORT, digest)
+        lose_first_syns(site, 1)
+        took = say_at_once(site, random.Random(5).randbytes(BYTES))
+        lab.check(RETRY_S <= took < 2, f"it took {took:.3f} s")
+        now = site.settled()
+        lab.check(now["early_bytes"] > 4000 and now["drop_early_full"] == 0, f"{now}")
+        lab.check(all(worker["early_bytes_held"] == 0 for worker in site.engine.workers()),
+                  "something is still held")
+        stop(server)
+        for capture in site.captures:
+            capture.stop()
+            capture.judge()
+            lab.check(not repeated(capture), f"{capture.file}: {repeated(capture)[:3]}")
+
+
+def test_a_crowd_waits_where_memory_is_short():
+    """Twenty at once where there is room for two: told to wait, all are whole in the end."""
+    crowd = 20
+    with lab.Lab() as here:
+        site = Site(here, ports=PORT, packets=20000, early_memory="16KiB")
+        server = serve(site, PORT, digest)
+        lose_first_syns(site, crowd)
+        texts = [random.Random(n).randbytes(BYTES) for n in range(crowd)]
+        with concurrent.futures.ThreadPoolExecutor(crowd) as pool:
+            for took in pool.map(lambda text: say_at_once(site, text), texts):
+                lab.check(took < 8, f"it took {took:.3f} s")
+        now = site.settled()
+        lab.check(now["spliced"] == crowd and now["early_bytes"] > 4000, f"{now}")
+        lab.check(all(worker["early_bytes_held"] == 0 for worker in site.engine.workers()),
+                  "something is still held")
+        stop(server)
+        for capture in site.captures:
+            capture.stop()
+            capture.judge()
+        told = site.captures[0].tshark(
+            f"eth.src == {lab.ENGINE_MAC} && tcp.flags.syn == 0 && tcp.flags.reset == 0 && "
+            "tcp.window_size_value == 0 || tcp.flags.syn == 1 && tcp.window_size_value == 0")
+        lab.check(told, "nobody was told to wait")
+
+
+if __name__ == "__main__":
+    lab.main(globals())
