@@ -6,8 +6,9 @@
  * segment that the client sent.
  *
  * The client writes its frames into packet buffers and reads the answers between the turns, which
- * alone are timed.  A burst is 32 packets of one kind, of many connections that are open at once;
- * no tuple is used twice, so TIME_WAIT fills up and evicts, as under a generator.
+ * alone are timed.  A burst is 32 packets of one kind, of many connections that are open at once,
+ * or a mixture, as what a generator sends is; no tuple is used twice, so TIME_WAIT fills up and
+ * evicts, as under a generator.
  */
 
 #include <stdio.h>
@@ -54,30 +55,39 @@ struct exchange {
 	const char *name;
 	uint16_t port;
 	bool timestamps;
+	bool mixed; /* In a burst, connections are anywhere in their lives. */
 	struct say say[SEGMENTS];
 };
 
 static const char request[] = "GET / HTTP/1.1\r\nHost: 10.9.0.2\r\n\r\n";
 
+#define OPEN_CLOSE                                                                 \
+	{                                                                          \
+		{"SYN", "", TCP_SYN, TCP_SYN | TCP_ACK}, {"ACK", "", TCP_ACK, 0},  \
+				{"FIN", "", TCP_FIN | TCP_ACK, TCP_FIN | TCP_ACK}, \
+		{                                                                  \
+			"ACK", "", TCP_ACK, 0                                      \
+		}                                                                  \
+	}
+#define REQUEST                                                                                   \
+	{                                                                                         \
+		{"SYN", "", TCP_SYN, TCP_SYN | TCP_ACK},                                          \
+				{"GET", request, TCP_PSH | TCP_ACK, TCP_PSH | TCP_FIN | TCP_ACK}, \
+		{                                                                                 \
+			"FIN", "", TCP_FIN | TCP_ACK, TCP_ACK                                     \
+		}                                                                                 \
+	}
+
 static const struct exchange exchanges[] = {
-		{"open-close", 9, false,
+		{"open-close", 9, false, false,
 				{{"SYN", "", TCP_SYN, TCP_SYN | TCP_ACK},
 						{"FIN", "", TCP_FIN | TCP_ACK, TCP_FIN | TCP_ACK},
 						{"ACK", "", TCP_ACK, 0}}},
-		{"open-close, ACK alone", 9, false,
-				{{"SYN", "", TCP_SYN, TCP_SYN | TCP_ACK}, {"ACK", "", TCP_ACK, 0},
-						{"FIN", "", TCP_FIN | TCP_ACK, TCP_FIN | TCP_ACK},
-						{"ACK", "", TCP_ACK, 0}}},
-		{"request", 80, false,
-				{{"SYN", "", TCP_SYN, TCP_SYN | TCP_ACK},
-						{"GET", request, TCP_PSH | TCP_ACK,
-								TCP_PSH | TCP_FIN | TCP_ACK},
-						{"FIN", "", TCP_FIN | TCP_ACK, TCP_ACK}}},
-		{"request, timestamps", 80, true,
-				{{"SYN", "", TCP_SYN, TCP_SYN | TCP_ACK},
-						{"GET", request, TCP_PSH | TCP_ACK,
-								TCP_PSH | TCP_FIN | TCP_ACK},
-						{"FIN", "", TCP_FIN | TCP_ACK, TCP_ACK}}},
+		{"open-close, ACK alone", 9, false, false, OPEN_CLOSE},
+		{"open-close, mixed", 9, false, true, OPEN_CLOSE},
+		{"request", 80, false, false, REQUEST},
+		{"request, timestamps", 80, true, false, REQUEST},
+		{"request, mixed", 80, false, true, REQUEST},
 };
 
 /* Where a client is. */
@@ -87,6 +97,7 @@ struct flow {
 	uint32_t seq;
 	uint32_t ack;
 	uint32_t tsecr;
+	unsigned int said; /* How much of what it has to say; when mixed. */
 };
 
 static struct rig rig;
@@ -139,17 +150,30 @@ flow_put(struct flow *flow, const struct exchange *exchange, const struct say *s
 	flow->seq += length + ((say->flags & (TCP_SYN | TCP_FIN)) != 0);
 }
 
-/* Answers come in the order of the segments. */
-static void
-flow_take(struct flow *flow, const struct exchange *exchange, const struct say *say)
+static struct rte_mbuf *
+answer_take(void)
 {
 	struct rte_mbuf *packet;
-	const uint8_t *tcp;
-	uint32_t word;
 
 	RTE_VERIFY(rte_ring_dequeue(rig.from_engine, (void **)&packet) == 0);
-	tcp = rte_pktmbuf_mtod_offset(packet, const uint8_t *, 14 + 20);
-	RTE_VERIFY(tcp[13] == say->answer && memcmp(tcp + 2, &flow->port, 2) == 0);
+	return packet;
+}
+
+static bool
+answer_is_for(const struct rte_mbuf *packet, const struct flow *flow)
+{
+	return memcmp(rte_pktmbuf_mtod_offset(packet, const uint8_t *, 14 + 20 + 2), &flow->port,
+			       sizeof(flow->port)) == 0;
+}
+
+static void
+flow_take(struct flow *flow, const struct exchange *exchange, const struct say *say,
+		struct rte_mbuf *packet)
+{
+	const uint8_t *tcp = rte_pktmbuf_mtod_offset(packet, const uint8_t *, 14 + 20);
+	uint32_t word;
+
+	RTE_VERIFY(tcp[13] == say->answer && answer_is_for(packet, flow));
 	memcpy(&word, tcp + 4, sizeof(word));
 	flow->ack = rte_be_to_cpu_32(word) + packet->data_len - (14 + 20 + (tcp[12] >> 4) * 4u) +
 		    ((say->answer & (TCP_SYN | TCP_FIN)) != 0);
@@ -160,7 +184,19 @@ flow_take(struct flow *flow, const struct exchange *exchange, const struct say *
 	rte_pktmbuf_free(packet);
 }
 
-/* One burst. @return the cycles of the engine's turn. */
+/* @return the cycles of the engine's turn. */
+static uint64_t
+turn_run(void)
+{
+	uint64_t cycles;
+
+	rig.engine.clock.base_us += 8;
+	cycles = rte_rdtsc_precise();
+	worker_turn(rig.engine.worker[0]);
+	return rte_rdtsc_precise() - cycles;
+}
+
+/* One burst; answers come in the order of the segments. @return the cycles of the turn. */
 static uint64_t
 burst_run(const struct exchange *exchange, const struct say *say, struct flow *flow)
 {
@@ -168,14 +204,103 @@ burst_run(const struct exchange *exchange, const struct say *say, struct flow *f
 
 	for (unsigned int i = 0; i < BURST; i++)
 		flow_put(&flow[i], exchange, say);
-	rig.engine.clock.base_us += 8;
-	cycles = rte_rdtsc_precise();
-	worker_turn(rig.engine.worker[0]);
-	cycles = rte_rdtsc_precise() - cycles;
+	cycles = turn_run();
 	for (unsigned int i = 0; i < BURST && say->answer != 0; i++)
-		flow_take(&flow[i], exchange, say);
+		flow_take(&flow[i], exchange, say, answer_take());
 	RTE_VERIFY(rte_ring_empty(rig.from_engine));
 	return cycles;
+}
+
+/* What a flow says until it waits for an answer. @return how much it was. */
+static unsigned int
+flow_say(struct flow *flow, const struct exchange *exchange, unsigned int most)
+{
+	const struct say *say;
+	unsigned int n = 0;
+
+	do {
+		if (flow->said == 0)
+			flow_begin(flow);
+		say = &exchange->say[flow->said++];
+		flow_put(flow, exchange, say);
+		if (flow->said == SEGMENTS || exchange->say[flow->said].name == NULL)
+			flow->said = 0;
+		n++;
+	} while (n < most && say->answer == 0 && flow->said != 0);
+	return n;
+}
+
+/* The answer to what a flow said last. */
+static void
+flow_hear(struct flow *flow, const struct exchange *exchange)
+{
+	const struct say *say = &exchange->say[SEGMENTS - 1];
+
+	while (say->name == NULL)
+		say--;
+	if (flow->said != 0)
+		say = &exchange->say[flow->said - 1];
+	if (say->answer == 0)
+		return;
+	for (unsigned int left = rte_ring_count(rig.from_engine); left > 0; left--) {
+		struct rte_mbuf *packet = answer_take();
+
+		if (answer_is_for(packet, flow)) {
+			flow_take(flow, exchange, say, packet);
+			return;
+		}
+		RTE_VERIFY(rte_ring_enqueue(rig.from_engine, packet) == 0);
+	}
+	RTE_VERIFY(!"an answer");
+}
+
+/* One burst, of flows that are anywhere in their lives. @return the cycles of the turn. */
+static uint64_t
+burst_run_mixed(const struct exchange *exchange, unsigned int *next, uint64_t *random)
+{
+	struct flow *said[BURST];
+	unsigned int n = 0, flow_count = 0;
+	uint64_t cycles;
+
+	while (n < BURST) {
+		*random = *random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+		*next = (*next + 1) % FLOWS;
+		if (*random >> 63 != 0)
+			continue;
+		said[flow_count++] = &flows[*next];
+		n += flow_say(&flows[*next], exchange, BURST - n);
+	}
+	cycles = turn_run();
+	for (unsigned int i = 0; i < flow_count; i++)
+		flow_hear(said[i], exchange);
+	RTE_VERIFY(rte_ring_empty(rig.from_engine));
+	return cycles;
+}
+
+/* @return cycles per connection. */
+static double
+exchange_run_mixed(const struct exchange *exchange, unsigned int rounds)
+{
+	uint64_t sum = 0, random = rounds;
+	unsigned int next = 0;
+	uint32_t begun;
+
+	for (unsigned int i = 0; i < FLOWS; i++)
+		flows[i].said = 0;
+	for (unsigned int warm = 0; warm < 4 * FLOWS / BURST; warm++)
+		burst_run_mixed(exchange, &next, &random);
+	begun = tuples;
+	for (unsigned int round = 0; round < rounds * FLOWS / BURST; round++)
+		sum += burst_run_mixed(exchange, &next, &random);
+	begun = tuples - begun;
+	for (unsigned int i = 0; i < FLOWS; i++) {
+		while (flows[i].said != 0) {
+			flow_say(&flows[i], exchange, 1);
+			turn_run();
+			flow_hear(&flows[i], exchange);
+		}
+	}
+	return (double)sum / begun;
 }
 
 /* @param cycles  Becomes cycles per connection, by segment; last their sum. */
@@ -185,6 +310,11 @@ exchange_run(const struct exchange *exchange, double cycles[SEGMENTS + 1], unsig
 	uint64_t sum[SEGMENTS] = {0};
 
 	path.remote_port = rte_cpu_to_be_16(exchange->port);
+	if (exchange->mixed) {
+		cycles[SEGMENTS] = exchange_run_mixed(exchange, rounds);
+		RTE_VERIFY(rig_connections(&rig) == 0);
+		return;
+	}
 	for (unsigned int round = 0; round < rounds; round++) {
 		for (unsigned int i = 0; i < FLOWS; i++)
 			flow_begin(&flows[i]);
@@ -235,10 +365,12 @@ main(int argc, char *argv[])
 	}
 	printf("\n%-30s %10s\n", "TSC cycles of the engine", "connection");
 	for (unsigned int e = 0; e < RTE_DIM(exchanges); e++) {
-		printf("  %-28s %10.0f  =", exchanges[e].name,
+		printf("  %-28s %10.0f", exchanges[e].name,
 				median(cycles[e], repetitions, SEGMENTS));
-		for (unsigned int s = 0; s < SEGMENTS && exchanges[e].say[s].name != NULL; s++)
-			printf("  %s %.0f", exchanges[e].say[s].name,
+		for (unsigned int s = 0; !exchanges[e].mixed && s < SEGMENTS &&
+					 exchanges[e].say[s].name != NULL;
+				s++)
+			printf("  %s%s %.0f", s == 0 ? "=  " : "", exchanges[e].say[s].name,
 					median(cycles[e], repetitions, s));
 		printf("\n");
 	}
