@@ -21,114 +21,12 @@
 #include <rte_common.h>
 
 #include "random.h"
+#include "random_tcp.h"
 #include "tcp/tcp_expect.h"
 #include "tcp/tcp_output.h"
 
 #define SEED   UINT64_C(0x7a11c0de)
 #define ROUNDS 4000000
-
-#define RCV    0xfffffffeu /* Numbers wrap. */
-#define SND    0x7ffffffeu
-
-static struct tcp_config config = {
-		.fin_timeout_ms = 60000,
-		.idle_timeout_ms = 300000,
-		.keepalive_time_ms = 7200000,
-		.keepalive_intvl_ms = 75000,
-		.keepalive_probes = 9,
-		.time_wait_ms = 60000,
-		.rto_min_ms = 200,
-		.rto_max_ms = 120000,
-		.synack_retries = 5,
-		.syn_retries = 6,
-		.retries2 = 15,
-		.orphan_retries = 8,
-		.initial_cwnd = 10,
-		.rcv_wnd_scale = 2,
-		.timestamps = true,
-		.sack = true,
-		.window_scaling = true,
-};
-
-/* One of the numbers that make a difference. */
-static uint32_t
-pick(uint64_t *state, const uint32_t numbers[], unsigned int n)
-{
-	return numbers[random_below(state, n)];
-}
-
-#define PICK(...)                                    \
-	pick(state, (const uint32_t[]){__VA_ARGS__}, \
-			sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
-
-static struct tcp_conn
-random_conn(uint64_t *state)
-{
-	struct tcp_conn conn = {
-			.snd_una = SND,
-			.snd_nxt = SND + PICK(0, 1, 1, 2, 100, 101),
-			.rcv_nxt = RCV,
-			.ts_recent = PICK(5, 0xfffffffa),
-			.snd_wnd = (uint16_t)PICK(0, 1, 1000, 64240, 65535),
-			.mss = 1448,
-			.srtt_8ms = (uint16_t)PICK(0, 8, 100, 65535),
-			.rttvar_4ms = (uint16_t)PICK(0, 1, 1, 2, 3, 100),
-			.state = (uint8_t)random_below(state, TCP_STATES),
-			.scales = (uint8_t)PICK(0, 7, 0xf7, 0xe0, 0x90),
-			.retries = (uint8_t)PICK(0, 0, 0, 1, 8, 15),
-			.cwnd = (uint8_t)PICK(1, 10),
-			.timer_tick = 77,
-	};
-
-	if (random_below(state, 4) == 0)
-		conn.flags = (uint16_t)random_next(state);
-	else
-		conn.flags = (uint16_t)(PICK(0, TCP_CONN_TIMESTAMPS) |
-					PICK(0, TCP_CONN_WINDOW_SCALE | TCP_CONN_SACK) |
-					PICK(0, TCP_CONN_RTT_MEASURED) |
-					PICK(0, TCP_CONN_SYN_RETRANSMITTED) |
-					PICK(0, TCP_CONN_FIN_SENT) | PICK(0, 0x1000, 0x2000));
-	return conn;
-}
-
-static struct tcp_segment
-random_segment(uint64_t *state, const struct tcp_conn *conn)
-{
-	struct tcp_segment segment = {
-			.seq = RCV + PICK(0, 0, 0, 0, 0, 0, 1, -1u, 100),
-			.ack = SND + PICK(0, 0, 1, 1, 2, 100, 101, -1u),
-			.tsval = conn->ts_recent + PICK(0, 1, 100, -1u),
-			.tsecr = PICK(0, 900, 1000, 0xffff0000u),
-			.window = (uint16_t)PICK(conn->snd_wnd, conn->snd_wnd, 0, 500, 65535),
-			.payload_length = (uint16_t)PICK(0, 0, 0, 1, 99, 100, 1000),
-			.options = (uint8_t)PICK(
-					0, TCP_OPTION_TIMESTAMPS, TCP_OPTION_TIMESTAMPS, 0x3f),
-			.mss = 1460,
-			.window_scale = (uint8_t)PICK(0, 7, 20),
-			.flags = (uint8_t)PICK(TCP_ACK, TCP_ACK, TCP_ACK | TCP_PSH,
-					TCP_ACK | TCP_FIN, TCP_ACK | TCP_FIN | TCP_PSH, TCP_SYN,
-					TCP_SYN | TCP_ECE | TCP_CWR),
-	};
-
-	if (random_below(state, 16) == 0)
-		segment.flags = (uint8_t)random_next(state);
-	return segment;
-}
-
-static struct tcp_env
-random_env(uint64_t *state)
-{
-	return (struct tcp_env){
-			.config = &config,
-			.now_ms = 1000,
-			.ts_clock = PICK(1000, 0x10000, 0xffff0010u),
-			.rcv_wnd = PICK(0, 1, 2, 99, 100, 101, 16384, 65535),
-			.isn = 0x12345678,
-			.path_mss = 1460,
-			.default_mss = 536,
-			.fast_open = random_below(state, 8) == 0,
-	};
-}
 
 /* @return whether the short way knew the segment. */
 static bool
@@ -162,15 +60,15 @@ short_way_and_table_agree_on_random_segments(void **unused)
 	(void)unused;
 	print_message("seed 0x%llx\n", (unsigned long long)seed);
 	for (unsigned int round = 0; round < ROUNDS; round++) {
-		struct tcp_conn conn = random_conn(state);
-		struct tcp_segment segment = random_segment(state, &conn);
-		struct tcp_env env = random_env(state);
+		struct tcp_conn conn = random_tcp_conn(state);
+		struct tcp_segment segment = random_tcp_segment(state, &conn);
+		struct tcp_env env = random_tcp_env(state);
 
 		if (conn.state == TCP_LISTEN)
 			conn = (struct tcp_conn){.state = TCP_LISTEN, .timer_tick = 77};
-		config.keepalive_time_ms = PICK(0, 1000, 7200000);
-		config.ecn = random_below(state, 2) == 0;
-		config.timestamps = random_below(state, 2) == 0;
+		random_tcp_config.keepalive_time_ms = PICK(0, 1000, 7200000);
+		random_tcp_config.ecn = random_below(state, 2) == 0;
+		random_tcp_config.timestamps = random_below(state, 2) == 0;
 		known[conn.state] += compare(&conn, &segment, &env);
 	}
 	for (unsigned int s = 0; s < TCP_STATES; s++) {
@@ -199,8 +97,8 @@ compare_output(const struct tcp_conn *conn, const struct tcp_stream *stream,
 		assert_false(tcp_output_next(&wholly, stream, env, &more));
 	}
 	assert_memory_equal(&shortly, &wholly, sizeof(shortly));
-	assert_int_equal(tcp_expect_output_timer(&shortly, &config),
-			tcp_output_timer(&wholly, &config));
+	assert_int_equal(tcp_expect_output_timer(&shortly, &random_tcp_config),
+			tcp_output_timer(&wholly, &random_tcp_config));
 	assert_memory_equal(&shortly, &wholly, sizeof(shortly));
 	return true;
 }
@@ -214,8 +112,8 @@ short_way_and_output_agree_on_random_streams(void **unused)
 	(void)unused;
 	print_message("seed 0x%llx\n", (unsigned long long)seed);
 	for (unsigned int round = 0; round < ROUNDS; round++) {
-		struct tcp_conn conn = random_conn(state);
-		const struct tcp_env env = random_env(state);
+		struct tcp_conn conn = random_tcp_conn(state);
+		const struct tcp_env env = random_tcp_env(state);
 		const struct tcp_stream stream = {
 				.end = conn.snd_nxt +
 				       PICK(0, 0, 1, 100, 999, 1000, 1448, 1449, 5000, -1u),
@@ -238,7 +136,7 @@ short_way_and_output_agree_on_random_streams(void **unused)
 static void
 connection_without_loss_is_expected_throughout(void **unused)
 {
-	const struct tcp_env env = {.config = &config,
+	const struct tcp_env env = {.config = &random_tcp_config,
 			.ts_clock = 1000,
 			.rcv_wnd = 16384,
 			.isn = SND - 1,
