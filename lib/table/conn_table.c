@@ -30,8 +30,9 @@
 #include "table/bucket.h"
 #include "table/conn_table.h"
 
-/* Ways of both buckets in one mask: the second bucket's from this bit on. */
+/* Ways of both buckets in one mask: the second bucket's from this bit on, to this one. */
 #define SECOND_SHIFT 16
+#define LAST_WAY     (UINT32_C(1) << (SECOND_SHIFT + BUCKET_WAYS - 1))
 
 /* The key of free lines: its address is multicast, so no connection has it. */
 static const struct flow_key free_key = {
@@ -245,6 +246,17 @@ places_find(const struct conn_table *table, const uint64_t hashes[], unsigned in
 
 #endif
 
+/* Who is there in the lowest of some ways; anybody if there is none.  No branch. */
+static inline struct conn *
+conn_of_place(const struct conn_table *table, const struct places *places, unsigned int i,
+		uint32_t ways)
+{
+	const unsigned int way = rte_bsf32(ways | LAST_WAY);
+	const struct bucket *bucket = way < SECOND_SHIFT ? places->first[i] : places->second[i];
+
+	return &table->conns[bucket->slot[way % SECOND_SHIFT]];
+}
+
 /*
  * Three passes, so that each waits for one cache miss and the burst shares it: fetch buckets;
  * match tags and fetch candidates; compare keys.
@@ -264,14 +276,14 @@ conn_table_lookup_bulk(const struct conn_table *table, const struct flow_key key
 	}
 
 	for (unsigned int i = 0; i < n; i++) {
+		struct conn *conn;
+
 		ways[i] = bucket_ways(places.first[i], places.tag[i]) |
 			  bucket_ways(places.second[i], places.tag[i]) << SECOND_SHIFT;
-		conns[i] = NULL;
-		if (ways[i] == 0)
-			continue;
-		candidates |= UINT64_C(1) << i;
-		conns[i] = conn_of_ways(table, hashes[i], ways[i]);
-		rte_prefetch0(conns[i]);
+		candidates |= (uint64_t)(ways[i] != 0) << i;
+		conn = conn_of_place(table, &places, i, ways[i]);
+		rte_prefetch0(conn);
+		conns[i] = ways[i] != 0 ? conn : NULL;
 	}
 
 	for (; candidates != 0; candidates &= candidates - 1) {
