@@ -198,6 +198,7 @@ burst_transmit(struct worker *worker, struct burst *burst)
 static void
 burst_of_event(struct worker *worker, struct burst *burst, enum tcp_event event)
 {
+	burst->silent = 0;
 	for (unsigned int i = 0; i < burst->n; i++) {
 		burst->packet[i] = NULL;
 		burst->waiting[i] = NULL;

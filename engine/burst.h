@@ -55,6 +55,7 @@ struct burst {
 	struct conn *conn[BURST_MAX];               /**< burst_lookup: the connection, or NULL. */
 	struct time_wait_entry *waiting[BURST_MAX]; /**< burst_lookup: what TIME_WAIT has of it. */
 	struct tcp_action action[BURST_MAX];        /**< burst_step: what to do about it. */
+	uint64_t silent;                            /**< burst_step: nothing is left to be said. */
 	uint64_t isns;                              /**< burst_step: whose initial numbers are: */
 	uint32_t isn[BURST_MAX];
 	struct burst_returns returns; /**< burst_classify: from backends. */

@@ -464,6 +464,33 @@ burst_cookie_answer_columns(struct worker *worker, struct burst *burst, unsigned
 	return true;
 }
 
+/* Whether no SYN is answered with a cookie until a connection more is half open. */
+static inline bool
+entrance_is_shut(const struct entrance *entrance)
+{
+	return !entrance->sends &&
+	       (!entrance->is_auto ||
+			       (!entrance->share->cookies_on &&
+					       entrance->service->settings->max_syn_rate == 0));
+}
+
+/* SYNs that came to an entrance which is shut are all kept. @return those that came to others. */
+static uint64_t
+burst_cookie_pass(struct burst *burst, uint64_t syns, const struct entrance *entrance)
+{
+	uint64_t elsewhere = 0;
+
+	for (; syns != 0; syns &= syns - 1) {
+		const unsigned int i = rte_bsf64(syns);
+
+		if (unlikely(burst_cookie_place(burst, i) != entrance->place))
+			elsewhere |= syns & -syns;
+		else
+			burst->segment[i].options &= entrance->granted;
+	}
+	return elsewhere;
+}
+
 /*
  * One entrance after the other, so that cookies are made for many at once; and in columns where
  * that can be, as in a flood.  @return how many.
@@ -479,11 +506,17 @@ burst_cookie_answer_syns(struct worker *worker, struct burst *burst, uint64_t sy
 	while (syns != 0) {
 		const unsigned int first = rte_bsf64(syns);
 		const uint32_t place = burst_cookie_place(burst, first);
-		const unsigned int n = worker->columns ? burst_cookie_row(burst, syns) : 0;
+		unsigned int n = 0;
 		uint64_t some = syns;
 
 		if (entrance->place != place)
 			entrance_find(worker, place, entrance);
+		if (entrance_is_shut(entrance)) {
+			syns = burst_cookie_pass(burst, syns, entrance);
+			continue;
+		}
+		if (worker->columns)
+			n = burst_cookie_row(burst, syns);
 		if (n >= BURST_COOKIE_COLUMNS_MIN) {
 			some = syns & ((UINT64_C(1) << n) - 1) << first;
 			if (burst_cookie_answer_columns(worker, burst, first, n, keys, entrance)) {

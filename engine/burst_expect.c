@@ -2,162 +2,19 @@
 
 #include <string.h>
 
+#include <rte_bitops.h>
+
 #include "cookie/isn.h"
 #include "engine/burst.h"
 #include "engine/burst_cookie.h"
 #include "engine/burst_desk.h"
 #include "engine/burst_expect.h"
+#include "engine/burst_expecting.h"
 #include "engine/burst_reply.h"
 #include "engine/half_open.h"
 #include "engine/transmit.h"
 #include "tcp/tcp_expect.h"
 #include "wire/build_turn.h"
-
-/* A burst on its way through, and what the packets that went by left to be counted. */
-struct expecting {
-	struct worker *worker;
-	struct burst *burst;
-	struct burst_desk *desk; /* Of the packet before. */
-	uint8_t port;            /* Where that came in, and the counts belong. */
-	uint32_t syns;
-	uint32_t syn_acks;
-	uint32_t opened;
-	uint32_t closed;
-	uint32_t requests;
-	uint32_t bytes_received;
-	uint32_t bytes_sent;
-	unsigned int consumed_count;
-	struct rte_mbuf *consumed[BURST_MAX];
-};
-
-/* One packet of it, and who it is for. */
-struct expected {
-	struct expecting *run;
-	unsigned int i;
-	struct conn *conn;
-	struct conn_tail *tail;
-};
-
-static inline void
-expecting_begin(struct expecting *run, struct worker *worker, struct burst *burst)
-{
-	run->worker = worker;
-	run->burst = burst;
-	run->desk = NULL;
-	run->consumed_count = 0;
-	run->syns = 0;
-	run->syn_acks = 0;
-	run->opened = 0;
-	run->closed = 0;
-	run->requests = 0;
-	run->bytes_received = 0;
-	run->bytes_sent = 0;
-}
-
-static inline void
-expecting_count(struct worker *worker, uint8_t port, enum counter counter, uint32_t *n)
-{
-	if (*n > 0)
-		worker_count(worker, port, counter, *n);
-	*n = 0;
-}
-
-/* What was counted belongs to one desk. */
-static void
-expecting_end(struct expecting *run)
-{
-	struct worker *worker = run->worker;
-	struct service_share *share;
-
-	if (run->desk == NULL)
-		return;
-	share = run->desk->share;
-	share->opened += run->opened;
-	share->closed += run->closed;
-	share->requests += run->requests;
-	expecting_count(worker, run->port, COUNTER_syn_received, &run->syns);
-	expecting_count(worker, run->port, COUNTER_synack_sent, &run->syn_acks);
-	expecting_count(worker, run->port, COUNTER_opened, &run->opened);
-	expecting_count(worker, run->port, COUNTER_closed, &run->closed);
-	expecting_count(worker, run->port, COUNTER_requests, &run->requests);
-	expecting_count(worker, run->port, COUNTER_data_bytes_received, &run->bytes_received);
-	expecting_count(worker, run->port, COUNTER_data_bytes_sent, &run->bytes_sent);
-	if (run->consumed_count > 0) {
-		worker_count(worker, run->port, DROP_consumed, run->consumed_count);
-		rte_pktmbuf_free_bulk(run->consumed, run->consumed_count);
-		run->consumed_count = 0;
-	}
-}
-
-/* @return false when nobody is there for such packets. */
-static inline bool
-expecting_desk(struct expecting *run, const struct rte_mbuf *packet, uint16_t listener)
-{
-	const uint32_t place = burst_desk_place((uint8_t)packet->port, listener);
-	struct burst_desk *desk;
-
-	if (likely(run->desk != NULL && run->desk->place == place))
-		return true;
-	expecting_end(run);
-	run->desk = NULL;
-	desk = burst_desk(run->worker, (uint8_t)packet->port, listener);
-	run->desk = desk;
-	run->port = (uint8_t)packet->port;
-	return desk != NULL;
-}
-
-static inline void
-expect_opened(const struct expected *this)
-{
-	struct worker *worker = this->run->worker;
-	struct burst_desk *desk = this->run->desk;
-	struct conn_tail *tail = this->tail;
-	struct tcp_sender sender;
-
-	half_open_take_out(worker, desk->share, this->conn);
-	burst_cookie_half_open(worker, desk->service, desk->share, false);
-	histogram_record(&worker->handshake_us, (uint32_t)worker->now_us - tail->recover, 1);
-	this->run->opened++;
-	tcp_output_open(&this->conn->tcp, &sender, desk->env.config);
-	tail->recover = sender.recover;
-	tail->ssthresh = sender.ssthresh;
-	respond_open(desk->service->respond, &tail->respond, this->conn->tcp.snd_una,
-			worker->echo_buffers);
-}
-
-/* The end of a connection that counted: by the peer's last ACK, or in TIME_WAIT. */
-static inline void
-expect_ended(const struct expected *this)
-{
-	struct worker *worker = this->run->worker;
-	const struct burst_desk *desk = this->run->desk;
-	const uint64_t hash = this->run->burst->hash[this->i];
-
-	respond_closed(desk->service->respond, &this->tail->respond, worker->echo_buffers);
-	services_release(desk->service, desk->share);
-	this->run->closed++;
-	if (this->conn->tcp.state == TCP_TIME_WAIT) {
-		time_wait_prefetch(worker->time_wait, hash);
-		time_wait_prefetch_room(worker->time_wait, worker->ending_count);
-	}
-	burst_step_note(worker, &(struct worker_ending){.conn = this->conn, .hash = hash});
-}
-
-static inline void
-expect_data(const struct expected *this, uint16_t length)
-{
-	struct expecting *run = this->run;
-	const struct burst *burst = run->burst;
-	const uint8_t *data = rte_pktmbuf_mtod(burst->packet[this->i], const uint8_t *);
-	const uint8_t *payload = data + burst->frame[this->i].l4_offset +
-				 burst->segment[this->i].payload_offset;
-
-	run->requests += respond_input(run->desk->service->respond, &this->tail->respond,
-			run->worker->echo_buffers, payload, length);
-	run->bytes_received += length;
-	/* What a timer may have to send goes where the latest data came from. */
-	memcpy(this->tail->peer_mac, data + RTE_ETHER_ADDR_LEN, sizeof(this->tail->peer_mac));
-}
 
 /* Tell the service what came. */
 static inline void
@@ -223,26 +80,35 @@ expect_may_keep(const struct expected *this)
 	       !service_map_is_no_peer(worker->services->map[this->run->port], key->address);
 }
 
+/* SYNs of nobody who is known, without a branch: in a mixture they are anywhere. */
+static inline uint64_t
+expect_syns(const struct burst *burst)
+{
+	uint64_t syns = 0;
+
+	for (unsigned int i = 0; i < burst->n; i++)
+		syns |= (uint64_t)((burst->event[i] == TCP_EVENT_SYN) & (burst->conn[i] == NULL))
+			<< i;
+	return syns;
+}
+
 /* Where the connections of this packet and of the other SYNs in the burst begin, worked out at
  * once. */
 static void
 expect_isns(const struct worker *worker, struct burst *burst, unsigned int i)
 {
+	const uint64_t syns = expect_syns(burst) | UINT64_C(1) << i;
 	struct flow_key key[BURST_MAX];
 	uint32_t isn[BURST_MAX];
-	uint8_t packet[BURST_MAX];
 	unsigned int n = 0;
 
-	for (; i < burst->n; i++) {
-		if (burst->event[i] != TCP_EVENT_SYN || burst->conn[i] != NULL)
-			continue;
-		packet[n] = (uint8_t)i;
-		key[n++] = burst->key[i];
-		burst->isns |= UINT64_C(1) << i;
-	}
+	for (uint64_t left = syns; left != 0; left &= left - 1)
+		key[n++] = burst->key[rte_bsf64(left)];
 	isn_make_bulk(&worker->engine->isn_key, key, n, worker->now_us, isn);
-	for (unsigned int k = 0; k < n; k++)
-		burst->isn[packet[k]] = isn[k];
+	n = 0;
+	for (uint64_t left = syns; left != 0; left &= left - 1)
+		burst->isn[rte_bsf64(left)] = isn[n++];
+	burst->isns |= syns;
 }
 
 static inline bool
@@ -262,7 +128,7 @@ expect_syn(struct expected *this, struct tcp_action *action)
 		services_release(desk->service, desk->share);
 		return false;
 	}
-	if ((burst->isns >> i & 1) == 0)
+	if (unlikely((burst->isns >> i & 1) == 0))
 		expect_isns(worker, burst, i);
 	burst->conn[i] = conn;
 	worker_inserted(worker, burst->hash[i]);
@@ -309,19 +175,19 @@ expect_packet(struct expecting *run, unsigned int i)
 	return expect_segment(&this, &burst->action[i]);
 }
 
-unsigned int
-burst_expect(struct worker *worker, struct burst *burst, unsigned int i)
+uint64_t
+burst_expect(struct worker *worker, struct burst *burst, uint64_t packets)
 {
 	struct expecting run;
 
 	/* While services change, a packet's listener may not be its connection's. */
-	if (unlikely(worker->services->changing))
-		return i;
+	if (packets == 0 || unlikely(worker->services->changing))
+		return packets;
 	expecting_begin(&run, worker, burst);
-	while (i < burst->n && expect_packet(&run, i))
-		i++;
+	while (packets != 0 && expect_packet(&run, rte_bsf64(packets)))
+		packets &= packets - 1;
 	expecting_end(&run);
-	return i;
+	return packets;
 }
 
 #define EXPECT_OUTPUT                                                                       \
@@ -474,9 +340,9 @@ expect_reply(struct expecting *run, unsigned int i)
 	struct expected this = {run, i, .conn = burst->conn[i]};
 	const struct tcp_conn *tcp = &this.conn->tcp;
 
-	if (burst->packet[i] == NULL || !flow_key_is_passive(&this.conn->key) ||
-			action->drop != TCP_REFUSAL_NONE || tcp->state >= TCP_STATES ||
-			!expect_has_room(&this) ||
+	if (this.conn == NULL || burst->packet[i] == NULL ||
+			!flow_key_is_passive(&this.conn->key) || action->drop != TCP_REFUSAL_NONE ||
+			tcp->state >= TCP_STATES || !expect_has_room(&this) ||
 			!expecting_desk(run, burst->packet[i], this.conn->key.endpoint))
 		return false;
 	this.tail = conn_table_tail(run->worker->table, this.conn);
@@ -493,14 +359,16 @@ expect_reply(struct expecting *run, unsigned int i)
 	       expect_answer(&this, action);
 }
 
-unsigned int
-burst_expect_replies(struct worker *worker, struct burst *burst, unsigned int i)
+uint64_t
+burst_expect_replies(struct worker *worker, struct burst *burst, uint64_t packets)
 {
 	struct expecting run;
 
+	if (packets == 0)
+		return 0;
 	expecting_begin(&run, worker, burst);
-	while (i < burst->n && burst->conn[i] != NULL && expect_reply(&run, i))
-		i++;
+	while (packets != 0 && expect_reply(&run, rte_bsf64(packets)))
+		packets &= packets - 1;
 	expecting_end(&run);
-	return i;
+	return packets;
 }

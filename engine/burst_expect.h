@@ -15,22 +15,26 @@
  * (burst_desk.h), an answer written over its question (build_turn.h).
  */
 
+#include <stdint.h>
+
 struct burst;
 struct worker;
 
 /**
- * Let packets happen from packet i on, as long as they are expected.
+ * Let packets happen, in order, as long as they are expected.
  *
- * @return the first one to which nothing has happened, or burst->n.
+ * @param packets
+ *   A bit for each.
+ * @return those to which nothing has happened, from the first one that is not expected on.
  */
-unsigned int burst_expect(struct worker *worker, struct burst *burst, unsigned int i);
+uint64_t burst_expect(struct worker *worker, struct burst *burst, uint64_t packets);
 
 /**
- * Answer packets of connections from packet i on, or drop them, as long as their answer is not more
- * than one segment, in its own place.
+ * Answer packets of connections, or drop them, in order, as long as their answer is not more than
+ * one segment, in its own place.
  *
- * @return the first one to which nothing has happened, or burst->n.
+ * @return those that are left, as burst_expect().
  */
-unsigned int burst_expect_replies(struct worker *worker, struct burst *burst, unsigned int i);
+uint64_t burst_expect_replies(struct worker *worker, struct burst *burst, uint64_t packets);
 
 #endif /* BURST_EXPECT_H */

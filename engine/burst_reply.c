@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include <rte_bitops.h>
 #include <rte_ether.h>
 
 #include "engine/burst.h"
@@ -494,10 +495,11 @@ reply_one(struct worker *worker, const struct burst *burst, unsigned int i)
 void
 burst_reply(struct worker *worker, struct burst *burst)
 {
-	for (unsigned int i = 0; i < burst->n; i++) {
-		i = burst_expect_replies(worker, burst, i);
-		if (i == burst->n)
-			break;
+	uint64_t left = burst_all(burst) & ~burst->silent;
+
+	for (; (left = burst_expect_replies(worker, burst, left)) != 0; left &= left - 1) {
+		const unsigned int i = rte_bsf64(left);
+
 		if (burst->conn[i] == NULL && burst->packet[i] == NULL)
 			continue; /* Somebody else's by now. */
 		if (burst->conn[i] == NULL)

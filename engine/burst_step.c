@@ -15,8 +15,11 @@
 
 #include <string.h>
 
+#include <rte_bitops.h>
+
 #include "cookie/isn.h"
 #include "engine/burst.h"
+#include "engine/burst_columns.h"
 #include "engine/burst_cookie.h"
 #include "engine/burst_env.h"
 #include "engine/burst_expect.h"
@@ -490,37 +493,41 @@ burst_step_waiting(struct worker *worker, struct burst *burst, unsigned int i,
 	burst_step_known(worker, burst, i);
 }
 
+static void
+burst_step_one(struct worker *worker, struct burst *burst, unsigned int i)
+{
+	struct tcp_conn tcp;
+
+	if (burst->packet[i] == NULL && burst->conn[i] == NULL) {
+		/* Answered or dropped before. */
+		burst->action[i] = (struct tcp_action){.send = TCP_SEND_NOTHING};
+		return;
+	}
+	if (burst->conn[i] == NULL && worker_may_have_inserted(worker, burst->hash[i]))
+		burst->conn[i] = conn_table_lookup(worker->table, &burst->key[i], burst->hash[i]);
+	if (unlikely(worker->services->changing) && burst->conn[i] != NULL &&
+			burst->conn[i]->tcp.state == TCP_CLOSED)
+		burst_older_renew(worker, burst, i);
+	if (burst->conn[i] != NULL && burst->conn[i]->tcp.state >= TCP_JOINING)
+		proxy_step(worker, burst, i);
+	else if (burst->conn[i] != NULL && (burst->conn[i]->tcp.state != TCP_CLOSED ||
+							   burst->event[i] == TCP_EVENT_OPEN))
+		burst_step_known(worker, burst, i);
+	else if (burst->conn[i] == NULL && burst->waiting[i] != NULL &&
+			time_wait_load(burst->waiting[i], &tcp))
+		burst_step_waiting(worker, burst, i, &tcp);
+	else
+		burst_step_stranger(worker, burst, i);
+}
+
 void
 burst_step(struct worker *worker, struct burst *burst)
 {
-	burst->isns = 0;
-	for (unsigned int i = 0; i < burst->n; i++) {
-		struct tcp_conn tcp;
+	uint64_t left;
 
-		i = burst_expect(worker, burst, i);
-		if (i == burst->n)
-			break;
-		if (burst->packet[i] == NULL && burst->conn[i] == NULL) {
-			/* Answered or dropped before. */
-			burst->action[i] = (struct tcp_action){.send = TCP_SEND_NOTHING};
-			continue;
-		}
-		if (burst->conn[i] == NULL && worker_may_have_inserted(worker, burst->hash[i]))
-			burst->conn[i] = conn_table_lookup(
-					worker->table, &burst->key[i], burst->hash[i]);
-		if (unlikely(worker->services->changing) && burst->conn[i] != NULL &&
-				burst->conn[i]->tcp.state == TCP_CLOSED)
-			burst_older_renew(worker, burst, i);
-		if (burst->conn[i] != NULL && burst->conn[i]->tcp.state >= TCP_JOINING)
-			proxy_step(worker, burst, i);
-		else if (burst->conn[i] != NULL &&
-				(burst->conn[i]->tcp.state != TCP_CLOSED ||
-						burst->event[i] == TCP_EVENT_OPEN))
-			burst_step_known(worker, burst, i);
-		else if (burst->conn[i] == NULL && burst->waiting[i] != NULL &&
-				time_wait_load(burst->waiting[i], &tcp))
-			burst_step_waiting(worker, burst, i, &tcp);
-		else
-			burst_step_stranger(worker, burst, i);
-	}
+	burst->isns = 0;
+	burst->silent = 0;
+	left = burst_all(burst) & ~burst_columns(worker, burst);
+	for (; (left = burst_expect(worker, burst, left)) != 0; left &= left - 1)
+		burst_step_one(worker, burst, rte_bsf64(left));
 }

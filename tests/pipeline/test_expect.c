@@ -25,7 +25,7 @@
 #define SEED    20261120
 #define ROUNDS  6
 #define STEPS   3000
-#define CLIENTS 12
+#define CLIENTS 20
 #define LOG_MAX (STEPS * 8)
 
 static const char settings[] =
@@ -274,7 +274,8 @@ run(uint64_t seed, bool shortly, uint64_t log[], uint64_t *closed)
 	for (unsigned int c = 0; c < CLIENTS; c++)
 		speaker_begin(&speakers[c], &rig, &seed);
 	for (unsigned int step = 0; step < STEPS; step++) {
-		const unsigned int segments = random_below(&seed, 6);
+		const unsigned int most = random_below(&seed, 4) == 0 ? 40 : 6;
+		const unsigned int segments = random_below(&seed, most);
 
 		for (unsigned int s = 0; s < segments; s++)
 			speaker_say(&speakers[random_below(&seed, CLIENTS)], &rig, &seed);
