@@ -110,34 +110,37 @@ load_read_source(const struct load *load, const struct rte_mbuf *packet, struct 
 	return true;
 }
 
-static inline void
-load_map_ipv4(rte_be64_t address[2], const uint8_t *ipv4)
-{
-	uint8_t mapped[16];
-	rte_be32_t word;
-
-	memcpy(&word, ipv4, sizeof(word));
-	flow_key_map_ipv4(mapped, word);
-	memcpy(address, mapped, sizeof(mapped));
-}
-
-/* Ours or not, and which target's; the hash is not needed to tell. */
+/* Whose the packet is, of load->target_count targets. @return false: nobody's. */
 static inline bool
-load_find_key(const struct load *load, const uint8_t *data, const struct frame *frame,
+load_find_key_4(const struct load *load, const uint8_t *ip, const uint8_t *tcp,
 		struct flow_key *key)
 {
-	const uint8_t *ip = data + frame->l3_offset;
-	rte_be64_t remote[2], local[2], address[2];
+	rte_be32_t remote, local;
+	uint32_t ports;
+
+	memcpy(&remote, ip + 12, sizeof(remote));
+	memcpy(&local, ip + 16, sizeof(local));
+	memcpy(&ports, tcp, sizeof(ports));
+	for (unsigned int t = 0; t < load->target_count; t++) {
+		if (load->target[t].ipv4 != remote || load->target[t].port != (rte_be16_t)ports)
+			continue;
+		flow_key_map_ipv4(key->address, local);
+		key->port = (rte_be16_t)(ports >> 16);
+		key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | t);
+		return true;
+	}
+	return false;
+}
+
+static inline bool
+load_find_key_6(const struct load *load, const uint8_t *ip, const uint8_t *tcp,
+		struct flow_key *key)
+{
+	rte_be64_t remote[2], address[2];
 	rte_be16_t port;
 
-	if (frame->family == 4) {
-		load_map_ipv4(remote, ip + 12);
-		load_map_ipv4(local, ip + 16);
-	} else {
-		memcpy(remote, ip + 8, sizeof(remote));
-		memcpy(local, ip + 24, sizeof(local));
-	}
-	memcpy(&port, data + frame->l4_offset, sizeof(port));
+	memcpy(remote, ip + 8, sizeof(remote));
+	memcpy(&port, tcp, sizeof(port));
 	for (unsigned int t = 0; t < load->target_count; t++) {
 		const struct load_target *target = &load->target[t];
 
@@ -145,12 +148,23 @@ load_find_key(const struct load *load, const uint8_t *data, const struct frame *
 		if (((address[0] ^ remote[0]) | (address[1] ^ remote[1])) != 0 ||
 				target->port != port)
 			continue;
-		memcpy(key->address, local, sizeof(local));
-		memcpy(&key->port, data + frame->l4_offset + 2, sizeof(key->port));
+		memcpy(key->address, ip + 24, sizeof(key->address));
+		memcpy(&key->port, tcp + 2, sizeof(key->port));
 		key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | t);
 		return true;
 	}
 	return false;
+}
+
+/* Ours or not, and which target's; the hash is not needed to tell. */
+static inline bool
+load_find_key(const struct load *load, const uint8_t *data, const struct frame *frame,
+		struct flow_key *key)
+{
+	const uint8_t *ip = data + frame->l3_offset, *tcp = data + frame->l4_offset;
+
+	return frame->family == 4 ? load_find_key_4(load, ip, tcp, key)
+				  : load_find_key_6(load, ip, tcp, key);
 }
 
 static inline enum counter

@@ -88,6 +88,7 @@ enum load_phase {
 
 struct load_target {
 	uint8_t address[16];
+	rte_be32_t ipv4; /**< Of an IPv4 address; 0: of another. */
 	rte_be16_t port;
 	uint8_t next_hop[16];
 	struct frame_template frames; /**< Once its next hop is known; these too: */
@@ -101,6 +102,8 @@ struct load_target {
 struct load {
 	struct engine *engine;
 	struct load_plan plan;
+	/** The plan's; frame_shape.h copies it in pieces. */
+	uint8_t request[RTE_ALIGN_CEIL(LOAD_REQUEST_MAX, FRAME_SHAPE_CHUNK)];
 	struct tuple_walk walk; /**< Workers copy it. */
 	unsigned int target_count;
 	struct load_target target[SETTINGS_ENDPOINTS_MAX];

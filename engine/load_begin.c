@@ -92,6 +92,7 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 		return -1;
 	worker->load = own;
 	worker->patience_us = LOAD_DEVICE_PATIENCE_US;
+	worker->receive_most = BURST_MAX;
 	own->load = load;
 	own->conns = conn_table_conns(worker->table);
 	own->own = (struct load_conn *)conn_table_tail(worker->table, own->conns);
@@ -115,7 +116,7 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 	};
 	load_init_options(own, mss);
 	own->predicts = predict_is_possible(&own->config);
-	own->request = (struct frame_text){plan->request, plan->request_length,
+	own->request = (struct frame_text){load->request, plan->request_length,
 			checksum_add(0, plan->request, plan->request_length)};
 	return plan->exchange == LOAD_IDLE ? load_idle_init(worker) : 0;
 }
@@ -150,6 +151,8 @@ load_init_targets(struct load *load, unsigned int *which)
 		if (next_hop == NULL && !plan->has_target_mac)
 			return LOAD_NO_ROUTE;
 		memcpy(target->address, endpoint->address, sizeof(target->address));
+		if (flow_key_is_ipv4(endpoint->address))
+			memcpy(&target->ipv4, endpoint->address + 12, sizeof(target->ipv4));
 		target->port = endpoint->port;
 		memcpy(target->next_hop, next_hop != NULL ? next_hop : endpoint->address,
 				sizeof(target->next_hop));
@@ -199,6 +202,8 @@ load_init(struct engine *engine, const struct load_plan *plan, unsigned int *whi
 	engine->load = load;
 	load->engine = engine;
 	load->plan = *plan;
+	if (plan->request_length > 0)
+		memcpy(load->request, plan->request, plan->request_length);
 	load->end_us = UINT64_MAX;
 	result = load_init_targets(load, which);
 	if (result == LOAD_OK)

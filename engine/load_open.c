@@ -34,6 +34,8 @@ struct load_starts {
 	uint64_t hash[LOAD_OPEN_MAX];
 	uint64_t isn[LOAD_OPEN_MAX];
 	struct conn *conn[LOAD_OPEN_MAX];
+	const struct frame_shape *shape;    /* Of the SYNs that are to be written, */
+	struct frame_shape_rows rows;       /* which are these. */
 	uint64_t seen[LOAD_OPEN_SEEN / 64]; /* Bits of those before, by their hashes. */
 };
 
@@ -217,16 +219,36 @@ load_open_begin(struct worker *worker, struct conn *conn, struct rte_mbuf *packe
 			rte_pktmbuf_mtod(packet, uint8_t *), &tcp, &load->syn_options, NULL);
 }
 
-/* The same where it is known beforehand; the wheel need not know of it yet. */
+static void
+load_open_write(struct load_starts *starts)
+{
+	if (starts->rows.n > 0)
+		frame_shape_write_rows(starts->shape, &starts->rows);
+	starts->rows.n = 0;
+}
+
+/*
+ * The same where it is known beforehand; the wheel need not know of it yet, and the SYN is written
+ * with others.
+ */
 static unsigned int
-load_open_plain(struct worker *worker, struct conn *conn, struct rte_mbuf *packet)
+load_open_plain(struct worker *worker, struct load_starts *starts, struct conn *conn,
+		struct rte_mbuf *packet)
 {
 	struct load_worker *load = worker->load;
+	const struct frame_shape *shape = &load->load->target[flow_key_target(&conn->key)].syn;
+	struct frame_shape_rows *rows = &starts->rows;
 
 	predict_begin(&conn->tcp, &load->env);
 	conn->timer_deadline_ms = worker->now_ms + load->syn_rto_ms;
-	return frame_shape_write(&load->load->target[flow_key_target(&conn->key)].syn,
-			rte_pktmbuf_mtod(packet, uint8_t *), &conn->key, conn->tcp.snd_una, 0);
+	if (shape != starts->shape || rows->n == FRAME_SHAPE_ROWS)
+		load_open_write(starts);
+	starts->shape = shape;
+	rows->to[rows->n] = rte_pktmbuf_mtod(packet, uint8_t *);
+	rows->local[rows->n] = &conn->key;
+	rows->seq[rows->n] = conn->tcp.snd_una;
+	rows->ack[rows->n++] = 0;
+	return shape->length;
 }
 
 /* One connection: into the table, and its SYN into @p packet. @return false: it did not begin. */
@@ -235,13 +257,11 @@ load_open_one(struct worker *worker, struct load_starts *starts, unsigned int i,
 		struct rte_mbuf *packet)
 {
 	struct load_worker *load = worker->load;
-	const struct load_plan *plan = &load->load->plan;
 	const struct flow_key *key = &starts->key[i];
 	struct conn *conn = NULL;
 	struct load_conn *own;
 	unsigned int length;
 
-	figures_count(load->figures, FIGURE_started, 1);
 	if (flow_key_is_active(key))
 		conn = conn_table_insert(worker->table, key, starts->hash[i]);
 	if (conn == NULL) {
@@ -249,13 +269,13 @@ load_open_one(struct worker *worker, struct load_starts *starts, unsigned int i,
 				flow_key_is_active(key) ? FAILURE_table_full : FAILURE_no_tuple);
 		return false;
 	}
-	own = load_conn_of(worker->load, conn);
+	own = load_conn_of(load, conn);
 	own->begin_us = (uint32_t)starts->intended_us[i];
-	own->requests_left = plan->requests;
+	own->requests_left = load->load->plan.requests;
 	/* RFC 6528: a clock of 4 us, so that a reused tuple's numbers rise, and a secret. */
 	load->env.isn = (uint32_t)starts->isn[i] + (uint32_t)(worker->now_us >> 2);
 	load->active++;
-	length = load->predicts ? load_open_plain(worker, conn, packet)
+	length = load->predicts ? load_open_plain(worker, starts, conn, packet)
 				: load_open_begin(worker, conn, packet);
 	packet->data_len = (uint16_t)length;
 	packet->pkt_len = length;
@@ -266,7 +286,6 @@ load_open_one(struct worker *worker, struct load_starts *starts, unsigned int i,
 static void
 load_open_without_buffers(struct load_worker *load, unsigned int n)
 {
-	figures_count(load->figures, FIGURE_started, n);
 	for (unsigned int i = 0; i < n; i++)
 		figures_fail(load->figures, FAILURE_no_buffer);
 }
@@ -282,6 +301,7 @@ load_open(struct worker *worker)
 	starts.n = load_open_due(worker, &starts);
 	if (starts.n == 0)
 		return 0;
+	figures_count(load->figures, FIGURE_started, starts.n);
 	load->left -= starts.n;
 	load->starting = load->left > 0;
 	load->finished_us = worker->now_us;
@@ -290,6 +310,8 @@ load_open(struct worker *worker)
 		return 0;
 	}
 	load_open_choose(worker, &starts);
+	starts.shape = NULL;
+	starts.rows.n = 0;
 	for (unsigned int i = 0; i < starts.n; i++) {
 		struct rte_mbuf *packet = load->batch[i];
 
@@ -299,6 +321,7 @@ load_open(struct worker *worker)
 		else
 			rte_pktmbuf_free(packet);
 	}
+	load_open_write(&starts);
 	load->batch_us = worker->now_us;
 	load_batch_send(worker);
 	return starts.n;

@@ -38,29 +38,65 @@ load_predict_finish(struct load_worker *load)
 	load->spare_count = 0;
 }
 
-static inline void
-load_predict_write(struct rte_mbuf *packet, const struct frame_shape *shape,
-		const struct conn *conn, uint32_t seq)
-{
-	const unsigned int length = frame_shape_write(shape, rte_pktmbuf_mtod(packet, uint8_t *),
-			&conn->key, seq, conn->tcp.rcv_nxt);
+/*
+ * Segments of a burst, one behind the other, that are answered alike: their frames are written
+ * together.
+ */
+struct load_predict_run {
+	struct frame_shape_rows rows;
+	struct rte_mbuf *packet[FRAME_SHAPE_ROWS];
+};
 
-	packet->data_len = (uint16_t)length;
-	packet->pkt_len = length;
-}
-
-/* The received packet becomes an answer. */
+/* A packet that was received is to be an answer. */
 static inline void
-load_predict_answer(struct worker *worker, struct burst *burst, unsigned int i,
-		const struct frame_shape *shape, uint32_t seq)
+load_predict_take(struct load_predict_run *run, const struct burst *burst, unsigned int i,
+		uint32_t seq)
 {
+	struct frame_shape_rows *rows = &run->rows;
 	struct rte_mbuf *packet = burst->packet[i];
 
-	burst->packet[i] = NULL;
 	rte_pktmbuf_reset_headroom(packet);
 	packet->ol_flags = 0;
-	load_predict_write(packet, shape, burst->conn[i], seq);
-	transmit_reply(worker, packet);
+	rows->to[rows->n] = rte_pktmbuf_mtod(packet, uint8_t *);
+	rows->local[rows->n] = &burst->conn[i]->key;
+	rows->seq[rows->n] = seq;
+	rows->ack[rows->n] = burst->conn[i]->tcp.rcv_nxt;
+	run->packet[rows->n++] = packet;
+}
+
+static inline void
+load_predict_write(struct load_predict_run *run, const struct frame_shape *shape)
+{
+	for (uint32_t k = 0; k < run->rows.n; k++) {
+		run->packet[k]->data_len = shape->length;
+		run->packet[k]->pkt_len = shape->length;
+	}
+	frame_shape_write_rows(shape, &run->rows);
+}
+
+static inline void
+load_predict_answer(struct worker *worker, struct load_predict_run *run,
+		const struct frame_shape *shape)
+{
+	load_predict_write(run, shape);
+	transmit_replies(worker, run->packet, run->rows.n, (uint8_t)run->packet[0]->port);
+}
+
+/* Another segment of each, behind the answer and with the same numbers. */
+static inline void
+load_predict_say(struct worker *worker, struct load_predict_run *run,
+		const struct frame_shape *shape)
+{
+	struct load_worker *load = worker->load;
+	const uint8_t port = (uint8_t)run->packet[0]->port;
+
+	for (uint32_t k = 0; k < run->rows.n; k++) {
+		run->packet[k] = load->spare[--load->spare_count];
+		run->rows.to[k] = rte_pktmbuf_mtod(run->packet[k], uint8_t *);
+	}
+	load_predict_write(run, shape);
+	for (uint32_t k = 0; k < run->rows.n; k++)
+		transmit_originated(worker, run->packet[k], port);
 }
 
 /* The deadline is in the connection; load_watch() finds it there. */
@@ -94,82 +130,90 @@ load_predict_speak(const struct load_worker *load, struct tcp_conn *tcp,
 }
 
 static inline void
-load_predict_note_open(struct worker *worker, struct load_conn *own, const struct tcp_conn *tcp)
+load_predict_note_open(struct load_worker *load, struct load_conn *own, const struct tcp_conn *tcp,
+		uint32_t now_us)
 {
-	struct load_worker *load = worker->load;
-	struct figures *figures = load->figures;
-
-	figures_count(figures, FIGURE_opened, 1);
-	histogram_record(&figures->connect_us, (uint32_t)worker->now_us - own->begin_us, 1);
 	own->recover = tcp->snd_una - 1;
 	own->ssthresh = UINT8_MAX;
 	own->end = tcp->snd_una;
 	own->flags |= LOAD_CONN_OPEN;
 	if (load->load->plan.exchange == LOAD_OPEN_CLOSE) {
 		own->flags |= LOAD_CONN_FIN_DUE | LOAD_CONN_FIN_SENT;
-		own->mark_us = (uint32_t)worker->now_us;
+		own->mark_us = now_us;
 	} else if (load->load->plan.exchange != LOAD_HANDSHAKE) {
 		own->end = tcp->snd_nxt;
-		figures_count(figures, FIGURE_bytes_sent, load->request.length);
 	}
 }
 
 /* All that was planned is done: it leaves the table when the burst is over. */
 static inline void
-load_predict_note_ended(struct worker *worker, struct conn *conn, uint64_t hash)
+load_predict_note_ended(struct worker *worker, const struct burst *burst, unsigned int i)
+{
+	worker->ending[worker->ending_count++] =
+			(struct worker_ending){.conn = burst->conn[i], .hash = burst->hash[i]};
+}
+
+/* So many of those came to their end. */
+static void
+load_predict_count_ended(struct worker *worker, unsigned int n)
 {
 	struct load_worker *load = worker->load;
 
-	figures_count(load->figures, FIGURE_completed, 1);
-	worker->ending[worker->ending_count++] = (struct worker_ending){.conn = conn, .hash = hash};
-	load->active--;
+	figures_count(load->figures, FIGURE_completed, n);
+	load->active -= n;
 	load->finished_us = worker->now_us;
 }
 
-/* The SYN,ACK: the third segment, and what follows at once. */
-static inline bool
-load_predict_opened(struct worker *worker, struct burst *burst, unsigned int i)
+/* SYN,ACKs: the third segment, and what follows at once. @return how many. */
+static unsigned int
+load_predict_opened(
+		struct worker *worker, struct burst *burst, unsigned int first, unsigned int end)
 {
 	struct load_worker *load = worker->load;
+	const struct load_target *target = &load->load->target[flow_key_target(&burst->key[first])];
 	const bool alone = load_predict_is_alone(&load->load->plan);
-	struct conn *conn = burst->conn[i];
-	const struct load_target *target = &load->load->target[flow_key_target(&conn->key)];
-	struct tcp_conn tcp = conn->tcp;
-	const struct frame_shape *shape;
-	struct rte_mbuf *packet;
+	const uint32_t now_us = (uint32_t)worker->now_us;
+	const struct frame_shape *shape = NULL;
+	uint32_t took_us[FRAME_SHAPE_ROWS];
+	struct load_predict_run run;
+	bool ended = false;
+	uint32_t n = 0;
 
-	if (alone && load->spare_count == 0)
-		return false;
-	if (!predict_open(&tcp, &burst->segment[i], &load->env))
-		return false;
-	shape = load_predict_speak(load, &tcp, target);
-	if (shape == NULL)
-		return false;
-	conn->tcp = tcp;
-	load_predict_note_open(worker, load_conn_of(load, conn), &tcp);
-	if (tcp.state == TCP_CLOSED)
-		load_predict_note_ended(worker, conn, burst->hash[i]);
-	else
-		load_predict_set_deadline(worker, conn);
-	if (!alone) {
-		load_predict_answer(worker, burst, i, shape, tcp.snd_una);
-		return true;
+	run.rows.n = 0;
+	if (alone)
+		end = RTE_MIN(end, first + load->spare_count);
+	for (unsigned int i = first; i < end; i++) {
+		struct conn *conn = burst->conn[i];
+		struct load_conn *own = load_conn_of(load, conn);
+		struct tcp_conn tcp = conn->tcp;
+
+		if (!predict_open(&tcp, &burst->segment[i], &load->env))
+			break;
+		shape = load_predict_speak(load, &tcp, target);
+		if (shape == NULL)
+			break;
+		conn->tcp = tcp;
+		took_us[n++] = now_us - own->begin_us;
+		load_predict_note_open(load, own, &tcp, now_us);
+		ended = tcp.state == TCP_CLOSED;
+		if (ended)
+			load_predict_note_ended(worker, burst, i);
+		else
+			load_predict_set_deadline(worker, conn);
+		load_predict_take(&run, burst, i, tcp.snd_una);
 	}
-	load_predict_answer(worker, burst, i, &target->ack, tcp.snd_una);
-	packet = load->spare[--load->spare_count];
-	load_predict_write(packet, shape, conn, tcp.snd_una);
-	transmit_originated(worker, packet, 0);
-	return true;
-}
-
-/* It closed as it should. */
-static inline void
-load_predict_note_closed(struct worker *worker, const struct load_conn *own, struct conn *conn,
-		uint64_t hash)
-{
-	histogram_record(&worker->load->figures->close_us, (uint32_t)worker->now_us - own->mark_us,
-			1);
-	load_predict_note_ended(worker, conn, hash);
+	if (n == 0)
+		return 0;
+	figures_count(load->figures, FIGURE_opened, n);
+	histogram_record_each(&load->figures->connect_us, took_us, n);
+	if (ended)
+		load_predict_count_ended(worker, n);
+	else if (load->load->plan.exchange != LOAD_OPEN_CLOSE)
+		figures_count(load->figures, FIGURE_bytes_sent, (uint64_t)n * load->request.length);
+	load_predict_answer(worker, &run, alone ? &target->ack : shape);
+	if (alone)
+		load_predict_say(worker, &run, shape);
+	return n;
 }
 
 /* Whether it only has to close, and nothing went wrong. */
@@ -180,38 +224,63 @@ load_predict_is_closing(const struct load_conn *own)
 	       own->requests_left == 0;
 }
 
-/* The FIN that also acknowledges ours: the last acknowledgement, and TIME_WAIT. */
-static inline bool
-load_predict_closed(struct worker *worker, struct burst *burst, unsigned int i)
+/* FINs that also acknowledge ours: the last acknowledgement, and TIME_WAIT. @return how many. */
+static unsigned int
+load_predict_closed(
+		struct worker *worker, struct burst *burst, unsigned int first, unsigned int end)
 {
 	struct load_worker *load = worker->load;
-	struct conn *conn = burst->conn[i];
-	const struct load_conn *own = load_conn_of(worker->load, conn);
+	const struct load_target *target = &load->load->target[flow_key_target(&burst->key[first])];
+	uint32_t took_us[FRAME_SHAPE_ROWS];
+	struct load_predict_run run;
 
-	if (!load_predict_is_closing(own) ||
-			!predict_finish(&conn->tcp, &burst->segment[i], &load->env))
-		return false;
-	load_predict_answer(worker, burst, i, &load->load->target[flow_key_target(&conn->key)].ack,
-			conn->tcp.snd_nxt);
-	load_predict_note_closed(worker, own, conn, burst->hash[i]);
-	return true;
+	run.rows.n = 0;
+	for (unsigned int i = first; i < end; i++) {
+		struct conn *conn = burst->conn[i];
+		const struct load_conn *own = load_conn_of(load, conn);
+
+		if (!load_predict_is_closing(own) ||
+				!predict_finish(&conn->tcp, &burst->segment[i], &load->env))
+			break;
+		took_us[run.rows.n] = (uint32_t)worker->now_us - own->mark_us;
+		load_predict_note_ended(worker, burst, i);
+		load_predict_take(&run, burst, i, conn->tcp.snd_nxt);
+	}
+	if (run.rows.n == 0)
+		return 0;
+	histogram_record_each(&load->figures->close_us, took_us, run.rows.n);
+	load_predict_count_ended(worker, run.rows.n);
+	load_predict_answer(worker, &run, &target->ack);
+	return run.rows.n;
 }
 
-/* The peer closed first, and this acknowledges our FIN. */
-static inline bool
-load_predict_last_ack(struct worker *worker, struct burst *burst, unsigned int i)
+/* The peer closed first, and these acknowledge our FIN. @return how many. */
+static unsigned int
+load_predict_last_ack(
+		struct worker *worker, struct burst *burst, unsigned int first, unsigned int end)
 {
-	struct conn *conn = burst->conn[i];
-	const struct load_conn *own = load_conn_of(worker->load, conn);
+	struct load_worker *load = worker->load;
+	uint32_t took_us[FRAME_SHAPE_ROWS];
+	unsigned int n = 0;
 
-	if (!load_predict_is_closing(own) ||
-			!predict_is_last_ack(&conn->tcp, &burst->segment[i], &worker->load->env))
-		return false;
-	conn->tcp.state = TCP_CLOSED;
-	load_predict_note_closed(worker, own, conn, burst->hash[i]);
-	worker_drop(worker, burst->packet[i], DROP_consumed);
-	burst->packet[i] = NULL;
-	return true;
+	for (unsigned int i = first; i < end; i++) {
+		struct conn *conn = burst->conn[i];
+		const struct load_conn *own = load_conn_of(load, conn);
+
+		if (!load_predict_is_closing(own) ||
+				!predict_is_last_ack(&conn->tcp, &burst->segment[i], &load->env))
+			break;
+		conn->tcp.state = TCP_CLOSED;
+		took_us[n++] = (uint32_t)worker->now_us - own->mark_us;
+		load_predict_note_ended(worker, burst, i);
+	}
+	if (n == 0)
+		return 0;
+	histogram_record_each(&load->figures->close_us, took_us, n);
+	load_predict_count_ended(worker, n);
+	worker_count(worker, (uint8_t)burst->packet[first]->port, DROP_consumed, n);
+	rte_pktmbuf_free_bulk(&burst->packet[first], n);
+	return n;
 }
 
 /* Whether text is the whole of an answer that begins like the latest one. */
@@ -227,52 +296,92 @@ load_predict_is_answer(const struct load_worker *load, const struct load_conn *o
 	return load->head_ends ? length == head : load->head_answer.left == length - head;
 }
 
-/* The only, or last, answer, and the peer's FIN behind it. */
+/* Whether segment i is the only, or last, answer. */
 static inline bool
-load_predict_answered(struct worker *worker, struct burst *burst, unsigned int i)
+load_predict_is_last_answer(const struct load_worker *load, const struct load_conn *own,
+		const struct burst *burst, unsigned int i)
 {
-	struct load_worker *load = worker->load;
-	const struct load_plan *plan = &load->load->plan;
-	const struct tcp_segment *segment = &burst->segment[i];
 	const uint8_t *text = rte_pktmbuf_mtod_offset(burst->packet[i], const uint8_t *,
-			burst->frame[i].l4_offset + segment->payload_offset);
-	struct conn *conn = burst->conn[i];
-	struct load_conn *own = load_conn_of(worker->load, conn);
-	const bool first = own->requests_left == plan->requests;
+			burst->frame[i].l4_offset + burst->segment[i].payload_offset);
 
-	if (!plan->http || own->requests_left != 1 ||
-			(own->flags & (LOAD_CONN_FAILED | LOAD_CONN_BYTES)) != 0 ||
-			!load_predict_is_answer(load, own, text, segment->payload_length) ||
-			!predict_answer(&conn->tcp, segment, &load->env, own->ssthresh))
-		return false;
-	figures_count(load->figures, FIGURE_bytes_received, segment->payload_length);
-	figures_count(load->figures, FIGURE_requests, 1);
-	histogram_record(&load->figures->first_byte_us,
-			(uint32_t)worker->now_us - (first ? own->begin_us : own->mark_us), 1);
-	own->requests_left = 0;
-	own->flags |= LOAD_CONN_ANSWERED | LOAD_CONN_FIN_DUE | LOAD_CONN_FIN_SENT;
-	own->mark_us = (uint32_t)worker->now_us;
-	load_predict_set_deadline(worker, conn);
-	load_predict_answer(worker, burst, i, &load->load->target[flow_key_target(&conn->key)].fin,
-			conn->tcp.snd_una);
-	return true;
+	return own->requests_left == 1 &&
+	       (own->flags & (LOAD_CONN_FAILED | LOAD_CONN_BYTES)) == 0 &&
+	       load_predict_is_answer(load, own, text, burst->segment[i].payload_length);
 }
 
-bool
-load_predict(struct worker *worker, struct burst *burst, unsigned int i)
+/* The only, or last, answers, and the peer's FIN behind each. @return how many. */
+static unsigned int
+load_predict_answered(
+		struct worker *worker, struct burst *burst, unsigned int first, unsigned int end)
 {
-	if (!worker->load->predicts)
-		return false;
-	switch (burst->event[i]) {
+	struct load_worker *load = worker->load;
+	const struct load_target *target = &load->load->target[flow_key_target(&burst->key[first])];
+	const bool only = load->load->plan.requests == 1;
+	const uint32_t now_us = (uint32_t)worker->now_us;
+	uint32_t took_us[FRAME_SHAPE_ROWS];
+	struct load_predict_run run;
+	uint64_t bytes = 0;
+
+	run.rows.n = 0;
+	if (!load->load->plan.http)
+		return 0;
+	for (unsigned int i = first; i < end; i++) {
+		struct conn *conn = burst->conn[i];
+		struct load_conn *own = load_conn_of(load, conn);
+
+		if (!load_predict_is_last_answer(load, own, burst, i) ||
+				!predict_answer(&conn->tcp, &burst->segment[i], &load->env,
+						own->ssthresh))
+			break;
+		bytes += burst->segment[i].payload_length;
+		took_us[run.rows.n] = now_us - (only ? own->begin_us : own->mark_us);
+		own->requests_left = 0;
+		own->flags |= LOAD_CONN_ANSWERED | LOAD_CONN_FIN_DUE | LOAD_CONN_FIN_SENT;
+		own->mark_us = now_us;
+		load_predict_set_deadline(worker, conn);
+		load_predict_take(&run, burst, i, conn->tcp.snd_una);
+	}
+	if (run.rows.n == 0)
+		return 0;
+	figures_count(load->figures, FIGURE_bytes_received, bytes);
+	figures_count(load->figures, FIGURE_requests, run.rows.n);
+	histogram_record_each(&load->figures->first_byte_us, took_us, run.rows.n);
+	load_predict_answer(worker, &run, &target->fin);
+	return run.rows.n;
+}
+
+/* The first segment from @p first on that is not like it. */
+static inline unsigned int
+load_predict_end(const struct burst *burst, unsigned int first)
+{
+	const unsigned int most = RTE_MIN(burst->n, first + FRAME_SHAPE_ROWS);
+	unsigned int i = first;
+
+	do {
+		if (burst->conn[i] == NULL || burst->event[i] != burst->event[first] ||
+				burst->key[i].endpoint != burst->key[first].endpoint)
+			break;
+	} while (++i < most);
+	return i;
+}
+
+unsigned int
+load_predict(struct worker *worker, struct burst *burst, unsigned int first)
+{
+	const unsigned int end = load_predict_end(burst, first);
+
+	if (!worker->load->predicts || end == first)
+		return 0;
+	switch (burst->event[first]) {
 	case TCP_EVENT_SYN_ACK:
-		return load_predict_opened(worker, burst, i);
+		return load_predict_opened(worker, burst, first, end);
 	case TCP_EVENT_ACK:
-		return load_predict_last_ack(worker, burst, i);
+		return load_predict_last_ack(worker, burst, first, end);
 	case TCP_EVENT_FIN:
-		return burst->conn[i]->tcp.state == TCP_ESTABLISHED
-				       ? load_predict_answered(worker, burst, i)
-				       : load_predict_closed(worker, burst, i);
+		return burst->conn[first]->tcp.state == TCP_ESTABLISHED
+				       ? load_predict_answered(worker, burst, first, end)
+				       : load_predict_closed(worker, burst, first, end);
 	default:
-		return false;
+		return 0;
 	}
 }

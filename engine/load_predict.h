@@ -9,7 +9,8 @@
  *
  * A closed loop of millions of connections is three such segments each: what can be known about
  * them beforehand is (predict.h, frame_shape.h), and what happens is what load_step.c would have
- * done.  Anything else is left to it, untouched.
+ * done.  They come in runs of the same kind, so a run is counted, timed and answered as one.
+ * Anything else is left to it, untouched.
  */
 
 #include <stdbool.h>
@@ -22,8 +23,12 @@ struct worker;
 /** Get ready for a burst: a buffer for each segment that will be answered twice. */
 void load_predict_prepare(struct worker *worker);
 
-/** Take segment @p i of a burst. @return false: it is not as expected, and nothing happened. */
-bool load_predict(struct worker *worker, struct burst *burst, unsigned int i);
+/**
+ * Take segment @p first of a burst, and those behind it that are of the same kind.
+ *
+ * @return how many; 0: it is not as expected, and nothing happened.
+ */
+unsigned int load_predict(struct worker *worker, struct burst *burst, unsigned int first);
 
 /** The burst is over. */
 void load_predict_finish(struct load_worker *load);

@@ -540,9 +540,12 @@ load_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 void
 load_step(struct worker *worker, struct burst *burst)
 {
+	unsigned int taken;
+
 	load_predict_prepare(worker);
-	for (unsigned int i = 0; i < burst->n; i++) {
-		if (burst->conn[i] != NULL && load_predict(worker, burst, i))
+	for (unsigned int i = 0; i < burst->n; i += RTE_MAX(taken, 1u)) {
+		taken = load_predict(worker, burst, i);
+		if (taken > 0)
 			continue;
 		if (burst->conn[i] != NULL && burst->conn[i]->tcp.state != TCP_CLOSED)
 			load_step_known(worker, burst, i);

@@ -35,6 +35,12 @@
 
 #define WORKER_RESOLVE_EVERY_US 100000
 
+/*
+ * Packets taken from a queue at once.  With 32 everything a burst touches stays in the first cache:
+ * SYNs took 5 % longer with 64, and with 24 the hashes waste lanes.
+ */
+#define WORKER_RECEIVE_MOST 32
+
 /* Questions of control, lapsed TIME_WAIT and the like wait so long at most. */
 #define WORKER_HOUSE_EVERY_US 50
 
@@ -437,6 +443,7 @@ worker_create(struct engine *engine, unsigned int index, unsigned int lcore)
 	worker->core = (unsigned int)rte_lcore_to_cpu_id((int)lcore);
 	worker->numa_node = numa_node;
 	worker->pool = engine->pool;
+	worker->receive_most = WORKER_RECEIVE_MOST;
 	worker->columns = parse_columns_available();
 	mailbox_init(&worker->mailbox, engine);
 	mailbox_init(&worker->openings, engine);

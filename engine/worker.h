@@ -111,6 +111,7 @@ struct worker {
 	struct echo_buffers *echo_buffers;
 	void *memory; /**< Holds the five above. */
 
+	unsigned int receive_most; /**< Packets taken from a queue at once. */
 	unsigned int queue_count;
 	unsigned int queue_next; /**< Round robin. */
 	struct worker_queue *queue;

@@ -13,6 +13,7 @@
  * of frame_template_write().
  */
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "load/frame_template.h"
@@ -20,6 +21,9 @@
 
 /** As far as a shape is copied: Ethernet, tag, IPv6 and TCP with all options. */
 #define FRAME_SHAPE_BYTES 128
+
+/** Payload is copied in pieces whose size the compiler knows. */
+#define FRAME_SHAPE_CHUNK 64
 
 struct frame_shape {
 	uint8_t bytes[FRAME_SHAPE_BYTES]; /**< Sender, numbers and checksums are zero. */
@@ -30,8 +34,20 @@ struct frame_shape {
 	uint8_t family;   /**< 4 or 6. */
 	uint8_t l3;
 	uint8_t l4;
+	bool columns;                     /**< This CPU writes many at once. */
 	const struct frame_text *payload; /**< NULL: none. */
 } __rte_aligned(64);
+
+/** Frames of one shape that are written together. */
+#define FRAME_SHAPE_ROWS 16
+
+struct frame_shape_rows {
+	uint32_t n;
+	uint8_t *to[FRAME_SHAPE_ROWS]; /**< As in frame_shape_write(), as are the others. */
+	const struct flow_key *local[FRAME_SHAPE_ROWS];
+	uint32_t seq[FRAME_SHAPE_ROWS];
+	uint32_t ack[FRAME_SHAPE_ROWS];
+};
 
 _Static_assert(BUILD_HEADERS_MAX <= FRAME_SHAPE_BYTES, "any header fits");
 
@@ -43,7 +59,7 @@ _Static_assert(BUILD_HEADERS_MAX <= FRAME_SHAPE_BYTES, "any header fits");
  * @param options
  *   Or NULL.
  * @param payload
- *   Kept; or NULL.
+ *   Kept, and read up to the next multiple of FRAME_SHAPE_CHUNK bytes; or NULL.
  */
 void frame_shape_init(struct frame_shape *shape, const struct frame_template *frames,
 		const struct frame_tcp *tcp, const struct frame_text *options,
@@ -68,11 +84,25 @@ frame_shape_write_source(const struct frame_shape *shape, uint8_t *to, const uin
 	return (uint64_t)word[0] + word[1] + word[2] + word[3];
 }
 
+/** What is the same in all frames of a shape. */
+static inline void
+frame_shape_copy(const struct frame_shape *shape, uint8_t *to)
+{
+	memcpy(to, shape->bytes, FRAME_SHAPE_BYTES / 2);
+	if (shape->headers > FRAME_SHAPE_BYTES / 2)
+		memcpy(to + FRAME_SHAPE_BYTES / 2, shape->bytes + FRAME_SHAPE_BYTES / 2,
+				FRAME_SHAPE_BYTES / 2);
+	if (shape->payload == NULL)
+		return;
+	for (uint32_t at = 0; at < shape->payload->length; at += FRAME_SHAPE_CHUNK)
+		memcpy(to + shape->headers + at, shape->payload->bytes + at, FRAME_SHAPE_CHUNK);
+}
+
 /**
  * Write a frame.
  *
  * @param to
- *   Room for FRAME_SHAPE_BYTES, which may all be written to, and for the payload.
+ *   Room for FRAME_SHAPE_BYTES, which may all be written to, and for the payload's pieces.
  * @param local
  *   Its address and port are the sender's.
  * @return its length.
@@ -86,12 +116,7 @@ frame_shape_write(const struct frame_shape *shape, uint8_t *to, const struct flo
 	rte_be16_t field;
 	uint64_t sum;
 
-	memcpy(to, shape->bytes, FRAME_SHAPE_BYTES / 2);
-	if (shape->headers > FRAME_SHAPE_BYTES / 2)
-		memcpy(to + FRAME_SHAPE_BYTES / 2, shape->bytes + FRAME_SHAPE_BYTES / 2,
-				FRAME_SHAPE_BYTES / 2);
-	if (shape->payload != NULL)
-		memcpy(to + shape->headers, shape->payload->bytes, shape->payload->length);
+	frame_shape_copy(shape, to);
 	sum = shape->tcp_sum + frame_shape_write_source(shape, to, local->address);
 	sum += (uint64_t)local->port + numbers[0] + numbers[1];
 	field = checksum_finish(sum);
@@ -100,5 +125,8 @@ frame_shape_write(const struct frame_shape *shape, uint8_t *to, const struct flo
 	memcpy(header + 16, &field, sizeof(field));
 	return shape->length;
 }
+
+/** Write frames, whose sums are made all at once; each is shape->length long. */
+void frame_shape_write_rows(const struct frame_shape *shape, const struct frame_shape_rows *rows);
 
 #endif /* FRAME_SHAPE_H */

@@ -5,23 +5,6 @@
 #include "load/tuple_walk.h"
 #include "tcp/flow_key.h"
 
-static uint32_t
-low_bits(const uint8_t address[16])
-{
-	rte_be32_t low;
-
-	memcpy(&low, address + 12, sizeof(low));
-	return rte_be_to_cpu_32(low);
-}
-
-static void
-set_low_bits(uint8_t address[16], uint32_t bits)
-{
-	const rte_be32_t low = rte_cpu_to_be_32(bits);
-
-	memcpy(address + 12, &low, sizeof(low));
-}
-
 void
 tuple_walk_init(struct tuple_walk *walk, uint16_t first, uint16_t last, uint32_t targets)
 {
@@ -41,7 +24,7 @@ add_range(struct tuple_walk *walk, const uint8_t address[16], uint32_t first, ui
 	if (walk->range_count == TUPLE_WALK_RANGES_MAX)
 		return false;
 	memcpy(range->first, address, sizeof(range->first));
-	set_low_bits(range->first, first);
+	tuple_walk_set_low_bits(range->first, first);
 	range->count = count;
 	walk->range_count++;
 	walk->source_count += count;
@@ -55,7 +38,7 @@ tuple_walk_add(struct tuple_walk *walk, const uint8_t address[16], unsigned int 
 	const unsigned int host_bits = (ipv4 ? 32 : 128) - length;
 	const unsigned int bits = host_bits < 32 ? host_bits : 32;
 	const uint64_t count = UINT64_C(1) << bits;
-	const uint32_t first = low_bits(address) & ~(uint32_t)(count - 1);
+	const uint32_t first = tuple_walk_low_bits(address) & ~(uint32_t)(count - 1);
 
 	if (host_bits == 0)
 		return add_range(walk, address, first, 1);
@@ -72,7 +55,7 @@ tuple_walk_add(struct tuple_walk *walk, const uint8_t address[16], unsigned int 
 static inline uint64_t
 position(const struct tuple_walk_range *range, const uint8_t address[16])
 {
-	const uint32_t offset = low_bits(address) - low_bits(range->first);
+	const uint32_t offset = tuple_walk_low_bits(address) - tuple_walk_low_bits(range->first);
 
 	if (memcmp(address, range->first, 12) != 0 || offset >= range->count)
 		return range->count;
@@ -91,7 +74,7 @@ tuple_walk_exclude(struct tuple_walk *walk, const uint8_t address[16])
 			continue;
 		walk->source_count -= 1 + behind;
 		range->count = at;
-		if (!add_range(walk, address, low_bits(address) + 1, behind))
+		if (!add_range(walk, address, tuple_walk_low_bits(address) + 1, behind))
 			return false;
 		if (at == 0) {
 			*range = walk->range[--walk->range_count];
@@ -119,59 +102,6 @@ tuple_walk_seek(struct tuple_walk *walk, uint64_t number)
 	walk->at = 0;
 	while (walk->offset >= walk->range[walk->at].count)
 		walk->offset -= walk->range[walk->at++].count;
-}
-
-static inline void
-set_source(const struct tuple_walk_range *range, uint64_t offset, struct tuple *tuple)
-{
-	memcpy(tuple->address, range->first, sizeof(tuple->address));
-	set_low_bits(tuple->address, low_bits(range->first) + (uint32_t)offset);
-}
-
-void
-tuple_walk_next(struct tuple_walk *walk, struct tuple *tuple)
-{
-	set_source(&walk->range[walk->at], walk->offset, tuple);
-	tuple->port = rte_cpu_to_be_16((uint16_t)(walk->first_port + walk->port));
-	tuple->target = (uint16_t)walk->target;
-
-	if (--walk->left == 0) {
-		walk->left = tuple_walk_count(walk);
-		walk->rounds++;
-	}
-	if (++walk->target < walk->target_count)
-		return;
-	walk->target = 0;
-	if (++walk->offset < walk->range[walk->at].count)
-		return;
-	walk->offset = 0;
-	if (++walk->at < walk->range_count)
-		return;
-	walk->at = 0;
-	if (++walk->port == walk->port_count)
-		walk->port = 0;
-}
-
-/* A number below @p limit from 32 random bits. */
-static inline uint64_t
-below(uint32_t random, uint64_t limit)
-{
-	return (uint64_t)(((unsigned __int128)random * limit) >> 32);
-}
-
-void
-tuple_walk_random(const struct tuple_walk *walk, uint64_t random, struct tuple *tuple)
-{
-	uint64_t source = below((uint32_t)random, walk->source_count);
-	const uint32_t other = (uint32_t)(random >> 32);
-	unsigned int at = 0;
-
-	while (source >= walk->range[at].count)
-		source -= walk->range[at++].count;
-	set_source(&walk->range[at], source, tuple);
-	tuple->port = rte_cpu_to_be_16(
-			(uint16_t)(walk->first_port + below(other, walk->port_count)));
-	tuple->target = (uint16_t)below(other * 0x9e3779b1u, walk->target_count);
 }
 
 uint64_t

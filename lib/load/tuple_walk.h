@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_byteorder.h>
 
@@ -70,11 +71,79 @@ uint64_t tuple_walk_count(const struct tuple_walk *walk);
 /** Go to the tuple of a number below tuple_walk_count(); a round begins there. */
 void tuple_walk_seek(struct tuple_walk *walk, uint64_t number);
 
+static inline uint32_t
+tuple_walk_low_bits(const uint8_t address[16])
+{
+	rte_be32_t low;
+
+	memcpy(&low, address + 12, sizeof(low));
+	return rte_be_to_cpu_32(low);
+}
+
+static inline void
+tuple_walk_set_low_bits(uint8_t address[16], uint32_t bits)
+{
+	const rte_be32_t low = rte_cpu_to_be_32(bits);
+
+	memcpy(address + 12, &low, sizeof(low));
+}
+
+/** Set the source to an address of a range. */
+static inline void
+tuple_walk_set_source(const struct tuple_walk_range *range, uint64_t offset, struct tuple *tuple)
+{
+	memcpy(tuple->address, range->first, sizeof(tuple->address));
+	tuple_walk_set_low_bits(
+			tuple->address, tuple_walk_low_bits(range->first) + (uint32_t)offset);
+}
+
 /** The next tuple. */
-void tuple_walk_next(struct tuple_walk *walk, struct tuple *tuple);
+static inline void
+tuple_walk_next(struct tuple_walk *walk, struct tuple *tuple)
+{
+	tuple_walk_set_source(&walk->range[walk->at], walk->offset, tuple);
+	tuple->port = rte_cpu_to_be_16((uint16_t)(walk->first_port + walk->port));
+	tuple->target = (uint16_t)walk->target;
+
+	if (--walk->left == 0) {
+		walk->left = tuple_walk_count(walk);
+		walk->rounds++;
+	}
+	if (++walk->target < walk->target_count)
+		return;
+	walk->target = 0;
+	if (++walk->offset < walk->range[walk->at].count)
+		return;
+	walk->offset = 0;
+	if (++walk->at < walk->range_count)
+		return;
+	walk->at = 0;
+	if (++walk->port == walk->port_count)
+		walk->port = 0;
+}
+
+/** A number below @p limit from 32 random bits. */
+static inline uint64_t
+tuple_walk_below(uint32_t random, uint64_t limit)
+{
+	return (uint64_t)(((unsigned __int128)random * limit) >> 32);
+}
 
 /** Any tuple, by 64 random bits. */
-void tuple_walk_random(const struct tuple_walk *walk, uint64_t random, struct tuple *tuple);
+static inline void
+tuple_walk_random(const struct tuple_walk *walk, uint64_t random, struct tuple *tuple)
+{
+	uint64_t source = tuple_walk_below((uint32_t)random, walk->source_count);
+	const uint32_t other = (uint32_t)(random >> 32);
+	unsigned int at = 0;
+
+	while (source >= walk->range[at].count)
+		source -= walk->range[at++].count;
+	tuple_walk_set_source(&walk->range[at], source, tuple);
+	tuple->port = rte_cpu_to_be_16(
+			(uint16_t)(walk->first_port + tuple_walk_below(other, walk->port_count)));
+	tuple->target = (uint16_t)tuple_walk_below(other * 0x9e3779b1u, walk->target_count);
+}
 
 /** The number of a tuple, or TUPLE_WALK_NONE when the walk does not have it. */
 uint64_t tuple_walk_number(const struct tuple_walk *walk, const struct tuple *tuple);

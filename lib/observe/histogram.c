@@ -52,6 +52,24 @@ histogram_record(struct histogram *histogram, uint64_t value, uint64_t n)
 }
 
 void
+histogram_record_each(struct histogram *histogram, const uint32_t values[], unsigned int n)
+{
+	uint32_t max = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (values[i] > max)
+			max = values[i];
+	}
+	if (max > histogram->max)
+		__atomic_store_n(&histogram->max, max, __ATOMIC_RELAXED);
+	for (unsigned int i = 0; i < n; i++) {
+		uint64_t *count = &histogram->count[bucket_of(values[i])];
+
+		__atomic_store_n(count, *count + 1, __ATOMIC_RELEASE);
+	}
+}
+
+void
 histogram_add(struct histogram *sum, const struct histogram *from)
 {
 	uint64_t max;

@@ -24,6 +24,9 @@ struct histogram {
 /** Record @p n occurrences of @p value. */
 void histogram_record(struct histogram *histogram, uint64_t value, uint64_t n);
 
+/** Record @p n values. */
+void histogram_record_each(struct histogram *histogram, const uint32_t values[], unsigned int n);
+
 /** Add every count of @p from to @p sum. */
 void histogram_add(struct histogram *sum, const struct histogram *from);
 

@@ -62,6 +62,7 @@ struct segments {
 struct layouts {
 	__mmask16 timestamps;
 	__mmask16 mss_only;
+	__mmask16 mss_scale;
 	__mmask16 by_linux;
 	__mmask16 by_windows;
 	__mmask16 by_apple;
@@ -238,6 +239,7 @@ find_layouts(const struct segments *segments, struct layouts *layouts)
 	layouts->timestamps =
 			of_12 & columns_are(word[0], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_TIMESTAMPS));
 	layouts->mss_only = opens & columns_are(header, -1, 24);
+	layouts->mss_scale = opens & scale_second & columns_are(header, -1, 28);
 	layouts->by_linux =
 			opens & columns_are(header, -1, 40) &
 			columns_are(word[1], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_SACK_TIMESTAMPS)) &
@@ -247,9 +249,10 @@ find_layouts(const struct segments *segments, struct layouts *layouts)
 	layouts->by_apple = opens & scale_second & columns_are(header, -1, 44) &
 			    columns_are(word[2], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_TIMESTAMPS)) &
 			    columns_are(word[5], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_SACK_END));
-	layouts->other = segments->good & (__mmask16) ~(none | layouts->timestamps |
-							  layouts->mss_only | layouts->by_linux |
-							  layouts->by_windows | layouts->by_apple);
+	layouts->other = segments->good &
+			 (__mmask16) ~(none | layouts->timestamps | layouts->mss_only |
+					 layouts->mss_scale | layouts->by_linux |
+					 layouts->by_windows | layouts->by_apple);
 }
 
 #define BITS_OPENING ((TCP_OPTION_MSS | TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED) << 8)
@@ -260,14 +263,17 @@ AVX512 static inline __m512i
 flags_and_options(const struct segments *segments, const struct layouts *layouts)
 {
 	const __m512i *word = &segments->word[TCP_WORDS];
-	const __mmask16 scale_second = layouts->by_windows | layouts->by_apple;
+	const __mmask16 scale_second = layouts->mss_scale | layouts->by_windows | layouts->by_apple;
 	__m512i bits = _mm512_and_si512(
 			_mm512_srli_epi32(segments->word[3], 8), _mm512_set1_epi32(0xff));
 	__m512i scale = _mm512_maskz_mov_epi32(layouts->by_linux, word[4]);
 
 	bits = _mm512_mask_or_epi32(
 			bits, layouts->mss_only, bits, _mm512_set1_epi32(TCP_OPTION_MSS << 8));
-	bits = _mm512_mask_or_epi32(bits, layouts->by_linux | scale_second, bits,
+	bits = _mm512_mask_or_epi32(bits, layouts->mss_scale, bits,
+			_mm512_set1_epi32((TCP_OPTION_MSS | TCP_OPTION_WINDOW_SCALE) << 8));
+	bits = _mm512_mask_or_epi32(bits,
+			layouts->by_linux | layouts->by_windows | layouts->by_apple, bits,
 			_mm512_set1_epi32(BITS_OPENING));
 	bits = _mm512_mask_or_epi32(bits,
 			layouts->by_linux | layouts->by_apple | layouts->timestamps, bits,
@@ -303,7 +309,8 @@ write_segments(const struct parse_columns_frames *frames, const struct segments 
 	__mmask16 has_mss;
 
 	find_layouts(segments, &layouts);
-	has_mss = layouts.mss_only | layouts.by_linux | layouts.by_windows | layouts.by_apple;
+	has_mss = layouts.mss_only | layouts.mss_scale | layouts.by_linux | layouts.by_windows |
+		  layouts.by_apple;
 	tsval = _mm512_maskz_mov_epi32(layouts.by_linux, option[2]);
 	tsval = _mm512_mask_mov_epi32(tsval, layouts.timestamps, option[1]);
 	tsval = _mm512_mask_mov_epi32(tsval, layouts.by_apple, option[3]);

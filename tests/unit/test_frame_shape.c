@@ -57,7 +57,7 @@ a_shape_writes_the_templates_frames(void **state)
 {
 	(void)state;
 	for (unsigned int i = 0; i < ROUNDS; i++) {
-		uint8_t option_bytes[40], payload_bytes[300], written[512], same[512];
+		uint8_t option_bytes[40], payload_bytes[320], written[512], same[512];
 		const struct frame_text options = any_text(option_bytes, any() % 11 * 4);
 		const struct frame_text payload = any_text(payload_bytes, any() % 300);
 		const struct frame_text *with_options = options.length > 0 ? &options : NULL;
@@ -89,11 +89,49 @@ a_shape_writes_the_templates_frames(void **state)
 	}
 }
 
+/* And so do many at once, of any number. */
+static void
+rows_are_written_like_single_frames(void **state)
+{
+	static uint8_t written[FRAME_SHAPE_ROWS][512];
+
+	(void)state;
+	for (unsigned int i = 0; i < ROUNDS / 10; i++) {
+		uint8_t option_bytes[40], payload_bytes[320], same[512];
+		const struct frame_text options = any_text(option_bytes, any() % 11 * 4);
+		const struct frame_text payload = any_text(payload_bytes, any() % 300);
+		const struct frame_tcp tcp = {.window = (uint16_t)any(), .flags = any() & 0x3f};
+		struct flow_key local[FRAME_SHAPE_ROWS];
+		struct frame_shape_rows rows = {.n = any() % (FRAME_SHAPE_ROWS + 1)};
+		struct frame_template frames;
+		struct frame_shape shape;
+
+		any_template(&frames);
+		frame_shape_init(&shape, &frames, &tcp, options.length > 0 ? &options : NULL,
+				payload.length > 0 ? &payload : NULL);
+		shape.columns &= any() % 8 != 0;
+		for (unsigned int k = 0; k < rows.n; k++) {
+			any_address(local[k].address, frames.family);
+			local[k].port = (rte_be16_t)any();
+			rows.local[k] = &local[k];
+			rows.to[k] = written[k];
+			rows.seq[k] = any();
+			rows.ack[k] = any();
+		}
+		frame_shape_write_rows(&shape, &rows);
+		for (unsigned int k = 0; k < rows.n; k++) {
+			frame_shape_write(&shape, same, &local[k], rows.seq[k], rows.ack[k]);
+			assert_memory_equal(written[k], same, shape.length);
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(a_shape_writes_the_templates_frames),
+			cmocka_unit_test(rows_are_written_like_single_frames),
 	};
 
 	printf("seed %llu\n", (unsigned long long)seed);

@@ -189,6 +189,25 @@ merging_equals_recording_both(void **state)
 			histogram_total(&histogram) + histogram_total(&other));
 }
 
+static void
+many_are_recorded_like_single_ones(void **state)
+{
+	static struct histogram many, single;
+	uint32_t took[16];
+
+	(void)state;
+	memset(&many, 0, sizeof(many));
+	memset(&single, 0, sizeof(single));
+	for (unsigned int n = 0; n <= 16; n++) {
+		for (unsigned int i = 0; i < n; i++) {
+			took[i] = (n * 2654435761u + i * 40503u) >> (i * 2);
+			histogram_record(&single, took[i], 1);
+		}
+		histogram_record_each(&many, took, n);
+	}
+	assert_memory_equal(&many, &single, sizeof(many));
+}
+
 int
 main(void)
 {
@@ -204,6 +223,7 @@ main(void)
 			cmocka_unit_test_setup(nearest_rank_has_no_rounding_surprises, setup),
 			cmocka_unit_test_setup(percentiles_agree_with_a_sorted_list, setup),
 			cmocka_unit_test_setup(merging_equals_recording_both, setup),
+			cmocka_unit_test(many_are_recorded_like_single_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
