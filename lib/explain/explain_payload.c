@@ -11,6 +11,12 @@
 #define TLS_RECORD_HEADER 5
 #define TLS_RECORD_MAX    (16384 + 2048)
 
+/**
+ * A Finished in a record of TLS 1.3: header, hash, type, and a tag of 8 bytes (RFC 8446 4.4.4, 5.2;
+ * AES-CCM-8 has the shortest).  An encrypted alert has 19 bytes at most.
+ */
+#define TLS_FINISHED_MIN (4 + 32 + 1 + 8)
+
 /** TLS record types (RFC 8446 5.1). */
 enum tls_record {
 	TLS_CHANGE_CIPHER_SPEC = 20,
@@ -141,6 +147,18 @@ read_handshake(struct explain_payload *payload, unsigned int from, struct reader
 		read_hello(payload, body, true);
 }
 
+/* What is in it is not seen, but whose it is, how long it is and what came before. */
+static void
+read_encrypted(struct explain_payload *payload, unsigned int from, uint32_t length)
+{
+	struct explain_payload_end *end = &payload->end[from];
+
+	if (from == 1)
+		end->finished = true;
+	else if (payload->end[1].finished && length >= TLS_FINISHED_MIN)
+		end->finished = true;
+}
+
 static void
 read_record(struct explain_payload *payload, unsigned int from, uint8_t type, struct reader record)
 {
@@ -151,7 +169,7 @@ read_record(struct explain_payload *payload, unsigned int from, uint8_t type, st
 	else if (type == TLS_CHANGE_CIPHER_SPEC)
 		end->cipher_changed = true;
 	else if (type == TLS_APPLICATION_DATA && payload->version >= 0x0304)
-		end->finished = true;
+		read_encrypted(payload, from, record.left);
 }
 
 /* Records that are there in whole. */

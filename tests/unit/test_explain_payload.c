@@ -91,6 +91,38 @@ tls_1_3_is_done_with_the_clients_finished(void **state)
 }
 
 static void
+early_data_are_no_finished(void **state)
+{
+	struct talk talk = {0};
+
+	(void)state;
+	assert_false(record(&talk, CLIENT, 22, client_hello, sizeof(client_hello)));
+	assert_false(record(&talk, CLIENT, 20, "\1", 1));
+	assert_false(record(&talk, CLIENT, 23, NULL, 400));
+	assert_false(record(&talk, SERVER, 22, server_hello_13, sizeof(server_hello_13)));
+	assert_false(record(&talk, SERVER, 23, NULL, 300));
+	/* EndOfEarlyData has a header, its type and a tag. */
+	assert_false(record(&talk, CLIENT, 23, NULL, 4 + 1 + 16));
+	assert_true(record(&talk, CLIENT, 23, NULL, 4 + 32 + 1 + 16));
+	explain_payload_free(&talk.payload);
+}
+
+static void
+alert_is_no_finished(void **state)
+{
+	struct talk talk = {0};
+
+	(void)state;
+	assert_false(record(&talk, CLIENT, 22, client_hello, sizeof(client_hello)));
+	assert_false(record(&talk, SERVER, 22, server_hello_13, sizeof(server_hello_13)));
+	assert_false(record(&talk, SERVER, 23, NULL, 300));
+	assert_false(record(&talk, CLIENT, 20, "\1", 1));
+	assert_false(record(&talk, CLIENT, 23, NULL, 2 + 1 + 16));
+	assert_false(talk.payload.done);
+	explain_payload_free(&talk.payload);
+}
+
+static void
 pieces_may_come_in_any_order(void **state)
 {
 	uint8_t data[5 + sizeof(client_hello)] = {22, 3, 1, 0, sizeof(client_hello)};
@@ -182,6 +214,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(tls_1_2_is_done_with_both_finished),
 			cmocka_unit_test(tls_1_3_is_done_with_the_clients_finished),
+			cmocka_unit_test(early_data_are_no_finished),
+			cmocka_unit_test(alert_is_no_finished),
 			cmocka_unit_test(pieces_may_come_in_any_order),
 			cmocka_unit_test(websocket_is_done_with_the_101),
 			cmocka_unit_test(refused_upgrade_is_plain_http),
