@@ -13,55 +13,15 @@
 #include "wire/build.h"
 #include "wire/bytes.h"
 #include "wire/checksum.h"
+#include "wire/headers.h"
 
-enum ether_type {
-	ETHER_TYPE_IPV4 = 0x0800,
-	ETHER_TYPE_ARP = 0x0806,
-	ETHER_TYPE_VLAN = 0x8100,
-	ETHER_TYPE_IPV6 = 0x86dd,
-};
-
-enum protocol {
-	PROTOCOL_ICMP = 1,
-	PROTOCOL_ICMP6 = 58,
-};
-
-enum arp_operation {
-	ARP_REQUEST = 1,
-	ARP_REPLY = 2,
-};
-
-enum icmp_code {
-	ICMP_UNREACHABLE_PORT = 3,
-	ICMP6_UNREACHABLE_PORT = 4,
-};
-
-enum icmp_type {
-	ICMP_ECHO_REPLY = 0,
-	ICMP_UNREACHABLE = 3,
-	ICMP6_UNREACHABLE = 1,
-	ICMP6_ECHO_REPLY = 129,
-	ICMP6_NEIGHBOUR_SOLICITATION = 135,
-	ICMP6_NEIGHBOUR_ADVERTISEMENT = 136,
-};
-
-#define ETHER_HEADER  14
-#define VLAN_TAG      4
-#define ARP_PACKET    28
-#define IPV4_HEADER   20
-#define IPV6_HEADER   40
-#define TCP_HEADER    20
-#define ICMP_HEADER   8
 #define QUOTED_MAX    528u
 #define NDP_MESSAGE   32 /**< With one link-layer address option. */
 #define NDP_HOP_LIMIT 255
 
 /** RFC 4861 4.4: an answer to a question, and it replaces what was known. */
-#define ADVERTISEMENT_SOLICITED   0x40000000u
-#define ADVERTISEMENT_OVERRIDE    0x20000000u
-
-#define NDP_OPTION_SOURCE_ADDRESS 1
-#define NDP_OPTION_TARGET_ADDRESS 2
+#define ADVERTISEMENT_SOLICITED 0x40000000u
+#define ADVERTISEMENT_OVERRIDE  0x20000000u
 
 _Static_assert(BUILD_HEADERS_MAX == ETHER_HEADER + VLAN_TAG + IPV6_HEADER + TCP_HEADER +
 						    TCP_OPTIONS_BYTES_MAX,
@@ -371,7 +331,7 @@ build_port_unreachable(uint8_t *data, const struct frame *frame, const uint8_t l
 	write_network(data, &path, &packet, &pseudo);
 	memset(icmp, 0, ICMP_HEADER);
 	icmp[0] = is_v4 ? ICMP_UNREACHABLE : ICMP6_UNREACHABLE;
-	icmp[1] = is_v4 ? ICMP_UNREACHABLE_PORT : ICMP6_UNREACHABLE_PORT;
+	icmp[1] = is_v4 ? ICMP_PORT_UNREACHABLE : ICMP6_PORT_UNREACHABLE;
 	write_icmp_checksum(icmp, packet.l4_length, is_v4 ? 0 : pseudo);
 	return (unsigned int)(icmp - data) + packet.l4_length;
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "wire/build_reply.h"
-
-#define TCP_HEADER  20
-#define IPV4_HEADER 20
+#include "wire/headers.h"
 
 /* In the TCP header: where a form begins. */
 #define DATA_OFFSET 12

@@ -7,32 +7,11 @@
 
 #include "tcp/flow_key.h"
 #include "wire/bytes.h"
+#include "wire/headers.h"
 #include "wire/icmp_error.h"
 
-#define ICMP_HEADER   8
-#define IPV4_HEADER   20
-#define IPV6_HEADER   40
-#define PROTOCOL_TCP  6
 #define TCP_QUOTED    8 /* ports and sequence number */
 #define IPV4_FRAGMENT 0x1fff
-
-enum icmp_type {
-	ICMP_UNREACHABLE = 3,
-	ICMP_TIME_EXCEEDED = 11,
-	ICMP_PARAMETER_PROBLEM = 12,
-	ICMP6_UNREACHABLE = 1,
-	ICMP6_TOO_BIG = 2,
-	ICMP6_TIME_EXCEEDED = 3,
-	ICMP6_PARAMETER_PROBLEM = 4,
-};
-
-enum icmp_code {
-	ICMP_PROTOCOL_UNREACHABLE = 2,
-	ICMP_PORT_UNREACHABLE = 3,
-	ICMP_FRAGMENTATION_NEEDED = 4,
-	ICMP6_PROHIBITED = 1,
-	ICMP6_PORT_UNREACHABLE = 4,
-};
 
 static uint16_t
 believed_mtu(uint32_t mtu, uint16_t minimum)

@@ -9,24 +9,8 @@
 
 #include "tcp/flow_key.h"
 #include "wire/bytes.h"
+#include "wire/headers.h"
 #include "wire/neighbour.h"
-
-enum arp_operation {
-	ARP_REQUEST = 1,
-	ARP_REPLY = 2,
-};
-
-enum icmp_type {
-	ICMP_ECHO_REQUEST = 8,
-	ICMP6_ECHO_REQUEST = 128,
-	ICMP6_NEIGHBOUR_SOLICITATION = 135,
-	ICMP6_NEIGHBOUR_ADVERTISEMENT = 136,
-};
-
-enum ndp_option {
-	NDP_OPTION_SOURCE_ADDRESS = 1,
-	NDP_OPTION_TARGET_ADDRESS = 2,
-};
 
 #define NDP_HEADER         24
 #define NDP_HOP_LIMIT      255

@@ -16,20 +16,13 @@
 #include "tcp/flow_key.h"
 #include "wire/bytes.h"
 #include "wire/checksum.h"
+#include "wire/headers.h"
 #include "wire/parse.h"
 #include "wire/parse_headers.h"
 #include "wire/parse_plain.h"
 #include "wire/tcp_options.h"
 
-#define ARP_PACKET          28
-#define TCP_HEADER          20
-#define ICMP_HEADER         8
-#define UDP_HEADER          8
-
 #define IPV6_EXTENSIONS_MAX 4
-
-#define ICMP_ECHO_REQUEST   8
-#define ICMP6_ECHO_REQUEST  128
 
 /** RFC 791 3.1: loose and strict source and record route. */
 #define IPV4_OPTION_END   0

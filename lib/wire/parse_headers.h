@@ -15,32 +15,10 @@
 
 #include "observe/counters.h"
 #include "wire/bytes.h"
+#include "wire/headers.h"
 #include "wire/parse.h"
 
-enum ether_type {
-	ETHER_TYPE_IPV4 = 0x0800,
-	ETHER_TYPE_ARP = 0x0806,
-	ETHER_TYPE_VLAN = 0x8100,
-	ETHER_TYPE_IPV6 = 0x86dd,
-	ETHER_TYPE_QINQ = 0x88a8,
-};
-
-enum protocol {
-	PROTOCOL_HOP_BY_HOP = 0,
-	PROTOCOL_ICMP = 1,
-	PROTOCOL_TCP = 6,
-	PROTOCOL_UDP = 17,
-	PROTOCOL_ROUTING = 43,
-	PROTOCOL_FRAGMENT = 44,
-	PROTOCOL_ICMP6 = 58,
-	PROTOCOL_DESTINATION = 60,
-};
-
-#define ETHER_HEADER  14
-#define VLAN_TAG      4
 #define VLAN_RESERVED 0xfff
-#define IPV4_HEADER   20
-#define IPV6_HEADER   40
 
 /** Up to the first byte of what the EtherType names. */
 static inline enum counter

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef HEADERS_H
+#define HEADERS_H
+
+/**
+ * @file
+ * Numbers of the protocols on the wire, as their RFCs have them: what readers and writers of frames
+ * have to agree on.  Lengths are bytes, of headers without options.
+ */
+
+#define ETHER_HEADER 14
+#define VLAN_TAG     4
+#define ARP_PACKET   28
+#define IPV4_HEADER  20
+#define IPV6_HEADER  40
+#define TCP_HEADER   20
+#define UDP_HEADER   8
+#define ICMP_HEADER  8
+
+enum ether_type {
+	ETHER_TYPE_IPV4 = 0x0800,
+	ETHER_TYPE_ARP = 0x0806,
+	ETHER_TYPE_VLAN = 0x8100,
+	ETHER_TYPE_IPV6 = 0x86dd,
+	ETHER_TYPE_QINQ = 0x88a8,
+};
+
+enum protocol {
+	PROTOCOL_HOP_BY_HOP = 0,
+	PROTOCOL_ICMP = 1,
+	PROTOCOL_TCP = 6,
+	PROTOCOL_UDP = 17,
+	PROTOCOL_ROUTING = 43,
+	PROTOCOL_FRAGMENT = 44,
+	PROTOCOL_ICMP6 = 58,
+	PROTOCOL_DESTINATION = 60,
+};
+
+enum arp_operation {
+	ARP_REQUEST = 1,
+	ARP_REPLY = 2,
+};
+
+enum icmp_type {
+	ICMP_ECHO_REPLY = 0,
+	ICMP_UNREACHABLE = 3,
+	ICMP_ECHO_REQUEST = 8,
+	ICMP_TIME_EXCEEDED = 11,
+	ICMP_PARAMETER_PROBLEM = 12,
+	ICMP6_UNREACHABLE = 1,
+	ICMP6_TOO_BIG = 2,
+	ICMP6_TIME_EXCEEDED = 3,
+	ICMP6_PARAMETER_PROBLEM = 4,
+	ICMP6_ECHO_REQUEST = 128,
+	ICMP6_ECHO_REPLY = 129,
+	ICMP6_NEIGHBOUR_SOLICITATION = 135,
+	ICMP6_NEIGHBOUR_ADVERTISEMENT = 136,
+};
+
+/** Of ICMP_UNREACHABLE and ICMP6_UNREACHABLE. */
+enum icmp_code {
+	ICMP_PROTOCOL_UNREACHABLE = 2,
+	ICMP_PORT_UNREACHABLE = 3,
+	ICMP_FRAGMENTATION_NEEDED = 4,
+	ICMP6_PROHIBITED = 1,
+	ICMP6_PORT_UNREACHABLE = 4,
+};
+
+enum ndp_option {
+	NDP_OPTION_SOURCE_ADDRESS = 1,
+	NDP_OPTION_TARGET_ADDRESS = 2,
+};
+
+#endif /* HEADERS_H */
