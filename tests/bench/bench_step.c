@@ -12,6 +12,7 @@
 #include <rte_common.h>
 #include <rte_debug.h>
 
+#include "../tcp_defaults.h"
 #include "bench.h"
 #include "tcp/tcp_step.h"
 
@@ -21,21 +22,7 @@
 #define IRS    UINT32_C(0x7ffffff0)
 
 static const struct tcp_config config = {
-		.fin_timeout_ms = 60000,
-		.idle_timeout_ms = 300000,
-		.time_wait_ms = 60000,
-		.rto_min_ms = 200,
-		.rto_max_ms = 120000,
-		.synack_retries = 5,
-		.syn_retries = 6,
-		.retries2 = 15,
-		.orphan_retries = 8,
-		.initial_cwnd = 10,
-		.rcv_wnd_scale = 7,
-		.timestamps = true,
-		.sack = true,
-		.window_scaling = true,
-};
+		TCP_DEFAULTS, .idle_timeout_ms = 300000, .rcv_wnd_scale = 7};
 
 static const struct tcp_env env = {
 		.config = &config,

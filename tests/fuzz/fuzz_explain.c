@@ -19,7 +19,7 @@
 #include "explain/explain_text.h"
 #include "tcp/tcp_rules.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void
 check_step(const struct explain_conn *conn, const struct explain_step *step)

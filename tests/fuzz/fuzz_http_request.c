@@ -18,25 +18,10 @@
 
 #include "respond/respond.h"
 
+#include "fuzz.h"
+
 #define FIRST      0xffffff00u /* The stream soon crosses the wrap. */
 #define STREAM_MAX (1u << 17)
-
-#define CHECK(claim)                                                                \
-	do {                                                                        \
-		if (!(claim)) {                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #claim); \
-			abort();                                                    \
-		}                                                                   \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static uint32_t
-random_next(uint32_t *seed)
-{
-	*seed = *seed * 1664525 + 1013904223;
-	return *seed >> 8;
-}
 
 static struct respond_service *
 service_of(unsigned int close)
@@ -63,7 +48,7 @@ feed_in_pieces(const struct respond_service *service, struct respond_conn *conn,
 	size_t at = 0;
 
 	while (at < size) {
-		size_t piece = 1 + random_next(seed) % (1u << (random_next(seed) % 8));
+		size_t piece = 1 + fuzz_random(seed) % (1u << (fuzz_random(seed) % 8));
 
 		piece = piece < size - at ? piece : size - at;
 		requests += respond_input(service, conn, NULL, data + at, piece);
@@ -86,13 +71,13 @@ listen_in_pieces(const struct respond_service *service, struct respond_conn *con
 	bool fin;
 
 	while (acked < length) {
-		uint32_t from = acked + random_next(seed) % (length - acked);
-		uint32_t part = 1 + random_next(seed) % (length - from);
+		uint32_t from = acked + fuzz_random(seed) % (length - acked);
+		uint32_t part = 1 + fuzz_random(seed) % (length - from);
 
 		again[part] = 0x5a;
 		respond_fill(service, conn, NULL, FIRST + from, again, part);
 		CHECK(memcmp(again, stream + from, part) == 0 && again[part] == 0x5a);
-		acked = from + 1 + random_next(seed) % part;
+		acked = from + 1 + fuzz_random(seed) % part;
 		respond_acked(service, conn, NULL, FIRST + acked);
 		CHECK(respond_end(service, conn, NULL, &fin) == FIRST + length);
 		CHECK(FIRST + acked - conn->base < STREAM_MAX);

@@ -21,11 +21,11 @@
 #include "wire/parse_plain.h"
 #include "wire/steering_hash.h"
 
+#include "fuzz.h"
+
 /** Which worker a flow goes to is not asked here: any key will do. */
 static const struct siphash_key steering_key = {
 		UINT64_C(0x243f6a8885a308d3), UINT64_C(0x13198a2e03707344)};
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define REQUIRE(condition)        \
 	do {                      \

@@ -22,17 +22,9 @@
 #include "limit/prefix_set.h"
 #include "tcp/flow_key.h"
 
+#include "fuzz.h"
+
 #define JUDGED_MAX 200 /* Prefixes that are walked over for each other. */
-
-#define CHECK(claim)                                                                \
-	do {                                                                        \
-		if (!(claim)) {                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #claim); \
-			abort();                                                    \
-		}                                                                   \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool
 read_text(struct prefix_list *list, const char *text, size_t length, bool allow)

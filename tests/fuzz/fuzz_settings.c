@@ -12,7 +12,7 @@
 
 #include "settings/settings.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static struct settings *
 parse(const char *text, size_t length)

@@ -15,9 +15,9 @@
 #include "splice/splice.h"
 #include "wire/bytes.h"
 
-#define ROOM 64
+#include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#define ROOM 64
 
 static const uint8_t four[4][16] = {
 		{[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1},

@@ -19,7 +19,7 @@
 
 #include "cookie/syncookie.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 struct input {
 	struct flow_key flow;

@@ -15,7 +15,7 @@
 
 #include "wire/tcp_options.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 /** What one well-formed option means, said in the plainest way. */
 static void

@@ -19,18 +19,12 @@
 #include "respond/echo_buffer.h"
 #include "respond/respond.h"
 
+#include "fuzz.h"
+
 #define FIRST      0xffffff00u /* The stream soon crosses the wrap. */
 #define STREAM_MAX (1u << 21)
 #define SENT_MAX   (1u << 15)
 #define RINGS      2
-
-#define CHECK(claim)                                                                \
-	do {                                                                        \
-		if (!(claim)) {                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #claim); \
-			abort();                                                    \
-		}                                                                   \
-	} while (0)
 
 static const char handshake[] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
 				"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -49,13 +43,10 @@ static struct respond_service *service;
 static struct echo_buffers *buffers;
 static struct peer whole, split;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static uint32_t
 random_below(uint32_t *seed, uint32_t limit)
 {
-	*seed = *seed * 1664525 + 1013904223;
-	return (uint32_t)((uint64_t)(*seed >> 8) * limit >> 24);
+	return (uint32_t)((uint64_t)fuzz_random(seed) * limit >> 24);
 }
 
 static void

@@ -5,24 +5,10 @@
  * Connections by hand; see cases.h.
  */
 
+#include "../tcp_defaults.h"
 #include "cases.h"
 
-const struct tcp_config cases_config = {
-		.fin_timeout_ms = 60000,
-		.idle_timeout_ms = 60000,
-		.time_wait_ms = 60000,
-		.rto_min_ms = 200,
-		.rto_max_ms = 120000,
-		.synack_retries = 5,
-		.syn_retries = 6,
-		.retries2 = 15,
-		.orphan_retries = 8,
-		.initial_cwnd = 10,
-		.rcv_wnd_scale = 0,
-		.timestamps = true,
-		.sack = true,
-		.window_scaling = true,
-};
+const struct tcp_config cases_config = {TCP_DEFAULTS, .idle_timeout_ms = 60000};
 
 /* Sequence numbers that are sent and not acknowledged, as the state permits. */
 static uint32_t

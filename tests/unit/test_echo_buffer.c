@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "random.h"
 #include "respond/echo_buffer.h"
 
 #define RINGS 4
@@ -21,16 +22,6 @@
 
 static struct echo_buffers *buffers;
 static uint8_t scratch[ECHO_BUFFER_BYTES];
-
-static uint64_t
-random_next(uint64_t *seed)
-{
-	uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
 
 /* Memory of exactly the footprint and full of rubbish: the sanitizer sees the edges. */
 static int

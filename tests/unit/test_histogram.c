@@ -16,22 +16,13 @@
 #include <cmocka.h>
 
 #include "observe/histogram.h"
+#include "random.h"
 
 #define VALUES 20000
 #define SEED   UINT64_C(0x68616e6466617374)
 
 static struct histogram histogram, other, sum;
 static uint64_t values[VALUES];
-
-static uint64_t
-random_next(uint64_t *seed)
-{
-	uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
 
 static int
 setup(void **state)

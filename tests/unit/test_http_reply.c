@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "random.h"
 #include "respond/http_reply.h"
 #include "wire/checksum.h"
 
@@ -28,16 +29,6 @@ struct list {
 
 static struct http_reply_texts texts;
 static const char body[] = "some bytes";
-
-static uint64_t
-random_next(uint64_t *seed)
-{
-	uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
 
 static int
 setup(void **state)

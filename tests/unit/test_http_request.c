@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "random.h"
 #include "respond/http_request.h"
 
 #define SEED        UINT64_C(0x72657175657374)
@@ -288,16 +289,6 @@ struct outcome {
 	struct websocket_key key;
 	bool served; /**< WebSockets are. */
 };
-
-static uint64_t
-random_next(uint64_t *seed)
-{
-	uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
 
 static void
 read_piece(struct outcome *outcome, const uint8_t *data, size_t length)

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "random.h"
 #include "respond/echo_buffer.h"
 #include "respond/respond.h"
 
@@ -51,16 +52,6 @@ struct peer {
 
 static struct peer peer;
 static uint8_t heard[STREAM_MAX];
-
-static uint64_t
-random_next(uint64_t *seed)
-{
-	uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
 
 static int
 teardown(void **state)

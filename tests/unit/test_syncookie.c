@@ -23,7 +23,9 @@
 
 #include <rte_common.h>
 
+#include "../tcp_defaults.h"
 #include "cookie/syncookie.h"
+#include "random.h"
 #include "tcp/tcp_step.h"
 
 #define SEED       20240611
@@ -36,15 +38,10 @@ static struct secret *secret, *other_secret;
 static struct syncookie_keys keys;
 static uint64_t noise = SEED;
 
-/* splitmix64 */
 static uint64_t
 random_64(void)
 {
-	uint64_t z = noise += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
+	return random_next(&noise);
 }
 
 /* A client and what it says, from SYN to ACK. */
@@ -199,16 +196,7 @@ honest_client_is_let_in(void **state)
 static void
 rules_open_what_is_rebuilt(void **state)
 {
-	static const struct tcp_config config = {
-			.idle_timeout_ms = 60000,
-			.rto_min_ms = 200,
-			.rto_max_ms = 120000,
-			.synack_retries = 5,
-			.initial_cwnd = 10,
-			.timestamps = true,
-			.sack = true,
-			.window_scaling = true,
-	};
+	static const struct tcp_config config = {TCP_DEFAULTS, .idle_timeout_ms = 60000};
 
 	(void)state;
 	for (unsigned int i = 0; i < 8; i++) {
