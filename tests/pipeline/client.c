@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "client.h"
@@ -26,6 +27,20 @@ client_init(struct client *client, struct rig *rig, unsigned int family, uint16_
 	client->rig = rig;
 	rig_path(rig, &client->path, family, CLIENT_FIRST_PORT, port);
 	client->next = (struct build_tcp){.seq = 0xfffffffe, .window = 1000, .options = *options};
+}
+
+void
+client_init_from(struct client *client, struct rig *rig, const char *address, uint16_t client_port,
+		uint16_t port)
+{
+	const bool ipv6 = strchr(address, ':') != NULL;
+
+	client_init(client, rig, ipv6 ? 6 : 4, port, &client_linux_syn);
+	if (ipv6)
+		assert_int_equal(inet_pton(AF_INET6, address, client->path.local), 1);
+	else
+		assert_int_equal(inet_pton(AF_INET, address, client->path.local + 12), 1);
+	client->path.local_port = rte_cpu_to_be_16(client_port);
 }
 
 void

@@ -28,6 +28,10 @@ struct client {
 void client_init(struct client *client, struct rig *rig, unsigned int family, uint16_t port,
 		const struct tcp_options *options);
 
+/** The same as Linux would, from any address and port. */
+void client_init_from(struct client *client, struct rig *rig, const char *address,
+		uint16_t client_port, uint16_t port);
+
 /** Put a segment before the engine; it is looked at in the next turn. */
 void client_put(struct client *client, uint8_t flags, const char *text);
 

@@ -11,7 +11,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,15 +37,9 @@ static const char settings[] =
 static void
 put_syn(struct rig *rig, const char *address, uint16_t client_port, uint16_t port)
 {
-	const bool ipv6 = strchr(address, ':') != NULL;
 	struct client client;
 
-	client_init(&client, rig, ipv6 ? 6 : 4, port, &client_linux_syn);
-	if (ipv6)
-		assert_int_equal(inet_pton(AF_INET6, address, client.path.local), 1);
-	else
-		assert_int_equal(inet_pton(AF_INET, address, client.path.local + 12), 1);
-	client.path.local_port = rte_cpu_to_be_16(client_port);
+	client_init_from(&client, rig, address, client_port, port);
 	client_put(&client, TCP_SYN, "");
 }
 

@@ -11,7 +11,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,15 +83,9 @@ static uint8_t
 knock(struct rig *rig, const char *address, uint16_t port)
 {
 	static uint16_t client_port = 1024;
-	const bool ipv6 = strchr(address, ':') != NULL;
 	struct client client;
 
-	client_init(&client, rig, ipv6 ? 6 : 4, port, &client_linux_syn);
-	if (ipv6)
-		assert_int_equal(inet_pton(AF_INET6, address, client.path.local), 1);
-	else
-		assert_int_equal(inet_pton(AF_INET, address, client.path.local + 12), 1);
-	client.path.local_port = rte_cpu_to_be_16(client_port++);
+	client_init_from(&client, rig, address, client_port++, port);
 	client_put(&client, TCP_SYN, "");
 	return client_hear(&client) == 0 ? 0 : client.heard.segment.flags;
 }

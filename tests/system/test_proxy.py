@@ -148,6 +148,18 @@ def hash_of(path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def check_transfers(site: Site, folder, upload_to: str) -> None:
+    """nginx's file `large` arrives at the client, and what the client has in `small` at nginx."""
+    got = site.here.path("got")
+    site.client.run("curl", "-sS", "--max-time", "300", "-o", str(got), f"http://{FRONT4}/large",
+                    timeout=310)
+    lab.check(hash_of(got) == hash_of(folder / "large"), "the hashes differ")
+    site.client.run("curl", "-sS", "--max-time", "60", "-f", "-T", str(folder / "small"),
+                    f"http://{upload_to}/put/small", timeout=70)
+    lab.check(hash_of(folder / "put" / "small") == hash_of(folder / "small"),
+              "what was uploaded differs")
+
+
 def test_bulk_arrives_intact():
     """64 MiB (or HANDFAST_BULK_MIB) arrive with the hash they left with, and 20 MiB upstream."""
     lab.need("curl")
@@ -159,14 +171,7 @@ def test_bulk_arrives_intact():
                 for _ in range(size >> 20):
                     large.write(os.urandom(1 << 20))
             (folder / "small").write_bytes(os.urandom(20 << 20))
-            got = here.path("got")
-            site.client.run("curl", "-sS", "--max-time", "300", "-o", str(got),
-                            f"http://{FRONT4}/large", timeout=310)
-            lab.check(hash_of(got) == hash_of(folder / "large"), "the hashes differ")
-            site.client.run("curl", "-sS", "--max-time", "60", "-f", "-T", str(folder / "small"),
-                            f"http://{FRONT4}/put/small", timeout=70)
-            lab.check(hash_of(folder / "put" / "small") == hash_of(folder / "small"),
-                      "what was uploaded differs")
+            check_transfers(site, folder, FRONT4)
 
 
 def test_ab_and_wrk_see_no_failure():

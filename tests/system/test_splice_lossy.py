@@ -7,7 +7,7 @@ import random
 
 import lab
 from test_lossy import Cable
-from test_proxy import BACK_MAC, FRONT4, FRONT6, Site, hash_of, nginx
+from test_proxy import BACK_MAC, FRONT4, FRONT6, Site, check_transfers, nginx
 
 FAULTS = ("--drop", "2", "--reorder", "2")
 BULK_BYTES, UPLOAD_BYTES = 20 << 20, 2 << 20
@@ -76,14 +76,7 @@ def test_bulk_survives_loss_on_both_sides():
         with nginx(site) as folder:
             (folder / "large").write_bytes(random.Random(3).randbytes(BULK_BYTES))
             (folder / "small").write_bytes(os.urandom(UPLOAD_BYTES))
-            got = here.path("got")
-            site.client.run("curl", "-sS", "--max-time", "60", "-o", str(got),
-                            f"http://{FRONT4}/large", timeout=70)
-            lab.check(hash_of(got) == hash_of(folder / "large"), "the hashes differ")
-            site.client.run("curl", "-sS", "--max-time", "60", "-f", "-T", str(folder / "small"),
-                            f"http://[{FRONT6}]/put/small", timeout=70)
-            lab.check(hash_of(folder / "put" / "small") == hash_of(folder / "small"),
-                      "what was uploaded differs")
+            check_transfers(site, folder, f"[{FRONT6}]")
         site.assert_bad()
         for capture in site.captures:
             capture.stop()
