@@ -387,12 +387,20 @@ conn_table_insert(struct conn_table *table, const struct flow_key *key, uint64_t
 void
 conn_table_remove(struct conn_table *table, struct conn *conn, uint64_t hash)
 {
+	struct bucket *buckets[2] = {first_bucket(table, hash), second_bucket(table, hash)};
 	uint32_t slot = conn_table_slot(table, conn);
-	uint16_t tag = bucket_tag(hash);
+	uint32_t ways = ways_of_hash(table, hash);
+	unsigned int way = 0;
 
-	if (!bucket_clear(first_bucket(table, hash), tag, slot) &&
-			!bucket_clear(second_bucket(table, hash), tag, slot))
+	/* Which bucket is a coin's toss: no branch. */
+	for (; ways != 0; ways &= ways - 1) {
+		way = rte_bsf32(ways);
+		if (likely(buckets[way / SECOND_SHIFT]->slot[way % SECOND_SHIFT] == slot))
+			break;
+	}
+	if (unlikely(ways == 0))
 		return;
+	buckets[way / SECOND_SHIFT]->tag[way % SECOND_SHIFT] = BUCKET_TAG_EMPTY;
 	conn->key = free_key;
 	conn->timer_next = table->free_slot;
 	table->free_slot = slot;
