@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * Stores overlap at a header's end, so that none reaches into the text behind it.
+ */
+
+#include <string.h>
+
+#include "wire/turn_columns.h"
+
+#ifdef RTE_ARCH_X86_64
+
+#define AVX512 COLUMNS_AVX512
+
+#define ETHER  14
+#define IPV4   20
+#define IPV6   40
+
+/* From the first word of the IP header to the last one of the TCP header, options and all. */
+#define WORDS 18
+
+struct turned {
+	__m512i word[WORDS];
+	struct columns_sum sum; /* Of what the TCP checksum covers, so far. */
+};
+
+AVX512 static inline __m512i
+same(uint32_t number)
+{
+	return _mm512_set1_epi32(COLUMNS_WORD(number));
+}
+
+AVX512 static inline __m512i
+finish(const struct columns_sum *sum)
+{
+	return _mm512_andnot_si512(columns_sum_fold(sum), _mm512_set1_epi32(0xffff));
+}
+
+/* In network byte order, and summed up. */
+AVX512 static inline __m512i
+number(const __m512i numbers, struct columns_sum *sum)
+{
+	const __m512i words = columns_swap_32(numbers);
+
+	columns_sum_add(sum, words);
+	return words;
+}
+
+/* The TCP header, and the pseudo-header's sum. @param at  Its first word. @return words of it. */
+AVX512 static inline unsigned int
+turn_tcp(struct turned *turned, const struct turn_columns *turns, unsigned int at, __m512i ports)
+{
+	const unsigned int words = turns->timestamps ? 8 : 5;
+	const __m512i length = _mm512_add_epi32(
+			_mm512_loadu_si512(turns->payload), _mm512_set1_epi32((int)words * 4));
+	const __m512i says = _mm512_or_si512(
+			_mm512_loadu_si512(turns->says), _mm512_set1_epi32((int)(words << 28)));
+	struct columns_sum *sum = &turned->sum;
+	__m512i *word = &turned->word[at];
+
+	number(length, sum);
+	columns_sum_add(sum, same(BUILD_PROTOCOL_TCP));
+	columns_sum_add(sum, _mm512_loadu_si512(turns->payload_sum));
+	columns_sum_add(sum, ports);
+	word[0] = _mm512_rol_epi32(ports, 16);
+	word[1] = number(_mm512_loadu_si512(turns->seq), sum);
+	word[2] = number(_mm512_loadu_si512(turns->ack), sum);
+	word[3] = number(says, sum);
+	if (turns->timestamps) {
+		word[5] = number(_mm512_set1_epi32(0x0101080a), sum);
+		word[6] = number(_mm512_loadu_si512(turns->tsval), sum);
+		word[7] = number(_mm512_loadu_si512(turns->tsecr), sum);
+	}
+	word[4] = finish(sum);
+	return words;
+}
+
+/* Both MAC addresses change places; the type stays. */
+AVX512 static inline void
+turn_ethernet(uint8_t *const rows[COLUMNS])
+{
+	const __m128i turned = _mm_setr_epi8(6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 12, 13, 14, 15);
+
+	for (unsigned int i = 0; i < COLUMNS; i++)
+		_mm_storeu_si128((__m128i *)(void *)rows[i],
+				_mm_shuffle_epi8(columns_load_part(rows[i]), turned));
+}
+
+/* Four words of each row, from word @p at on. */
+AVX512 static inline void
+store(const struct turned *turned, uint8_t *const rows[COLUMNS], unsigned int at)
+{
+	const size_t offset = ETHER + at * 4;
+	__m512i words[4];
+
+	memcpy(words, &turned->word[at], sizeof(words));
+	columns_turn(words);
+	for (unsigned int i = 0; i < 4; i++) {
+		COLUMNS_STORE_PART(rows[i] + offset, words[i], 0);
+		COLUMNS_STORE_PART(rows[i + 4] + offset, words[i], 1);
+		COLUMNS_STORE_PART(rows[i + 8] + offset, words[i], 2);
+		COLUMNS_STORE_PART(rows[i + 12] + offset, words[i], 3);
+	}
+}
+
+AVX512 static void
+turn_ipv4(struct turned *turned, const struct turn_columns *turns)
+{
+	const unsigned int headers = IPV4 + (turns->timestamps ? 32 : 20);
+	const __m512i length = _mm512_add_epi32(_mm512_loadu_si512(turns->payload),
+			_mm512_set1_epi32((int)(0x45000000u + headers)));
+	struct columns_sum ip_sum;
+	__m512i from[4]; /* Source, destination, ports, number. */
+
+	columns_load((const uint8_t *const *)turns->data, ETHER + 12, from);
+	columns_sum_add(&turned->sum, from[0]);
+	columns_sum_add(&turned->sum, from[1]);
+	ip_sum = turned->sum;
+	turned->word[0] = number(length, &ip_sum);
+	turned->word[1] = number(_mm512_set1_epi32(0x4000), &ip_sum); /* Don't fragment. */
+	turned->word[2] =
+			number(_mm512_set1_epi32(BUILD_HOP_LIMIT << 24 | BUILD_PROTOCOL_TCP << 16),
+					&ip_sum);
+	turned->word[2] = _mm512_or_si512(turned->word[2], _mm512_slli_epi32(finish(&ip_sum), 16));
+	turned->word[3] = from[1];
+	turned->word[4] = from[0];
+	turn_tcp(turned, turns, 5, from[2]);
+	turn_ethernet(turns->data);
+	store(turned, turns->data, 0);
+	store(turned, turns->data, 4);
+	if (turns->timestamps)
+		store(turned, turns->data, 8);
+	store(turned, turns->data, turns->timestamps ? 9 : 6);
+}
+
+AVX512 static void
+turn_ipv6(struct turned *turned, const struct turn_columns *turns)
+{
+	const uint8_t *const *rows = (const uint8_t *const *)turns->data;
+	const unsigned int header = turns->timestamps ? 32 : 20;
+	const __m512i length =
+			_mm512_slli_epi32(_mm512_add_epi32(_mm512_loadu_si512(turns->payload),
+							  _mm512_set1_epi32((int)header)),
+					16);
+	__m512i tcp[4];
+
+	columns_load(rows, ETHER + 8, &turned->word[6]);
+	columns_load(rows, ETHER + 24, &turned->word[2]);
+	columns_load(rows, ETHER + IPV6, tcp);
+	for (unsigned int i = 2; i < 10; i++)
+		columns_sum_add(&turned->sum, turned->word[i]);
+	turned->word[0] = same(0x60000000u);
+	turned->word[1] = columns_swap_32(_mm512_or_si512(
+			length, _mm512_set1_epi32(BUILD_PROTOCOL_TCP << 8 | BUILD_HOP_LIMIT)));
+	turn_tcp(turned, turns, 10, tcp[0]);
+	turn_ethernet(turns->data);
+	store(turned, turns->data, 0);
+	store(turned, turns->data, 4);
+	store(turned, turns->data, 8);
+	if (turns->timestamps)
+		store(turned, turns->data, 12);
+	store(turned, turns->data, turns->timestamps ? 14 : 11);
+}
+
+AVX512 void
+turn_columns(struct turn_columns *turns)
+{
+	uint8_t nobody[BUILD_HEADERS_MAX] = {0};
+	struct turned turned;
+
+	for (unsigned int i = turns->n; i < COLUMNS; i++)
+		turns->data[i] = nobody;
+	turned.sum.low = turned.sum.high = _mm512_setzero_si512();
+	if (turns->family == 4)
+		turn_ipv4(&turned, turns);
+	else
+		turn_ipv6(&turned, turns);
+	turns->n = 0;
+}
+
+#else
+
+void
+turn_columns(struct turn_columns *turns)
+{
+	turns->n = 0;
+}
+
+#endif
