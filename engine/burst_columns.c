@@ -49,25 +49,6 @@ kind_of(const struct worker *worker, const struct conn *conn)
 	return conn_table_slot(worker->table, conn) % BURST_COLUMNS_KINDS;
 }
 
-/*
- * Whether no limit is so near that the order of a burst's packets could be told: everybody is
- * admitted, nobody has to give way, cookies do not begin, and no batch of credit goes back.
- */
-static bool
-group_has_room(const struct worker *worker, const struct burst_desk *desk)
-{
-	const struct service_share *share = desk->share;
-	const uint32_t batch = desk->service->limit->batch;
-
-	return desk->starts &&
-	       share->half_open + BURST_MAX < desk->service->settings->max_syn_backlog &&
-	       share->credit >= BURST_MAX &&
-	       (share->credit + BURST_MAX <= batch ||
-			       share->credit + share->connections <= batch) &&
-	       conn_table_count(worker->table) + 3 * BURST_MAX <=
-			       conn_table_capacity(worker->table);
-}
-
 /* What the ACK of a SYN-ACK leaves to be said, which is nothing unless the service speaks first. */
 static inline void
 group_settle_opened(struct group *group, unsigned int lane)
@@ -224,66 +205,94 @@ group_load(struct group *group, const uint8_t packets[], unsigned int n)
 	group_windows(group, with_length);
 }
 
+/* Bits by kind, to which one is added. @return whether it was there. */
+static inline bool
+kinds_add(struct kinds *kinds, unsigned int kind)
+{
+	uint64_t *word = &kinds->bits[kind / 64];
+	const bool again = (*word >> kind % 64 & 1) != 0;
+
+	*word |= UINT64_C(1) << kind % 64;
+	return again;
+}
+
 /*
- * Of each connection the first of some packets; without a branch, for where connections are is
- * random.  Two connections of one kind are taken for one: the later waits for the next pass.
+ * Of some packets, the first of each connection, unless an earlier one was left alone.  Two
+ * connections of one kind are taken for one: the later waits for the next pass.
  *
- * @return how many; @p others becomes the rest.
+ * @return how many; @p others becomes those to be looked at again.
  */
 static unsigned int
 group_choose(struct group *group, uint64_t packets, uint64_t *others)
 {
+	struct kinds seen, left_alone;
+	unsigned int n = 0;
+
+	kinds_clear(&seen);
+	kinds_clear(&left_alone);
+	for (uint64_t left = group->left; left != 0; left &= left - 1)
+		kinds_add(&left_alone, group->kind[rte_bsf64(left)]);
+	*others = 0;
+	for (; packets != 0; packets &= packets - 1) {
+		const unsigned int i = rte_bsf64(packets), kind = group->kind[i];
+		const bool may = (left_alone.bits[kind / 64] >> kind % 64 & 1) == 0;
+		const bool again = kinds_add(&seen, kind);
+
+		group->first[n] = (uint8_t)i;
+		n += may & !again;
+		*others |= (uint64_t)(may & again) << i;
+	}
+	return n;
+}
+
+/*
+ * Of packets of connections, those that may be expected, and of them the first of each connection;
+ * the rest is left alone.  Without a branch, for where connections are is random.
+ */
+static unsigned int
+group_begin(struct group *group, uint64_t known, uint64_t *others)
+{
+	const struct worker *worker = group->run.worker;
+	const struct burst *burst = group->run.burst;
+	const uint16_t endpoint = (uint16_t)group->run.desk->place;
+	const uint8_t port = group->run.port;
+	uint64_t packets = 0;
 	struct kinds seen;
 	unsigned int n = 0;
 
 	kinds_clear(&seen);
 	*others = 0;
-	for (; packets != 0; packets &= packets - 1) {
-		const unsigned int i = rte_bsf64(packets);
-		uint64_t *word = &seen.bits[group->kind[i] / 64];
-		const uint64_t bit = UINT64_C(1) << group->kind[i] % 64;
-		const bool again = (*word & bit) != 0;
+	for (uint64_t left = known; left != 0; left &= left - 1) {
+		const unsigned int i = rte_bsf64(left);
+		const struct conn *conn = burst->conn[i];
+		const uint8_t event = burst->event[i];
+		const bool may = (event == TCP_EVENT_ACK) | (event == TCP_EVENT_FIN);
+		const bool here = (burst->packet[i]->port == port) &
+				  (conn->key.endpoint == endpoint) &
+				  (conn_table_tail(worker->table, conn)->port == port);
+		const unsigned int kind = kind_of(worker, conn);
+		const bool again = kinds_add(&seen, kind);
 
-		*word |= bit;
+		group->kind[i] = (uint16_t)kind;
+		packets |= (uint64_t)(may & here) << i;
+		*others |= (uint64_t)again << i;
 		group->first[n] = (uint8_t)i;
 		n += !again;
-		*others |= (uint64_t)again << i;
 	}
-	return n;
-}
-
-/* Of some packets, those of connections of which no packet was left alone. */
-static uint64_t
-group_may(const struct group *group, uint64_t packets)
-{
-	struct kinds kinds;
-	uint64_t may = 0;
-
+	group->left = known & ~packets;
 	if (likely(group->left == 0))
-		return packets;
-	kinds_clear(&kinds);
-	for (uint64_t left = group->left; left != 0; left &= left - 1) {
-		const unsigned int kind = group->kind[rte_bsf64(left)];
-
-		kinds.bits[kind / 64] |= UINT64_C(1) << kind % 64;
-	}
-	for (; packets != 0; packets &= packets - 1) {
-		const unsigned int kind = group->kind[rte_bsf64(packets)];
-
-		if ((kinds.bits[kind / 64] >> kind % 64 & 1) == 0)
-			may |= packets & -packets;
-	}
-	return may;
+		return n;
+	return group_choose(group, packets, others);
 }
 
 /* Of each connection the first packet, then the second one, and so on. */
 static void
-group_run(struct group *group, uint64_t packets)
+group_run(struct group *group, uint64_t known)
 {
-	while ((packets = group_may(group, packets)) != 0) {
-		uint64_t others;
-		const unsigned int n = group_choose(group, packets, &others);
+	uint64_t others;
+	unsigned int n = group_begin(group, known, &others);
 
+	while (n > 0) {
 		for (unsigned int k = 0; k < n; k += COLUMNS) {
 			group_load(group, &group->first[k], RTE_MIN(n - k, (unsigned int)COLUMNS));
 			if (group->n >= BURST_COLUMNS_MIN)
@@ -291,7 +300,7 @@ group_run(struct group *group, uint64_t packets)
 			else
 				group_leave(group, (1u << group->n) - 1);
 		}
-		packets = others;
+		n = others != 0 ? group_choose(group, others, &others) : 0;
 	}
 }
 
@@ -304,32 +313,6 @@ group_known(const struct burst *burst)
 	for (unsigned int i = 0; i < burst->n; i++)
 		known |= (uint64_t)((burst->conn[i] != NULL) & (burst->packet[i] != NULL)) << i;
 	return known;
-}
-
-/* Of packets of connections those that may be expected; the others are left alone. */
-static uint64_t
-group_packets(struct group *group, uint64_t known)
-{
-	const struct worker *worker = group->run.worker;
-	const struct burst *burst = group->run.burst;
-	const uint16_t endpoint = (uint16_t)group->run.desk->place;
-	const uint8_t port = group->run.port;
-	uint64_t packets = 0;
-
-	for (uint64_t left = known; left != 0; left &= left - 1) {
-		const unsigned int i = rte_bsf64(left);
-		const struct conn *conn = burst->conn[i];
-		const uint8_t event = burst->event[i];
-		const bool may = (event == TCP_EVENT_ACK) | (event == TCP_EVENT_FIN);
-		const bool here = (burst->packet[i]->port == port) &
-				  (conn->key.endpoint == endpoint) &
-				  (conn_table_tail(worker->table, conn)->port == port);
-
-		group->kind[i] = (uint16_t)kind_of(worker, conn);
-		packets |= (uint64_t)(may & here) << i;
-	}
-	group->left = known & ~packets;
-	return packets;
 }
 
 uint64_t
@@ -349,13 +332,13 @@ burst_columns(struct worker *worker, struct burst *burst)
 	if (!flow_key_is_passive(&burst->key[first]))
 		return 0;
 	desk = burst_desk(worker, (uint8_t)burst->packet[first]->port, burst->key[first].endpoint);
-	if (desk == NULL || !group_has_room(worker, desk))
+	if (desk == NULL || !desk->starts || !expecting_has_room(worker, desk))
 		return 0;
 	expecting_begin(&group.run, worker, burst);
 	group.run.desk = desk;
 	group.run.port = (uint8_t)(desk->place >> 16);
 	group.done = 0;
-	group_run(&group, group_packets(&group, known));
+	group_run(&group, known);
 	expecting_end(&group.run);
 	return group.done;
 }

@@ -275,6 +275,17 @@ burst_cookie_sort(const struct burst *burst, uint64_t *syns, uint64_t *acks)
 	}
 }
 
+/* Of some packets, those of nobody who is known. */
+static uint64_t
+burst_cookie_strangers(const struct burst *burst, uint64_t packets)
+{
+	uint64_t known = 0;
+
+	for (unsigned int i = 0; i < burst->n; i++)
+		known |= (uint64_t)(burst->conn[i] != NULL) << i;
+	return packets & ~known;
+}
+
 /* Cheapest first (K15): does its service want cookies, may its source be answered. */
 static inline bool
 burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int i,
@@ -346,6 +357,7 @@ burst_cookie_send(struct worker *worker, struct rte_mbuf *answers[], unsigned in
 
 	transmit_replies(worker, answers, n, port);
 	entrance->share->cookies_sent_us = worker->now_us;
+	worker->cookies_sent_us = worker->now_us;
 	worker_count(worker, port, COUNTER_syn_received, n);
 	worker_count(worker, port, COUNTER_synack_sent, n);
 	worker_count(worker, port, COUNTER_syn_cookies_sent, n);
@@ -550,6 +562,8 @@ burst_cookie(struct worker *worker, struct burst *burst)
 	uint64_t syns, acks;
 
 	burst_cookie_sort(burst, &syns, &acks);
+	if (likely(!burst_cookie_may_return(worker)))
+		acks = burst_cookie_strangers(burst, acks);
 	if (acks != 0)
 		gone = burst_cookie_ack(worker, burst, acks, keys);
 	entrance.place = ENTRANCE_NONE;

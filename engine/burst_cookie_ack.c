@@ -13,9 +13,6 @@
 
 _Static_assert(BURST_MAX <= SYNCOOKIE_BURST_MAX, "one call for a whole burst");
 
-/* How long a cookie may come back after it was sent. */
-#define COOKIE_LIFE_US ((uint64_t)SYNCOOKIE_LIFE_MS * 1000)
-
 /* A listener at a port, as cookies that come back to it see it. */
 struct gate {
 	uint32_t place;            /* Port and listener. */
@@ -44,7 +41,7 @@ may_return(const struct worker *worker, const struct service *service,
 		return false;
 	return worker->engine->cookies.shared ||
 	       (share->cookies_sent_us != 0 &&
-			       worker->now_us - share->cookies_sent_us < COOKIE_LIFE_US);
+			       worker->now_us - share->cookies_sent_us < BURST_COOKIE_LIFE_US);
 }
 
 void
@@ -52,6 +49,8 @@ burst_cookie_spend(struct worker *worker, const struct conn *conn, uint64_t hash
 {
 	bool forgot = false;
 
+	if (likely(!burst_cookie_may_return(worker)))
+		return;
 	if (may_return(worker, services_of(worker->services, &conn->key),
 			    &worker->share[services_number(worker->services, &conn->key)]))
 		forgot = spent_cookies_add(worker->spent, hash, worker->now_s);

@@ -21,6 +21,7 @@
 #include <rte_branch_prediction.h>
 
 #include "cookie/spent_cookies.h"
+#include "cookie/syncookie.h"
 #include "engine/burst.h"
 #include "engine/worker.h"
 
@@ -38,6 +39,18 @@ struct syncookie_keys;
  */
 unsigned int burst_cookie_ack(struct worker *worker, struct burst *burst, uint64_t acks,
 		const struct syncookie_keys *keys);
+
+/** How long a cookie may come back after it was sent. */
+#define BURST_COOKIE_LIFE_US ((uint64_t)SYNCOOKIE_LIFE_MS * 1000)
+
+/** Whether cookies of any service may still come back, as far as this worker knows. */
+static inline bool
+burst_cookie_may_return(const struct worker *worker)
+{
+	return worker->engine->cookies.shared ||
+	       (worker->cookies_sent_us != 0 &&
+			       worker->now_us - worker->cookies_sent_us < BURST_COOKIE_LIFE_US);
+}
 
 /** A port and a listener at it, where a packet of a burst came to. */
 static inline uint32_t

@@ -207,6 +207,7 @@ expect_send_syn_ack(const struct expected *this)
 			.tsecr = tcp->ts_recent,
 	};
 
+	expecting_send(this->run);
 	this->run->syn_acks++;
 	if (unlikely(tcp->retries > 0))
 		worker_count(this->run->worker, this->run->port, COUNTER_synack_retransmits, 1);
@@ -215,6 +216,24 @@ expect_send_syn_ack(const struct expected *this)
 			burst_desk_form(this->run->desk, tcp->flags), &numbers);
 	tcp->flags &= (uint16_t)~TCP_CONN_ACK_DUE;
 	transmit_reply(this->run->worker, burst->packet[this->i]);
+}
+
+/* Turned around together with others; lengths are those that it will have. */
+static inline void
+expect_turn(struct expecting *run, struct rte_mbuf *packet, const struct build_turn *turn)
+{
+	struct expecting_answers *answers = &run->answers;
+	const uint8_t family = run->desk->family;
+
+	if (answers->turns.n > 0 && (answers->turns.timestamps != turn->timestamps ||
+						    answers->turns.n == COLUMNS))
+		expecting_send(run);
+	answers->turns.family = family;
+	answers->turns.timestamps = turn->timestamps;
+	answers->packet[answers->turns.n] = packet;
+	turn_columns_add(&answers->turns, rte_pktmbuf_mtod(packet, uint8_t *), turn);
+	burst_reply_finish(packet, 14 + (family == 4 ? 20 : 40) + build_turn_header(turn) +
+						   turn->payload_length);
 }
 
 /* An ACK, with what is to be said. */
@@ -247,6 +266,13 @@ expect_send(const struct expected *this, const struct tcp_chunk *chunk)
 		turn.payload_sum = respond_fill_sum(desk->service->respond, &this->tail->respond,
 				worker->echo_buffers, chunk->seq, data + frame->l4_offset + header,
 				chunk->length);
+	tcp->flags &= (uint16_t)~TCP_CONN_ACK_DUE;
+	if (likely(worker->columns && !port->transmit_offload && turn_columns_may(frame))) {
+		expect_turn(this->run, packet, &turn);
+		return;
+	}
+	/* What was said before leaves before. */
+	expecting_send(this->run);
 	burst_reply_finish(packet, build_turn(data, frame, &turn,
 						   unlikely(port->transmit_offload)
 								   ? BUILD_CHECKSUM_OFFLOAD
@@ -260,7 +286,6 @@ expect_send(const struct expected *this, const struct tcp_chunk *chunk)
 
 		burst_reply_offload(packet, frame->family, &lengths);
 	}
-	tcp->flags &= (uint16_t)~TCP_CONN_ACK_DUE;
 	transmit_reply(worker, packet);
 }
 

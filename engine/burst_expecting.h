@@ -15,7 +15,33 @@
 #include "engine/burst_cookie.h"
 #include "engine/burst_desk.h"
 #include "engine/half_open.h"
+#include "engine/transmit.h"
 #include "tcp/tcp_output.h"
+#include "wire/turn_columns.h"
+
+/*
+ * Whether no limit is so near that the order of a burst's packets could be told: everybody is
+ * admitted, nobody has to give way, cookies do not begin, and no batch of credit goes back.
+ */
+static inline bool
+expecting_has_room(const struct worker *worker, const struct burst_desk *desk)
+{
+	const struct service_share *share = desk->share;
+	const uint32_t batch = desk->service->limit->batch;
+
+	return share->half_open + BURST_MAX < desk->service->settings->max_syn_backlog &&
+	       share->credit >= BURST_MAX &&
+	       (share->credit + BURST_MAX <= batch ||
+			       share->credit + share->connections <= batch) &&
+	       conn_table_count(worker->table) + 3 * BURST_MAX <=
+			       conn_table_capacity(worker->table);
+}
+
+/* Answers that are turned around together, and then sent. */
+struct expecting_answers {
+	struct turn_columns turns;
+	struct rte_mbuf *packet[COLUMNS];
+};
 
 /* A burst on its way through, and what the packets that went by left to be counted. */
 struct expecting {
@@ -32,6 +58,7 @@ struct expecting {
 	uint32_t bytes_sent;
 	unsigned int consumed_count;
 	struct rte_mbuf *consumed[BURST_MAX];
+	struct expecting_answers answers;
 };
 
 /* One packet of it, and who it is for. */
@@ -48,6 +75,7 @@ expecting_begin(struct expecting *run, struct worker *worker, struct burst *burs
 	run->worker = worker;
 	run->burst = burst;
 	run->desk = NULL;
+	run->answers.turns.n = 0;
 	run->consumed_count = 0;
 	run->syns = 0;
 	run->syn_acks = 0;
@@ -66,6 +94,17 @@ expecting_count(struct worker *worker, uint8_t port, enum counter counter, uint3
 	*n = 0;
 }
 
+static inline void
+expecting_send(struct expecting *run)
+{
+	const unsigned int n = run->answers.turns.n;
+
+	if (n == 0)
+		return;
+	turn_columns(&run->answers.turns);
+	transmit_replies(run->worker, run->answers.packet, n, run->port);
+}
+
 /* What was counted belongs to one desk. */
 static inline void
 expecting_end(struct expecting *run)
@@ -75,6 +114,7 @@ expecting_end(struct expecting *run)
 
 	if (run->desk == NULL)
 		return;
+	expecting_send(run);
 	share = run->desk->share;
 	share->opened += run->opened;
 	share->closed += run->closed;
@@ -154,7 +194,11 @@ expect_ended(const struct expected *this)
 		time_wait_prefetch(worker->time_wait, hash);
 		time_wait_prefetch_room(worker->time_wait, worker->ending_count);
 	}
-	burst_step_note(worker, &(struct worker_ending){.conn = this->conn, .hash = hash});
+	if (unlikely(worker->revived))
+		burst_step_note(worker, &(struct worker_ending){.conn = this->conn, .hash = hash});
+	else
+		worker->ending[worker->ending_count++] =
+				(struct worker_ending){.conn = this->conn, .hash = hash};
 }
 
 static inline void

@@ -133,6 +133,7 @@ struct worker {
 
 	const struct prefix_set *lists;       /**< Who is denied; NULL: nobody.  Of this turn. */
 	struct prefix_limit *synack_prefixes; /**< NULL without synack_rate_per_prefix. */
+	uint64_t cookies_sent_us;             /**< When the last one was; 0 is never. */
 	struct token_bucket resets;
 	struct token_bucket challenges;
 	uint64_t challenge_random; /**< State of a generator whose output nobody sees. */

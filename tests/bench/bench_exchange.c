@@ -150,15 +150,6 @@ flow_put(struct flow *flow, const struct exchange *exchange, const struct say *s
 	flow->seq += length + ((say->flags & (TCP_SYN | TCP_FIN)) != 0);
 }
 
-static struct rte_mbuf *
-answer_take(void)
-{
-	struct rte_mbuf *packet;
-
-	RTE_VERIFY(rte_ring_dequeue(rig.from_engine, (void **)&packet) == 0);
-	return packet;
-}
-
 static bool
 answer_is_for(const struct rte_mbuf *packet, const struct flow *flow)
 {
@@ -166,14 +157,30 @@ answer_is_for(const struct rte_mbuf *packet, const struct flow *flow)
 			       sizeof(flow->port)) == 0;
 }
 
-static void
-flow_take(struct flow *flow, const struct exchange *exchange, const struct say *say,
-		struct rte_mbuf *packet)
+/* The answer to a flow; those to others go to the end. */
+static struct rte_mbuf *
+answer_take(const struct flow *flow)
 {
+	struct rte_mbuf *packet;
+
+	for (unsigned int left = rte_ring_count(rig.from_engine); left > 0; left--) {
+		RTE_VERIFY(rte_ring_dequeue(rig.from_engine, (void **)&packet) == 0);
+		if (answer_is_for(packet, flow))
+			return packet;
+		RTE_VERIFY(rte_ring_enqueue(rig.from_engine, packet) == 0);
+	}
+	RTE_VERIFY(!"an answer");
+	return NULL;
+}
+
+static void
+flow_take(struct flow *flow, const struct exchange *exchange, const struct say *say)
+{
+	struct rte_mbuf *packet = answer_take(flow);
 	const uint8_t *tcp = rte_pktmbuf_mtod_offset(packet, const uint8_t *, 14 + 20);
 	uint32_t word;
 
-	RTE_VERIFY(tcp[13] == say->answer && answer_is_for(packet, flow));
+	RTE_VERIFY(tcp[13] == say->answer);
 	memcpy(&word, tcp + 4, sizeof(word));
 	flow->ack = rte_be_to_cpu_32(word) + packet->data_len - (14 + 20 + (tcp[12] >> 4) * 4u) +
 		    ((say->answer & (TCP_SYN | TCP_FIN)) != 0);
@@ -196,7 +203,7 @@ turn_run(void)
 	return rte_rdtsc_precise() - cycles;
 }
 
-/* One burst; answers come in the order of the segments. @return the cycles of the turn. */
+/* One burst. @return the cycles of the turn. */
 static uint64_t
 burst_run(const struct exchange *exchange, const struct say *say, struct flow *flow)
 {
@@ -206,7 +213,7 @@ burst_run(const struct exchange *exchange, const struct say *say, struct flow *f
 		flow_put(&flow[i], exchange, say);
 	cycles = turn_run();
 	for (unsigned int i = 0; i < BURST && say->answer != 0; i++)
-		flow_take(&flow[i], exchange, say, answer_take());
+		flow_take(&flow[i], exchange, say);
 	RTE_VERIFY(rte_ring_empty(rig.from_engine));
 	return cycles;
 }
@@ -240,18 +247,8 @@ flow_hear(struct flow *flow, const struct exchange *exchange)
 		say--;
 	if (flow->said != 0)
 		say = &exchange->say[flow->said - 1];
-	if (say->answer == 0)
-		return;
-	for (unsigned int left = rte_ring_count(rig.from_engine); left > 0; left--) {
-		struct rte_mbuf *packet = answer_take();
-
-		if (answer_is_for(packet, flow)) {
-			flow_take(flow, exchange, say, packet);
-			return;
-		}
-		RTE_VERIFY(rte_ring_enqueue(rig.from_engine, packet) == 0);
-	}
-	RTE_VERIFY(!"an answer");
+	if (say->answer != 0)
+		flow_take(flow, exchange, say);
 }
 
 /* One burst, of flows that are anywhere in their lives. @return the cycles of the turn. */
