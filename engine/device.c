@@ -13,16 +13,18 @@ static const struct {
 	const char *package;
 	bool own_mac;
 	bool kernel_partial;
+	bool far;
 } device_kinds[] = {
-		[SETTINGS_DEVICE_PCI] = {NULL, "librte-meta-net", false, false},
-		[SETTINGS_DEVICE_TAP] = {"net_tap", "librte-net-tap23", true, false},
-		[SETTINGS_DEVICE_VETH] = {"net_af_packet", "librte-net-af-packet23", true, true},
-		[SETTINGS_DEVICE_MEMIF] = {"net_memif", "librte-net-memif23", false, false},
-		[SETTINGS_DEVICE_VHOST] = {"net_vhost", "librte-net-vhost23", false, false},
-		[SETTINGS_DEVICE_PCAP] = {"net_pcap", "librte-net-pcap23", false, false},
-		[SETTINGS_DEVICE_NULL] = {"net_null", "librte-net-null23", false, false},
-		[SETTINGS_DEVICE_RING] = {"net_ring", "librte-net-ring23", false, false},
-		[SETTINGS_DEVICE_VDEV] = {NULL, "librte-meta-all", false, false},
+		[SETTINGS_DEVICE_PCI] = {NULL, "librte-meta-net", false, false, false},
+		[SETTINGS_DEVICE_TAP] = {"net_tap", "librte-net-tap23", true, false, false},
+		[SETTINGS_DEVICE_VETH] = {"net_af_packet", "librte-net-af-packet23", true, true,
+				false},
+		[SETTINGS_DEVICE_MEMIF] = {"net_memif", "librte-net-memif23", false, false, true},
+		[SETTINGS_DEVICE_VHOST] = {"net_vhost", "librte-net-vhost23", false, false, true},
+		[SETTINGS_DEVICE_PCAP] = {"net_pcap", "librte-net-pcap23", false, false, false},
+		[SETTINGS_DEVICE_NULL] = {"net_null", "librte-net-null23", false, false, false},
+		[SETTINGS_DEVICE_RING] = {"net_ring", "librte-net-ring23", false, false, true},
+		[SETTINGS_DEVICE_VDEV] = {NULL, "librte-meta-all", false, false, false},
 };
 
 static unsigned int
@@ -84,6 +86,7 @@ device_resolve(struct device *device, const struct settings_port *port, unsigned
 	device->package = device_kinds[kind].package;
 	device->own_mac = device_kinds[kind].own_mac;
 	device->kernel_partial = device_kinds[kind].kernel_partial;
+	device->far = device_kinds[kind].far;
 	device->virtual = kind != SETTINGS_DEVICE_PCI;
 
 	switch (kind) {

@@ -26,6 +26,7 @@ struct device {
 	bool virtual;                       /**< No hardware: checksums and steering are ours. */
 	bool own_mac;        /**< The kernel uses the device's address; we need another. */
 	bool kernel_partial; /**< The local kernel leaves TCP checksums unfinished. */
+	bool far;            /**< Packets come out of another core's cache. */
 };
 
 /**
