@@ -35,7 +35,7 @@ def existing() -> set:
     for folder in ("unit", "rules", "pipeline"):
         for path in (TESTS / folder).glob("test_*.c"):
             text = path.read_text()
-            names.update(re.findall(r"(?:cmocka_unit_test\w*|\bTEST)\(\s*(\w+)", text))
+            names.update(re.findall(r"(?:cmocka_unit_test\w*|\b[A-Z_]*TEST)\(\s*(\w+)", text))
     for path in (TESTS / "system").glob("*.py"):
         names.update(re.findall(r"^ *def (\w+)", path.read_text(), re.MULTILINE))
     return names

@@ -39,6 +39,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	from = (enum splice_side)(data[0] & 1);
 	splice.flags = data[0] >> 1 & 0x1f;
+	/* What is ours to repeat hides numbers of the server. */
+	if ((data[0] & 0x80) != 0)
+		splice.flags |= SPLICE_OURS;
 	family = (data[0] & 0x40) != 0 ? 6 : 4;
 	size--;
 	buffer = malloc(ROOM + size);

@@ -20,6 +20,7 @@
 #include "tcp/tcp_seq.h"
 #include "wire/bytes.h"
 
+#include "../unit/random.h"
 #include "scene.h"
 
 #define FIRST_WINDOW 5888 /* Four segments of 1460, in steps of 128. */
@@ -790,6 +791,158 @@ a_crowd_uses_up_the_pool_and_all_are_served(void **state)
 	rig_free(&scene.rig);
 }
 
+#define TRIALS      150
+#define TRIAL_BYTES 9000u
+#define SEED        20261121
+
+/* A connection on which everything happens that may. */
+struct trial {
+	uint64_t random;
+	uint32_t told;     /* So much the client knows to have arrived. */
+	uint32_t edge;     /* So far it may speak. */
+	bool fin_told;     /* And that its FIN has. */
+	bool answered;     /* The backend. */
+	uint32_t got;      /* What it has in order; its client's FIN counts. */
+	uint32_t takes;    /* So far it takes, and never less. */
+	unsigned int lost; /* Of ten segments to it. */
+};
+
+/* The client listens: what it was told never goes back, and is the truth in the end. */
+static void
+trial_client_hears(struct trial *trial)
+{
+	const struct rig_frame *frame;
+
+	while ((frame = next_frame(&scene.client)) != NULL) {
+		const uint32_t acked = frame->segment.ack - (SCENE_CLIENT_ISN + 1);
+
+		assert_int_equal(frame->segment.flags, TCP_ACK);
+		assert_true(acked >= trial->told && acked <= TRIAL_BYTES + 1);
+		trial->told = RTE_MIN(acked, TRIAL_BYTES);
+		trial->fin_told = acked > TRIAL_BYTES;
+		trial->edge = RTE_MAX(trial->edge, trial->told + (frame->segment.window << 7));
+		scene.client.next.options.tsecr = frame->segment.tsval;
+	}
+}
+
+/* It says something that it may say: new, old, or both, in any order. */
+static void
+trial_client_says(struct trial *trial)
+{
+	const uint32_t last = RTE_MIN(trial->edge, TRIAL_BYTES);
+	uint32_t from = trial->told, length;
+
+	if (random_below(&trial->random, 3) == 0)
+		from -= random_below(&trial->random, RTE_MIN(from, 3000u) + 1);
+	else if (random_below(&trial->random, 3) == 0 && last > from)
+		from += random_below(&trial->random, last - from);
+	length = random_below(&trial->random, 2) == 0 ? 1448 : random_below(&trial->random, 40);
+	length = last > from ? RTE_MIN(length, last - from) : 0;
+	say(from, length,
+			from + length == TRIAL_BYTES && random_below(&trial->random, 2) == 0
+					? TCP_FIN | TCP_PSH
+					: 0);
+}
+
+static void
+trial_server_hears(struct trial *trial)
+{
+	const struct rig_frame *frame;
+
+	while ((frame = next_frame(&scene.server)) != NULL) {
+		if ((frame->segment.flags & TCP_SYN) != 0) {
+			hearer.base = frame->segment.seq + 1;
+			build_path_reverse(&scene.server.path, frame->bytes, &frame->frame);
+			continue;
+		}
+		if (!trial->answered || random_below(&trial->random, 10) < trial->lost ||
+				frame->segment.seq - hearer.base + frame->segment.payload_length >
+						trial->takes)
+			continue;
+		hearer_take(frame);
+		trial->got = hearer.next +
+			     (hearer.next == TRIAL_BYTES && ((hearer.flags & TCP_FIN) != 0));
+	}
+}
+
+/* What the backend does: it answers, or says what it has, and takes more or less. */
+static void
+trial_server_says(struct trial *trial)
+{
+	struct build_tcp *tcp = &scene.server.next;
+	uint32_t more;
+
+	if (!trial->answered) {
+		if (random_below(&trial->random, 12) != 0)
+			return;
+		tcp->ack = hearer.base;
+		trial->takes = random_below(&trial->random, 20000);
+		tcp->window = (uint16_t)trial->takes;
+		trial->answered = true;
+		scene_say(&scene, &scene.server, TCP_SYN | TCP_ACK, 0);
+		return;
+	}
+	tcp->ack = hearer.base + trial->got;
+	more = random_below(&trial->random, 12000);
+	more = RTE_MAX(more, trial->takes > trial->got ? trial->takes - trial->got : 0);
+	tcp->window = (uint16_t)((more + 127) / 128);
+	trial->takes = trial->got + tcp->window * 128u;
+	scene_say(&scene, &scene.server, TCP_ACK, 0);
+}
+
+static void
+trial_run(struct trial *trial)
+{
+	scene.client.path.local_port =
+			rte_cpu_to_be_16((uint16_t)(20000 + random_below(&trial->random, 40000)));
+	scene.client.next = (struct build_tcp){
+			.seq = SCENE_CLIENT_ISN, .window = 64240, .options = scene_linux};
+	scene.server.next = (struct build_tcp){
+			.seq = SCENE_SERVER_ISN, .window = 65160, .options = scene_linux};
+	open_client();
+	trial->edge = FIRST_WINDOW;
+	for (unsigned int step = 0; trial->got <= TRIAL_BYTES || !trial->fin_told; step++) {
+		assert_true(step < 5000);
+		/* In the end all goes well. */
+		trial->lost = step < 100 ? 3 : 0;
+		trial_client_says(trial);
+		trial_client_hears(trial);
+		trial_server_hears(trial);
+		trial_server_says(trial);
+		trial_client_hears(trial);
+		rig_wait_ms(&scene.rig, random_below(&trial->random, 2) * 30);
+		trial_server_hears(trial);
+	}
+	scene.client.next.seq = SCENE_CLIENT_ISN + 1 + TRIAL_BYTES + 1;
+	scene_say(&scene, &scene.client, TCP_RST, 0);
+	while (next_frame(&scene.server) != NULL)
+		;
+}
+
+/* Any segments, any losses, a pool of any size: a backend gets the stream, and nothing else. */
+static void
+whatever_happens_the_stream_arrives(void **state)
+{
+	struct trial trial = {.random = SEED};
+
+	(void)state;
+	print_message("seed %u\n", SEED);
+	scene_begin_as(&scene, 4, "", "", 1);
+	for (unsigned int i = 0; i < TRIALS; i++) {
+		trial = (struct trial){.random = trial.random};
+		pool()->count = 2 + random_below(&trial.random, 40);
+		pool()->fresh = 0;
+		pool()->free = 0;
+		trial_run(&trial);
+		assert_int_equal(pool()->used, 0);
+		assert_int_equal(pool()->bytes, 0);
+	}
+	rig_wait_ms(&scene.rig, 11000);
+	scene_listen(&scene);
+	assert_int_equal(rig_connections(&scene.rig), 0);
+	rig_free(&scene.rig);
+}
+
 #define EARLY_TEST(name) RIG_TEST(name, scene.rig)
 
 int
@@ -812,6 +965,7 @@ main(int argc, char **argv)
 			EARLY_TEST(the_window_opens_as_it_is_scaled),
 			EARLY_TEST(an_empty_pool_closes_the_window),
 			EARLY_TEST(a_syn_ack_promises_what_can_be_held),
+			EARLY_TEST(whatever_happens_the_stream_arrives),
 			EARLY_TEST(a_crowd_uses_up_the_pool_and_all_are_served),
 	};
 
