@@ -363,11 +363,10 @@ expect_reply(struct expecting *run, unsigned int i)
 	struct burst *burst = run->burst;
 	const struct tcp_action *action = &burst->action[i];
 	struct expected this = {run, i, .conn = burst->conn[i]};
-	const struct tcp_conn *tcp = &this.conn->tcp;
 
 	if (this.conn == NULL || burst->packet[i] == NULL ||
 			!flow_key_is_passive(&this.conn->key) || action->drop != TCP_REFUSAL_NONE ||
-			tcp->state >= TCP_STATES || !expect_has_room(&this) ||
+			this.conn->tcp.state >= TCP_STATES || !expect_has_room(&this) ||
 			!expecting_desk(run, burst->packet[i], this.conn->key.endpoint))
 		return false;
 	this.tail = conn_table_tail(run->worker->table, this.conn);
