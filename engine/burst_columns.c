@@ -8,6 +8,7 @@
 #include "engine/burst_env.h"
 #include "engine/burst_expecting.h"
 #include "step/step_columns.h"
+#include "step/step_masks.h"
 #include "tcp/tcp_expect.h"
 
 /* Fewer than so many at once take longer than one by one. */
@@ -304,17 +305,6 @@ group_run(struct group *group, uint64_t known)
 	}
 }
 
-/* Packets of connections. */
-static uint64_t
-group_known(const struct burst *burst)
-{
-	uint64_t known = 0;
-
-	for (unsigned int i = 0; i < burst->n; i++)
-		known |= (uint64_t)((burst->conn[i] != NULL) & (burst->packet[i] != NULL)) << i;
-	return known;
-}
-
 uint64_t
 burst_columns(struct worker *worker, struct burst *burst)
 {
@@ -325,7 +315,8 @@ burst_columns(struct worker *worker, struct burst *burst)
 
 	if (!worker->columns || unlikely(worker->services->changing))
 		return 0;
-	known = group_known(burst);
+	known = burst_all(burst) & step_masks_there(burst->conn, true) &
+		step_masks_there(burst->packet, true);
 	if (known == 0)
 		return 0;
 	first = rte_bsf64(known);

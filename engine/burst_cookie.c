@@ -15,6 +15,7 @@
 #include "engine/proxy.h"
 #include "engine/services_pools.h"
 #include "engine/worker.h"
+#include "step/step_masks.h"
 #include "wire/build_columns.h"
 #include "wire/build_reply.h"
 
@@ -256,34 +257,46 @@ entrance_form(struct entrance *entrance, const struct syncookie_offer *offer)
 	return &entrance->form[which];
 }
 
-/* Packets for our services that nobody knows yet; of ACKs, those that somebody knows, too. */
-static void
-burst_cookie_sort(const struct burst *burst, uint64_t *syns, uint64_t *acks)
+/* Of some packets, those for our services. */
+static inline uint64_t
+burst_cookie_passive(const struct burst *burst, uint64_t packets)
 {
-	*syns = 0;
-	*acks = 0;
-	for (unsigned int i = 0; i < burst->n; i++) {
-		const uint8_t event = burst->event[i];
-		const bool passive =
-				burst->waiting[i] == NULL && flow_key_is_passive(&burst->key[i]);
-		const bool syn = event == TCP_EVENT_SYN && burst->conn[i] == NULL &&
-				 (burst->segment[i].flags & TCP_FIN) == 0;
-		const bool ack = event == TCP_EVENT_ACK || event == TCP_EVENT_FIN;
+	uint64_t passive = 0;
 
-		*syns |= (uint64_t)(passive & syn) << i;
-		*acks |= (uint64_t)(passive & ack) << i;
+	for (uint64_t left = packets; left != 0; left &= left - 1) {
+		const unsigned int i = rte_bsf64(left);
+
+		passive |= (uint64_t)flow_key_is_passive(&burst->key[i]) << i;
 	}
+	return passive;
 }
 
-/* Of some packets, those of nobody who is known. */
-static uint64_t
-burst_cookie_strangers(const struct burst *burst, uint64_t packets)
+/*
+ * Packets for our services that nobody knows yet; of ACKs, while cookies may return, those that
+ * somebody knows, too.
+ */
+static void
+burst_cookie_sort(const struct worker *worker, const struct burst *burst, uint64_t *syns,
+		uint64_t *acks)
 {
-	uint64_t known = 0;
+	const bool columns = worker->columns;
+	const uint64_t known = step_masks_there(burst->conn, columns);
+	const uint64_t left = burst_all(burst) & ~step_masks_there(burst->waiting, columns);
+	uint64_t fins = 0;
 
-	for (unsigned int i = 0; i < burst->n; i++)
-		known |= (uint64_t)(burst->conn[i] != NULL) << i;
-	return packets & ~known;
+	*acks = left & (step_masks_equal(burst->event, TCP_EVENT_ACK, columns) |
+				       step_masks_equal(burst->event, TCP_EVENT_FIN, columns));
+	if (likely(!burst_cookie_may_return(worker)))
+		*acks &= ~known;
+	*acks = burst_cookie_passive(burst, *acks);
+	*syns = left & ~known & step_masks_equal(burst->event, TCP_EVENT_SYN, columns);
+	*syns = burst_cookie_passive(burst, *syns);
+	for (uint64_t rest = *syns; rest != 0; rest &= rest - 1) {
+		const unsigned int i = rte_bsf64(rest);
+
+		fins |= (uint64_t)((burst->segment[i].flags & TCP_FIN) != 0) << i;
+	}
+	*syns &= ~fins;
 }
 
 /* Cheapest first (K15): does its service want cookies, may its source be answered. */
@@ -561,9 +574,7 @@ burst_cookie(struct worker *worker, struct burst *burst)
 	unsigned int gone = 0;
 	uint64_t syns, acks;
 
-	burst_cookie_sort(burst, &syns, &acks);
-	if (likely(!burst_cookie_may_return(worker)))
-		acks = burst_cookie_strangers(burst, acks);
+	burst_cookie_sort(worker, burst, &syns, &acks);
 	if (acks != 0)
 		gone = burst_cookie_ack(worker, burst, acks, keys);
 	entrance.place = ENTRANCE_NONE;

@@ -9,6 +9,7 @@
 #include "engine/burst_reply.h"
 #include "engine/burst_syn.h"
 #include "engine/transmit.h"
+#include "step/step_masks.h"
 #include "tcp/tcp_expect.h"
 #include "wire/build_columns.h"
 #include "wire/turn_columns.h"
@@ -35,18 +36,10 @@ struct syns {
 static inline uint64_t
 syns_find(const struct burst *burst, uint64_t *strangers)
 {
-	uint64_t syns = 0;
-
-	*strangers = 0;
-	for (unsigned int i = 0; i < burst->n; i++) {
-		const bool stranger = (burst->conn[i] == NULL) & (burst->packet[i] != NULL);
-		const bool syn = (burst->event[i] == TCP_EVENT_SYN) & (burst->waiting[i] == NULL) &
-				 ((burst->segment[i].flags & TCP_FIN) == 0);
-
-		*strangers |= (uint64_t)stranger << i;
-		syns |= (uint64_t)(stranger & syn) << i;
-	}
-	return syns;
+	*strangers = burst_all(burst) & ~step_masks_there(burst->conn, true) &
+		     step_masks_there(burst->packet, true);
+	return *strangers & ~step_masks_there(burst->waiting, true) &
+	       step_masks_equal(burst->event, TCP_EVENT_SYN, true);
 }
 
 /* Of some packets, those whose flow has no other one among the strangers; and some who have none.
@@ -82,7 +75,8 @@ syns_may(const struct syns *syns, unsigned int i)
 	const struct frame *frame = &burst->frame[i];
 
 	return burst_desk_place((uint8_t)packet->port, key->endpoint) == syns->desk->place &&
-	       key->port != 0 && build_turn_may(frame) && turn_columns_may(frame) &&
+	       (burst->segment[i].flags & TCP_FIN) == 0 && key->port != 0 &&
+	       build_turn_may(frame) && turn_columns_may(frame) &&
 	       packet->buf_len - packet->data_off >= BUILD_HEADERS_MAX &&
 	       !service_map_is_no_peer(
 			       syns->worker->services->map[syns->port->index], key->address);
