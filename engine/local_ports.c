@@ -241,12 +241,22 @@ local_ports_last(const struct worker *worker, unsigned int local, rte_be16_t por
 	return ports->last[rte_be_to_cpu_16(port) - ports->first];
 }
 
+/* NULL where the address is known from a reload that was given up. */
+static const struct local_ports *
+local_ports_of(const struct proxy *proxy, unsigned int local)
+{
+	return proxy == NULL ? NULL : proxy->ports[local];
+}
+
 static uint32_t
 local_ports_slot_of(const struct proxy *proxy, unsigned int local, rte_be16_t port)
 {
-	const struct local_ports *ports = proxy->ports[local];
-	const uint32_t index = (uint32_t)rte_be_to_cpu_16(port) - ports->first;
+	const struct local_ports *ports = local_ports_of(proxy, local);
+	uint32_t index;
 
+	if (ports == NULL)
+		return CONN_TABLE_NO_SLOT;
+	index = (uint32_t)rte_be_to_cpu_16(port) - ports->first;
 	return index < ports->count ? ports->slot[index] : CONN_TABLE_NO_SLOT;
 }
 
@@ -302,7 +312,9 @@ local_ports_place(const struct worker *worker, const uint8_t *data, const struct
 
 	if (number == 0)
 		return NULL;
-	ports = worker->proxy->ports[number - 1];
+	ports = local_ports_of(worker->proxy, number - 1);
+	if (unlikely(ports == NULL))
+		return NULL;
 	index = (uint32_t)bytes_read_16(data + frame->l4_offset + 2) - ports->first;
 	return index < ports->count ? &ports->slot[index] : NULL;
 }

@@ -26,17 +26,19 @@
 #include "client.h"
 #include "scene.h"
 
-#define HEAD                                                                                    \
+#define HEAD_WITH(pool)                                                                         \
 	"engine: {connections: 256, echo_buffers: 8}\n"                                         \
 	"tcp: {fin_timeout: 10s}\n"                                                             \
 	"ports: [{name: lan, device: 'vdev:net_ring_rig', mac: '02:00:00:00:00:02', "           \
 	"addresses: ['10.9.0.2/24', 'fd00:9::2/64']}]\n"                                        \
 	"pools: [{name: web, choice: round_robin, backends: ['10.9.0.11:8080', "                \
-	"'10.9.0.12:8080', '10.9.0.13:8080']}]\n"                                               \
+	"'10.9.0.12:8080', '10.9.0.13:8080']" pool "}]\n"                                       \
 	"services:\n"                                                                           \
 	"  - {name: banner, listen: ['10.9.0.2:25', '[fd00:9::2]:25'], reply: banner, banner: " \
 	"hello}\n"
-#define PROXY "  - {name: web, listen: '10.9.0.2:80', mode: proxy, pool: web, idle_timeout: 60s}\n"
+#define HEAD           HEAD_WITH("")
+#define HEAD_ELSEWHERE HEAD_WITH(", local_addresses: [10.9.0.7]")
+#define PROXY          "  - {name: web, listen: '10.9.0.2:80', mode: proxy, pool: web, idle_timeout: 60s}\n"
 #define DIRECT(idle)                                                                            \
 	"  - {name: dsr, listen: '10.9.0.2:8080', mode: direct, pool: web, idle_timeout: " idle \
 	"}\n"
@@ -192,6 +194,24 @@ trying_a_reload_takes_no_memory(void **state)
 	rig_close(&scene.rig);
 }
 
+/* Addresses of a reload that was only tried are known, and nobody has ports of them. */
+static void
+address_of_a_tried_reload_serves_clients(void **state)
+{
+	struct client client;
+
+	(void)state;
+	scene_begin_with(&scene, 4, HEAD, 1);
+	assert_int_equal(reload_as(HEAD PROXY, true), RELOAD_DONE);
+	assert_false(local_ports_is_used(&scene.rig.engine,
+			scene.rig.engine.local_addresses.entry[0].address, RTE_BE16(5000)));
+	reload(HEAD_ELSEWHERE PROXY);
+	open_banner(&client, 4);
+	close_banner(&client);
+	scene_open_both(&scene);
+	rig_close(&scene.rig);
+}
+
 static void
 without_memory_nothing_changes(void **state)
 {
@@ -246,6 +266,7 @@ main(int argc, char *argv[])
 			RIG_TEST(connections_in_all_states_survive_that_splices_come, scene.rig),
 			RIG_TEST(timeouts_of_direct_services_can_be_changed, scene.rig),
 			RIG_TEST(trying_a_reload_takes_no_memory, scene.rig),
+			RIG_TEST(address_of_a_tried_reload_serves_clients, scene.rig),
 			RIG_TEST(without_memory_nothing_changes, scene.rig),
 			RIG_TEST(splices_made_by_a_reload_hold_early_text, scene.rig),
 	};
