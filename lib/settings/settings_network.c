@@ -164,8 +164,8 @@ read_tcp_port(struct settings_value *value, const char *text, rte_be16_t *port)
 		return false;
 	}
 	if (number == 0) {
-		settings_problem_add(value->errors, value->place,
-				"%s: port 0 cannot be listened on", value->option->name);
+		settings_problem_add(value->errors, value->place, "%s: there is no port 0",
+				value->option->name);
 		return false;
 	}
 	*port = rte_cpu_to_be_16((uint16_t)number);

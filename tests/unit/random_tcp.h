@@ -9,6 +9,7 @@
  * so that also fields which the machine would never combine are compared.
  */
 
+#include "../tcp_defaults.h"
 #include "random.h"
 #include "tcp/tcp_step.h"
 
@@ -16,23 +17,12 @@
 #define SND 0x7ffffffeu
 
 static struct tcp_config random_tcp_config = {
-		.fin_timeout_ms = 60000,
+		TCP_DEFAULTS,
 		.idle_timeout_ms = 300000,
 		.keepalive_time_ms = 7200000,
 		.keepalive_intvl_ms = 75000,
 		.keepalive_probes = 9,
-		.time_wait_ms = 60000,
-		.rto_min_ms = 200,
-		.rto_max_ms = 120000,
-		.synack_retries = 5,
-		.syn_retries = 6,
-		.retries2 = 15,
-		.orphan_retries = 8,
-		.initial_cwnd = 10,
 		.rcv_wnd_scale = 2,
-		.timestamps = true,
-		.sack = true,
-		.window_scaling = true,
 };
 
 /* One of the numbers that make a difference. */
