@@ -212,45 +212,80 @@ load_take_icmp_error(struct worker *worker, struct burst *burst, unsigned int i,
 	return false;
 }
 
+/* The next segments of the family come from the same target, mostly: the parser will know them. */
+static inline void
+load_expect(struct worker *worker, const struct rte_mbuf *packet, const struct frame *frame,
+		const struct flow_key *key)
+{
+	const struct load_target *target = &worker->load->load->target[flow_key_target(key)];
+	struct parse_columns_end *end = &worker->expected[frame->family == 6];
+	const struct port *port = &worker->engine->port[packet->port];
+
+	if (worker->expected_port != packet->port) {
+		worker_expect_none(worker);
+		worker->expected_port = packet->port;
+	}
+	memcpy(end->mac, &port->mac, sizeof(port->mac));
+	memcpy(end->local.address, target->address, sizeof(target->address));
+	end->local.port = target->port;
+	end->local.endpoint = key->endpoint;
+	end->is_source = true;
+}
+
+/* Take packet i for what is known of it. @return whether it goes on, at @p to. */
+static bool
+load_classify_one(struct worker *worker, struct burst *burst, unsigned int i, unsigned int to)
+{
+	struct rte_mbuf *packet = burst->packet[i];
+	const struct frame *frame = &burst->frame[i];
+	const enum counter reason = load_refuse(&worker->engine->port[packet->port], packet, frame);
+
+	if (reason != DROP_NONE) {
+		worker_drop(worker, packet, reason);
+		return false;
+	}
+	if (frame->kind != FRAME_TCP) {
+		if (load_take_icmp_error(worker, burst, i, to))
+			return true;
+		local_input(worker, packet, frame);
+		return false;
+	}
+	if (!load_find_key(worker->load->load, rte_pktmbuf_mtod(packet, const uint8_t *), frame,
+			    &burst->key[to])) {
+		worker_drop(worker, packet, DROP_not_for_us);
+		return false;
+	}
+	load_expect(worker, packet, frame, &burst->key[to]);
+	burst->event[to] = (uint8_t)tcp_step_event(burst->segment[i].flags);
+	if (to != i)
+		burst->segment[to] = burst->segment[i];
+	return true;
+}
+
 void
 load_classify(struct worker *worker, struct burst *burst)
 {
-	const struct load *load = worker->load->load;
-	unsigned int kept = 0, syn_acks = 0;
+	unsigned int kept = 0;
 
+	if (burst->known == burst_all(burst))
+		return;
 	for (unsigned int i = 0; i < burst->n; i++) {
-		struct rte_mbuf *packet = burst->packet[i];
-		const struct frame *frame = &burst->frame[i];
-		const enum counter reason =
-				load_refuse(&worker->engine->port[packet->port], packet, frame);
+		const bool known = (burst->known >> i & 1) != 0;
 
-		if (reason != DROP_NONE) {
-			worker_drop(worker, packet, reason);
+		if (!known && !load_classify_one(worker, burst, i, kept))
 			continue;
-		}
-		if (frame->kind != FRAME_TCP) {
-			if (!load_take_icmp_error(worker, burst, i, kept)) {
-				local_input(worker, packet, frame);
-				continue;
-			}
-		} else {
-			if (!load_find_key(load, rte_pktmbuf_mtod(packet, const uint8_t *), frame,
-					    &burst->key[kept])) {
-				worker_drop(worker, packet, DROP_not_for_us);
-				continue;
-			}
-			burst->event[kept] = (uint8_t)tcp_step_event(burst->segment[i].flags);
-			syn_acks += burst->event[kept] == TCP_EVENT_SYN_ACK;
-			if (kept != i)
-				burst->segment[kept] = burst->segment[i];
-		}
-		burst->packet[kept] = packet;
-		if (kept != i)
+		if (kept != i) {
+			burst->packet[kept] = burst->packet[i];
 			burst->frame[kept] = burst->frame[i];
+		}
+		if (kept != i && known) {
+			burst->segment[kept] = burst->segment[i];
+			burst->key[kept] = burst->key[i];
+			burst->event[kept] = burst->event[i];
+		}
 		kept++;
 	}
 	burst->n = kept;
-	worker->load->syn_acks = syn_acks;
 }
 
 static bool

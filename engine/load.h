@@ -186,9 +186,6 @@ struct load_worker {
 	uint64_t batch_us;                      /**< and since when. */
 	struct rte_mbuf *batch[LOAD_BATCH_MAX]; /**< From batch_first on, before batch_end. */
 	bool predicts;                          /**< load_predict.h has something to do. */
-	unsigned int syn_acks;                  /**< In the burst that was just classified. */
-	unsigned int spare_count;               /**< Buffers that this burst may need. */
-	struct rte_mbuf *spare[BURST_MAX];
 	uint32_t watch_slot;    /**< load_watch(): the next connection to look at, */
 	uint32_t watched_ms;    /**< and when it looked. */
 	struct load_idle *idle; /**< NULL: another exchange. */

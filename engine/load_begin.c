@@ -93,6 +93,7 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 	worker->load = own;
 	worker->patience_us = LOAD_DEVICE_PATIENCE_US;
 	worker->receive_most = BURST_MAX;
+	worker_expect_none(worker);
 	own->load = load;
 	own->conns = conn_table_conns(worker->table);
 	own->own = (struct load_conn *)conn_table_tail(worker->table, own->conns);

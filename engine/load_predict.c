@@ -16,28 +16,6 @@ load_predict_is_alone(const struct load_plan *plan)
 	return plan->third_ack_alone || plan->exchange == LOAD_HANDSHAKE;
 }
 
-void
-load_predict_prepare(struct worker *worker)
-{
-	struct load_worker *load = worker->load;
-	const unsigned int n = load->syn_acks;
-
-	load->syn_acks = 0;
-	if (!load->predicts || !load_predict_is_alone(&load->load->plan))
-		return;
-	if (n > 0 && rte_pktmbuf_alloc_bulk(worker->pool, load->spare, n) == 0)
-		load->spare_count = n;
-}
-
-void
-load_predict_finish(struct load_worker *load)
-{
-	if (load->spare_count == 0)
-		return;
-	rte_pktmbuf_free_bulk(load->spare, load->spare_count);
-	load->spare_count = 0;
-}
-
 /*
  * Segments of a burst, one behind the other, that are answered alike: their frames are written
  * together.
@@ -45,6 +23,7 @@ load_predict_finish(struct load_worker *load)
 struct load_predict_run {
 	struct frame_shape_rows rows;
 	struct rte_mbuf *packet[FRAME_SHAPE_ROWS];
+	struct rte_mbuf *spare[FRAME_SHAPE_ROWS]; /* For what is said besides the answer. */
 };
 
 /* A packet that was received is to be an answer. */
@@ -87,11 +66,10 @@ static inline void
 load_predict_say(struct worker *worker, struct load_predict_run *run,
 		const struct frame_shape *shape)
 {
-	struct load_worker *load = worker->load;
 	const uint8_t port = (uint8_t)run->packet[0]->port;
 
 	for (uint32_t k = 0; k < run->rows.n; k++) {
-		run->packet[k] = load->spare[--load->spare_count];
+		run->packet[k] = run->spare[k];
 		run->rows.to[k] = rte_pktmbuf_mtod(run->packet[k], uint8_t *);
 	}
 	load_predict_write(run, shape);
@@ -180,8 +158,8 @@ load_predict_opened(
 	uint32_t n = 0;
 
 	run.rows.n = 0;
-	if (alone)
-		end = RTE_MIN(end, first + load->spare_count);
+	if (alone && rte_pktmbuf_alloc_bulk(worker->pool, run.spare, end - first) != 0)
+		return 0;
 	for (unsigned int i = first; i < end; i++) {
 		struct conn *conn = burst->conn[i];
 		struct load_conn *own = load_conn_of(load, conn);
@@ -202,6 +180,8 @@ load_predict_opened(
 			load_predict_set_deadline(worker, conn);
 		load_predict_take(&run, burst, i, tcp.snd_una);
 	}
+	if (alone && n < end - first)
+		rte_pktmbuf_free_bulk(&run.spare[n], end - first - n);
 	if (n == 0)
 		return 0;
 	figures_count(load->figures, FIGURE_opened, n);

@@ -17,11 +17,7 @@
 
 #include "engine/burst.h"
 
-struct load_worker;
 struct worker;
-
-/** Get ready for a burst: a buffer for each segment that will be answered twice. */
-void load_predict_prepare(struct worker *worker);
 
 /**
  * Take segment @p first of a burst, and those behind it that are of the same kind.
@@ -29,8 +25,5 @@ void load_predict_prepare(struct worker *worker);
  * @return how many; 0: it is not as expected, and nothing happened.
  */
 unsigned int load_predict(struct worker *worker, struct burst *burst, unsigned int first);
-
-/** The burst is over. */
-void load_predict_finish(struct load_worker *load);
 
 #endif /* LOAD_PREDICT_H */

@@ -542,7 +542,6 @@ load_step(struct worker *worker, struct burst *burst)
 {
 	unsigned int taken;
 
-	load_predict_prepare(worker);
 	for (unsigned int i = 0; i < burst->n; i += RTE_MAX(taken, 1u)) {
 		taken = load_predict(worker, burst, i);
 		if (taken > 0)
@@ -553,6 +552,5 @@ load_step(struct worker *worker, struct burst *burst)
 			load_stranger(worker, burst, i);
 	}
 	burst->n = 0;
-	load_predict_finish(worker->load);
 	load_event_settle(worker);
 }

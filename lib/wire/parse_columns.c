@@ -120,7 +120,7 @@ write_frames(struct frame *frames, const struct segments *segments, __m512i last
 
 /* Keys of IPv4's flows: the upper words of the address are the same for all. */
 AVX512 static inline void
-write_keys_4(struct flow_key *keys, __m512i source, __m512i rest)
+write_keys_4(struct flow_key *keys, __m512i address, __m512i rest)
 {
 	uint8_t *to = (uint8_t *)keys;
 
@@ -128,14 +128,14 @@ write_keys_4(struct flow_key *keys, __m512i source, __m512i rest)
 		__m512i words = _mm512_maskz_set1_epi32(
 				words_of(5, k, 2), (int)(uint32_t)FLOW_KEY_MAPPED);
 
-		words = put_column(words, 5, k, 3, source);
+		words = put_column(words, 5, k, 3, address);
 		words = put_column(words, 5, k, 4, rest);
 		_mm512_storeu_si512(to + k * sizeof(words), words);
 	}
 }
 
 AVX512 static inline void
-write_keys_6(struct flow_key *keys, const __m512i source[4], __m512i rest)
+write_keys_6(struct flow_key *keys, const __m512i address[4], __m512i rest)
 {
 	uint8_t *to = (uint8_t *)keys;
 
@@ -143,7 +143,7 @@ write_keys_6(struct flow_key *keys, const __m512i source[4], __m512i rest)
 		__m512i words = _mm512_permutexvar_epi32(rows_of(5, k), rest);
 
 		for (unsigned int column = 0; column < 4; column++)
-			words = put_column(words, 5, k, column, source[column]);
+			words = put_column(words, 5, k, column, address[column]);
 		_mm512_storeu_si512(to + k * sizeof(words), words);
 	}
 }
@@ -375,6 +375,13 @@ frame_words(int family, __m512i ether, __m512i traffic_class)
 					_mm512_slli_epi32(traffic_class, CLASS_SHIFT)));
 }
 
+/* The ports of segments, the end's in the upper half. */
+AVX512 static inline __m512i
+ports_of(const struct parse_columns_end *end, __m512i ports)
+{
+	return end->is_source ? _mm512_rol_epi32(ports, 16) : ports;
+}
+
 /* Lanes whose frame and segment are for the end, by MAC address and port. */
 AVX512 static inline __mmask16
 are_for(const struct parse_columns_end *end, const __m512i ether[4], __m512i ports)
@@ -387,7 +394,7 @@ are_for(const struct parse_columns_end *end, const __m512i ether[4], __m512i por
 			       _mm512_srli_epi32(ports, 16), _mm512_set1_epi32(end->local.port));
 }
 
-/* A key's last word: the port of who sent it, and who listens. */
+/* A key's last word: the other end's port, and who listens. */
 AVX512 static inline __m512i
 key_words(const struct parse_columns_end *end, __m512i ports)
 {
@@ -411,7 +418,7 @@ parse_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __
 {
 	struct segments segments = {.l4_offset = ETHER + IPV4, .good = lanes};
 	const __m512i available = _mm512_sub_epi32(load_lengths(frames), _mm512_set1_epi32(ETHER));
-	__m512i word[4 * 4], total;
+	__m512i word[4 * 4], total, ports;
 	__mmask16 here;
 
 	for (unsigned int i = 0; i < 4; i++)
@@ -437,13 +444,14 @@ parse_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __
 	segments.sum.high = _mm512_add_epi32(segments.sum.high, _mm512_set1_epi32(6 << 8));
 	columns_sum_add(&segments.sum, columns_swap_16(segments.l4_length));
 	check_headers(frames, &segments);
-	here = segments.good & are_for(end, ether, word[5]) &
-	       columns_are(word[4], -1, end_word(end, 3));
+	ports = ports_of(end, word[5]);
+	here = segments.good & are_for(end, ether, ports) &
+	       columns_are(end->is_source ? word[3] : word[4], -1, end_word(end, 3));
 	write_frames(rows->frame, &segments,
 			frame_words(4, ether[0],
 					_mm512_and_si512(_mm512_srli_epi32(word[0], 8),
 							_mm512_set1_epi32(0xff))));
-	write_keys_4(rows->key, word[3], key_words(end, word[5]));
+	write_keys_4(rows->key, end->is_source ? word[4] : word[3], key_words(end, ports));
 	write_segments(frames, &segments, rows);
 	return (struct parse_columns_verdict){segments.good, here};
 }
@@ -456,7 +464,7 @@ parse_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __
 	struct segments segments = {.l4_offset = ETHER + IPV6, .good = lanes};
 	const __m512i available =
 			_mm512_sub_epi32(load_lengths(frames), _mm512_set1_epi32(ETHER + IPV6));
-	__m512i word[6 * 4];
+	__m512i word[6 * 4], others[4], ports;
 	__mmask16 here;
 
 	for (unsigned int i = 0; i < 6; i++)
@@ -475,16 +483,20 @@ parse_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __
 	segments.sum.high = _mm512_add_epi32(segments.sum.high, _mm512_set1_epi32(6 << 8));
 	columns_sum_add(&segments.sum, columns_swap_16(segments.l4_length));
 	check_headers(frames, &segments);
-	here = segments.good & are_for(end, ether, word[IPV6_WORDS]);
-	for (unsigned int i = 0; i < 4; i++)
-		here &= columns_are(word[6 + i], -1, end_word(end, i));
+	ports = ports_of(end, word[IPV6_WORDS]);
+	here = segments.good & are_for(end, ether, ports);
+	for (unsigned int i = 0; i < 4; i++) {
+		here &= columns_are(
+				end->is_source ? word[2 + i] : word[6 + i], -1, end_word(end, i));
+		others[i] = end->is_source ? word[6 + i] : word[2 + i];
+	}
 	/* Version, traffic class: four bits each, but that the bytes are the other way round. */
 	write_frames(rows->frame, &segments,
 			frame_words(6, ether[0],
 					_mm512_and_si512(_mm512_srli_epi32(columns_swap_32(word[0]),
 									 20),
 							_mm512_set1_epi32(0xff))));
-	write_keys_6(rows->key, &word[2], key_words(end, word[IPV6_WORDS]));
+	write_keys_6(rows->key, others, key_words(end, ports));
 	write_segments(frames, &segments, rows);
 	return (struct parse_columns_verdict){segments.good, here};
 }

@@ -32,10 +32,14 @@ struct parse_columns_frames {
 	unsigned int flags; /**< enum parse_flag, but that all frames have in common. */
 };
 
-/** Where the last segment for one of our ends went: the next ones often go there, too. */
+/**
+ * The end that many segments have in common: where the last one went, for a server; where it came
+ * from, for a client.
+ */
 struct parse_columns_end {
 	uint8_t mac[8];        /**< The port's, and two bytes 0. */
-	struct flow_key local; /**< Of the local end: address, port; and who listens there. */
+	struct flow_key local; /**< The end: address, port; and who listens there. */
+	bool is_source;        /**< They come from it, and keys are of where they go. */
 };
 
 /** Rows to write, room for COLUMNS of each; those of frames that are not good hold anything. */
@@ -49,7 +53,7 @@ struct parse_columns_rows {
 /** A bit for each frame. */
 struct parse_columns_verdict {
 	uint16_t good; /**< DROP_NONE and FRAME_TCP. */
-	uint16_t here; /**< Good, and sent to the expected MAC address, address and port. */
+	uint16_t here; /**< Good, sent to the expected MAC address, and of the expected end. */
 };
 
 /** Whether this CPU can. */
