@@ -112,7 +112,7 @@ load_read_source(const struct load *load, const struct rte_mbuf *packet, struct 
 
 /* Whose the packet is, of load->target_count targets. @return false: nobody's. */
 static inline bool
-load_find_key_4(const struct load *load, const uint8_t *ip, const uint8_t *tcp,
+load_find_key_4(const struct load *load, uint16_t by_port, const uint8_t *ip, const uint8_t *tcp,
 		struct flow_key *key)
 {
 	rte_be32_t remote, local;
@@ -122,7 +122,8 @@ load_find_key_4(const struct load *load, const uint8_t *ip, const uint8_t *tcp,
 	memcpy(&local, ip + 16, sizeof(local));
 	memcpy(&ports, tcp, sizeof(ports));
 	for (unsigned int t = 0; t < load->target_count; t++) {
-		if (load->target[t].ipv4 != remote || load->target[t].port != (rte_be16_t)ports)
+		if (load->target[t].ipv4 != remote || load->target[t].port != (rte_be16_t)ports ||
+				load->target[t].by_port != by_port)
 			continue;
 		flow_key_map_ipv4(key->address, local);
 		key->port = (rte_be16_t)(ports >> 16);
@@ -133,7 +134,7 @@ load_find_key_4(const struct load *load, const uint8_t *ip, const uint8_t *tcp,
 }
 
 static inline bool
-load_find_key_6(const struct load *load, const uint8_t *ip, const uint8_t *tcp,
+load_find_key_6(const struct load *load, uint16_t by_port, const uint8_t *ip, const uint8_t *tcp,
 		struct flow_key *key)
 {
 	rte_be64_t remote[2], address[2];
@@ -146,7 +147,7 @@ load_find_key_6(const struct load *load, const uint8_t *ip, const uint8_t *tcp,
 
 		memcpy(address, target->address, sizeof(address));
 		if (((address[0] ^ remote[0]) | (address[1] ^ remote[1])) != 0 ||
-				target->port != port)
+				target->port != port || target->by_port != by_port)
 			continue;
 		memcpy(key->address, ip + 24, sizeof(key->address));
 		memcpy(&key->port, tcp + 2, sizeof(key->port));
@@ -158,13 +159,14 @@ load_find_key_6(const struct load *load, const uint8_t *ip, const uint8_t *tcp,
 
 /* Ours or not, and which target's; the hash is not needed to tell. */
 static inline bool
-load_find_key(const struct load *load, const uint8_t *data, const struct frame *frame,
+load_find_key(const struct load *load, const struct rte_mbuf *packet, const struct frame *frame,
 		struct flow_key *key)
 {
+	const uint8_t *data = rte_pktmbuf_mtod(packet, const uint8_t *);
 	const uint8_t *ip = data + frame->l3_offset, *tcp = data + frame->l4_offset;
 
-	return frame->family == 4 ? load_find_key_4(load, ip, tcp, key)
-				  : load_find_key_6(load, ip, tcp, key);
+	return frame->family == 4 ? load_find_key_4(load, packet->port, ip, tcp, key)
+				  : load_find_key_6(load, packet->port, ip, tcp, key);
 }
 
 static inline enum counter
@@ -196,6 +198,7 @@ load_take_icmp_error(struct worker *worker, struct burst *burst, unsigned int i,
 		return false;
 	for (unsigned int t = 0; t < load->target_count; t++) {
 		if (load->target[t].port != error.remote_port ||
+				load->target[t].by_port != burst->packet[i]->port ||
 				memcmp(load->target[t].address, error.remote, 16) != 0)
 			continue;
 		memcpy(burst->key[to].address, error.local, 16);
@@ -250,8 +253,7 @@ load_classify_one(struct worker *worker, struct burst *burst, unsigned int i, un
 		local_input(worker, packet, frame);
 		return false;
 	}
-	if (!load_find_key(worker->load->load, rte_pktmbuf_mtod(packet, const uint8_t *), frame,
-			    &burst->key[to])) {
+	if (!load_find_key(worker->load->load, packet, frame, &burst->key[to])) {
 		worker_drop(worker, packet, DROP_not_for_us);
 		return false;
 	}
@@ -336,9 +338,13 @@ static void
 load_count_turn(struct worker *worker, bool busy)
 {
 	struct load_worker *load = worker->load;
-	const uint64_t full = worker->counters[0].value[COUNTER_tx_full];
-	const uint32_t sent = (uint32_t)worker->counters[0].value[COUNTER_tx];
+	uint64_t full = 0;
+	uint32_t sent = 0;
 
+	for (unsigned int p = 0; p < worker->engine->port_count; p++) {
+		full += worker->counters[p].value[COUNTER_tx_full];
+		sent += (uint32_t)worker->counters[p].value[COUNTER_tx];
+	}
 	if (worker->turn_packets > 0)
 		figures_count(load->figures, FIGURE_packets_received, worker->turn_packets);
 	if (sent != load->sent_before)

@@ -71,8 +71,9 @@ struct load_plan {
 	uint16_t last_port;
 	bool has_target_mac; /**< Do not resolve. */
 	uint8_t target_mac[6];
-	struct settings_prefixes sources;
-	struct settings_endpoints targets;
+	struct settings_prefixes sources[SETTINGS_PORTS_MAX]; /**< By port. */
+	struct settings_endpoints targets;                    /**< Port by port. */
+	uint8_t target_port[SETTINGS_ENDPOINTS_MAX];          /**< Which each is reached by. */
 	const uint8_t *request;
 	uint32_t request_length;
 	uint32_t answer_bytes; /**< Without http: an answer's length; 0: until the peer closes. */
@@ -90,6 +91,7 @@ struct load_target {
 	uint8_t address[16];
 	rte_be32_t ipv4; /**< Of an IPv4 address; 0: of another. */
 	rte_be16_t port;
+	uint8_t by_port; /**< Engine port. */
 	uint8_t next_hop[16];
 	struct frame_template frames; /**< Once its next hop is known; these too: */
 	struct frame_shape syn;
@@ -104,7 +106,7 @@ struct load {
 	struct load_plan plan;
 	/** The plan's; frame_shape.h copies it in pieces. */
 	uint8_t request[RTE_ALIGN_CEIL(LOAD_REQUEST_MAX, FRAME_SHAPE_CHUNK)];
-	struct tuple_walk walk; /**< Workers copy it. */
+	struct tuple_walk walk[SETTINGS_PORTS_MAX]; /**< By port.  Workers copy them. */
 	unsigned int target_count;
 	struct load_target target[SETTINGS_ENDPOINTS_MAX];
 	uint64_t begin_us; /**< Atomic; 0: not yet. */
@@ -168,15 +170,17 @@ struct load_worker {
 	const struct conn *conns; /**< All lines of the table, */
 	struct load_conn *own;    /**< and what lies over their tails. */
 	uint32_t syn_rto_ms;      /**< Until a SYN is repeated. */
-	struct tuple_walk walk;
+	struct tuple_walk *walk;  /**< By port. */
+	uint8_t port;             /**< Through which the next ones begin, */
+	uint8_t batch_port;       /**< and those that wait for the device did. */
 	struct pace pace;
 	struct tcp_config config;
 	struct tcp_env env; /**< Of this turn. */
 	struct frame_text syn_options;
 	struct frame_text request;
 	uint8_t syn_option_bytes[TCP_OPTIONS_BYTES_MAX];
-	uint64_t full_before;           /**< The port's counter of frames not taken. */
-	uint32_t sent_before;           /**< Low bits of the port's counter of frames sent. */
+	uint64_t full_before;           /**< The ports' counter of frames not taken. */
+	uint32_t sent_before;           /**< Low bits of the ports' counter of frames sent. */
 	uint16_t head_length;           /**< The latest HTTP header: most are the same. */
 	bool head_ends;                 /**< Whether the answer ends with it. */
 	struct http_answer head_answer; /**< What it says. */
@@ -214,8 +218,9 @@ load_random(struct load_worker *load)
 /** What keeps a load from beginning. */
 enum load_result {
 	LOAD_OK,
-	LOAD_NO_ROUTE,  /**< A target is neither in the port's subnets nor behind a gateway. */
-	LOAD_NO_SOURCE, /**< No source of the target's family is left. */
+	LOAD_NO_ROUTE,    /**< A target is neither in the port's subnets nor behind a gateway. */
+	LOAD_NO_SOURCE,   /**< No source of the target's family is left. */
+	LOAD_SAME_TUPLES, /**< Two ports would use the same ones. */
 	LOAD_NO_MEMORY,
 	LOAD_UNRESOLVED, /**< The next hop does not answer. */
 	LOAD_STOPPED,
@@ -303,6 +308,20 @@ bool load_batch_send(struct worker *worker);
 
 /** Whose a frame of ours is; of a load with one target. @return false: not told. */
 bool load_read_source(const struct load *load, const struct rte_mbuf *packet, struct flow_key *key);
+
+/** The next starts are by another port. */
+static inline void
+load_next_port(struct load_worker *load, unsigned int ports)
+{
+	if (++load->port == ports)
+		load->port = 0;
+}
+
+/** How many tuples there are, by all ports. */
+uint64_t load_tuples(const struct engine *engine);
+
+/** How many source addresses, likewise. */
+uint64_t load_sources(const struct engine *engine);
 
 /** Whether the answers to a tuple will come to this worker. */
 bool load_owns(const struct worker *worker, const struct tuple *tuple);

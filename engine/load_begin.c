@@ -77,20 +77,32 @@ load_set_env(struct worker *worker)
 	load_init_options(load, load->env.path_mss);
 }
 
+/* The smallest of all ports. */
+static uint16_t
+load_mtu(const struct engine *engine)
+{
+	uint16_t mtu = engine->port[0].mtu;
+
+	for (unsigned int p = 1; p < engine->port_count; p++)
+		mtu = RTE_MIN(mtu, engine->port[p].mtu);
+	return mtu;
+}
+
 static int
 load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 {
 	const struct engine *engine = worker->engine;
 	const struct load_plan *plan = &load->plan;
 	const bool ipv4 = flow_key_is_ipv4(load->target[0].address);
-	const uint64_t tuples = tuple_walk_count(&load->walk);
-	const uint16_t mss = (uint16_t)(engine->port[0].mtu - (ipv4 ? 40 : 60));
-	struct load_worker *own = rte_zmalloc_socket(
-			"handfast_load", sizeof(*own), RTE_CACHE_LINE_SIZE, worker->numa_node);
+	const size_t walks = engine->port_count * sizeof(struct tuple_walk);
+	const uint16_t mss = (uint16_t)(load_mtu(engine) - (ipv4 ? 40 : 60));
+	struct load_worker *own = rte_zmalloc_socket("handfast_load", sizeof(*own) + walks,
+			RTE_CACHE_LINE_SIZE, worker->numa_node);
 
 	if (own == NULL)
 		return -1;
 	worker->load = own;
+	own->walk = (struct tuple_walk *)(own + 1);
 	worker->patience_us = LOAD_DEVICE_PATIENCE_US;
 	worker->receive_most = BURST_MAX;
 	worker_expect_none(worker);
@@ -102,9 +114,11 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 	own->figures = &own->phases[LOAD_RAMP_UP];
 	own->left = plan->count == 0 ? UINT64_MAX
 				     : load_part(plan->count, worker->index, engine->worker_count);
-	own->walk = load->walk;
+	memcpy(own->walk, load->walk, walks);
 	/* Two runs in a row do not begin with the same tuples. */
-	tuple_walk_seek(&own->walk, (load_random(own) >> 1) % tuples);
+	for (unsigned int p = 0; p < engine->port_count; p++)
+		tuple_walk_seek(&own->walk[p],
+				(load_random(own) >> 1) % tuple_walk_count(&own->walk[p]));
 	pace_init(&own->pace, plan->shape, own->random | 1, worker->now_us);
 	load_init_config(own, &engine->settings->tcp);
 	own->syn_rto_ms = tcp_step_rto_ms(
@@ -144,8 +158,9 @@ load_init_targets(struct load *load, unsigned int *which)
 
 	for (unsigned int i = 0; i < plan->targets.count; i++) {
 		const struct settings_endpoint *endpoint = &plan->targets.item[i];
-		const uint8_t *next_hop =
-				load_next_hop(load->engine->port[0].settings, endpoint->address);
+		const uint8_t by_port = plan->target_port[i];
+		const uint8_t *next_hop = load_next_hop(
+				load->engine->port[by_port].settings, endpoint->address);
 		struct load_target *target = &load->target[i];
 
 		*which = i;
@@ -155,6 +170,7 @@ load_init_targets(struct load *load, unsigned int *which)
 		if (flow_key_is_ipv4(endpoint->address))
 			memcpy(&target->ipv4, endpoint->address + 12, sizeof(target->ipv4));
 		target->port = endpoint->port;
+		target->by_port = by_port;
 		memcpy(target->next_hop, next_hop != NULL ? next_hop : endpoint->address,
 				sizeof(target->next_hop));
 	}
@@ -164,28 +180,80 @@ load_init_targets(struct load *load, unsigned int *which)
 
 /* The plan's sources, or the port's addresses; never a target's or a next hop's. */
 static enum load_result
-load_init_walk(struct load *load)
+load_init_walk(struct load *load, unsigned int port, unsigned int *which)
 {
 	const struct load_plan *plan = &load->plan;
-	const struct settings_prefixes *own = &load->engine->port[0].settings->addresses;
-	const struct settings_prefixes *sources = plan->sources.count > 0 ? &plan->sources : own;
+	const struct settings_prefixes *own = &load->engine->port[port].settings->addresses;
+	const struct settings_prefixes *sources =
+			plan->sources[port].count > 0 ? &plan->sources[port] : own;
 	const bool ipv4 = flow_key_is_ipv4(load->target[0].address);
+	struct tuple_walk *walk = &load->walk[port];
+	unsigned int first = 0, count = 0;
 	bool fits = true;
 
-	tuple_walk_init(&load->walk, plan->first_port, plan->last_port, load->target_count);
+	for (unsigned int t = load->target_count; t-- > 0;) {
+		count += load->target[t].by_port == port;
+		first = load->target[t].by_port == port ? t : first;
+	}
+	*which = first;
+	tuple_walk_init(walk, plan->first_port, plan->last_port, count);
+	walk->first_target = first;
 	for (unsigned int i = 0; i < sources->count; i++) {
 		const struct settings_prefix *prefix = &sources->item[i];
 		const unsigned int whole = flow_key_is_ipv4(prefix->address) ? 32 : 128;
 
 		if (flow_key_is_ipv4(prefix->address) == ipv4)
-			fits &= tuple_walk_add(&load->walk, prefix->address,
+			fits &= tuple_walk_add(walk, prefix->address,
 					sources == own ? whole : prefix->length);
 	}
 	for (unsigned int t = 0; t < load->target_count; t++) {
-		fits &= tuple_walk_exclude(&load->walk, load->target[t].address);
-		fits &= tuple_walk_exclude(&load->walk, load->target[t].next_hop);
+		fits &= tuple_walk_exclude(walk, load->target[t].address);
+		fits &= tuple_walk_exclude(walk, load->target[t].next_hop);
 	}
-	return fits && load->walk.source_count > 0 ? LOAD_OK : LOAD_NO_SOURCE;
+	return fits && count > 0 && walk->source_count > 0 ? LOAD_OK : LOAD_NO_SOURCE;
+}
+
+/* Two ports to the same target must not have a source in common. */
+static enum load_result
+load_check_walks(const struct load *load, unsigned int *which)
+{
+	for (unsigned int t = 0; t < load->target_count; t++) {
+		const struct load_target *target = &load->target[t];
+
+		*which = t;
+		for (unsigned int u = 0; u < t; u++) {
+			const struct load_target *other = &load->target[u];
+
+			if (memcmp(target->address, other->address, sizeof(target->address)) == 0 &&
+					target->port == other->port &&
+					(target->by_port == other->by_port ||
+							tuple_walk_overlaps(
+									&load->walk[target->by_port],
+									&load->walk[other->by_port])))
+				return LOAD_SAME_TUPLES;
+		}
+	}
+	return LOAD_OK;
+}
+
+uint64_t
+load_tuples(const struct engine *engine)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int p = 0; p < engine->port_count; p++)
+		sum += tuple_walk_count(&engine->load->walk[p]);
+	return sum;
+}
+
+uint64_t
+load_sources(const struct engine *engine)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int p = 0; p < engine->port_count; p++)
+		sum += engine->load->walk[p].source_count;
+	return sum;
 }
 
 enum load_result
@@ -207,11 +275,14 @@ load_init(struct engine *engine, const struct load_plan *plan, unsigned int *whi
 		memcpy(load->request, plan->request, plan->request_length);
 	load->end_us = UINT64_MAX;
 	result = load_init_targets(load, which);
+	for (unsigned int p = 0; result == LOAD_OK && p < engine->port_count; p++)
+		result = load_init_walk(load, p, which);
 	if (result == LOAD_OK)
-		result = load_init_walk(load);
+		result = load_check_walks(load, which);
 	if (result != LOAD_OK)
 		return result;
-	engine->port[0].sources = &load->walk;
+	for (unsigned int p = 0; p < engine->port_count; p++)
+		engine->port[p].sources = &load->walk[p];
 	for (unsigned int i = 0; i < engine->worker_count; i++) {
 		if (load_init_worker(engine->worker[i], load, secret) != 0)
 			return LOAD_NO_MEMORY;
@@ -228,8 +299,8 @@ load_free(struct engine *engine)
 		rte_free(engine->worker[i]->load);
 		engine->worker[i]->load = NULL;
 	}
-	if (engine->port_count > 0)
-		engine->port[0].sources = NULL;
+	for (unsigned int p = 0; p < engine->port_count; p++)
+		engine->port[p].sources = NULL;
 	rte_free(engine->load);
 	engine->load = NULL;
 }
@@ -255,7 +326,7 @@ static enum load_result
 load_resolve(struct engine *engine, struct load_target *target, uint64_t until_us)
 {
 	const struct timespec pause = {.tv_nsec = LOAD_PAUSE_NS};
-	const struct port *port = &engine->port[0];
+	const struct port *port = &engine->port[target->by_port];
 	struct build_path path = {
 			.tagged = port->tagged,
 			.vlan = port->vlan,
@@ -268,8 +339,9 @@ load_resolve(struct engine *engine, struct load_target *target, uint64_t until_u
 	memcpy(path.local_mac, port->mac.addr_bytes, sizeof(path.local_mac));
 	memcpy(path.remote_mac, engine->load->plan.target_mac, sizeof(path.remote_mac));
 	pthread_mutex_lock(&engine->targets.control);
-	entry = engine->load->plan.has_target_mac ? RESOLVER_NONE
-						  : resolver_want(engine, 0, target->next_hop);
+	entry = engine->load->plan.has_target_mac
+				? RESOLVER_NONE
+				: resolver_want(engine, target->by_port, target->next_hop);
 	pthread_mutex_unlock(&engine->targets.control);
 	while (entry != RESOLVER_NONE && !resolver_get(&engine->resolver, entry, path.remote_mac)) {
 		if (__atomic_load_n(&engine->load->end_us, __ATOMIC_RELAXED) != UINT64_MAX)

@@ -51,8 +51,8 @@ load_flood_input(struct worker *worker, struct burst *burst)
 		return;
 	for (unsigned int i = 0; i < burst->n; i++)
 		load_flood_judge(worker->load, burst, i);
-	worker_count(worker, 0, DROP_consumed, burst->n);
-	rte_pktmbuf_free_bulk(burst->packet, burst->n);
+	for (unsigned int i = 0; i < burst->n; i++)
+		worker_drop(worker, burst->packet[i], DROP_consumed);
 	burst->n = 0;
 }
 
@@ -82,9 +82,9 @@ load_flood_write(struct load_worker *load, uint8_t *to)
 	uint64_t random;
 
 	if (plan->random_order)
-		tuple_walk_random(&load->walk, load_random(load), &tuple);
+		tuple_walk_random(&load->walk[load->port], load_random(load), &tuple);
 	else
-		tuple_walk_next(&load->walk, &tuple);
+		tuple_walk_next(&load->walk[load->port], &tuple);
 	tcp.port = tuple.port;
 	if (plan->exchange == LOAD_SYN) {
 		tcp.flags = TCP_SYN;
@@ -122,8 +122,10 @@ load_flood(struct worker *worker)
 
 		packet->data_len = (uint16_t)length;
 		packet->pkt_len = length;
-		packet->port = 0;
+		packet->port = load->port;
 	}
+	load->batch_port = load->port;
+	load_next_port(load, worker->engine->port_count);
 	load->batch_end = n;
 	load->batch_us = worker->now_us;
 	figures_count(load->figures, FIGURE_started, n);

@@ -65,7 +65,7 @@ load_idle_init(struct worker *worker)
 	if (idle == NULL)
 		return -1;
 	load->idle = idle;
-	idle->total = tuple_walk_count(&load->walk);
+	idle->total = tuple_walk_count(load->walk);
 	/* All workers pass over the same tuples, and each takes its own. */
 	idle->base = load->secret % idle->total;
 	idle->wanted = load_part(plan->concurrency, worker->index, workers);
@@ -80,7 +80,7 @@ load_idle_init(struct worker *worker)
 		return -1;
 	}
 	madvise(idle->conn, idle->span, MADV_HUGEPAGE);
-	tuple_walk_seek(&load->walk, idle->base);
+	tuple_walk_seek(load->walk, idle->base);
 	return 0;
 }
 
@@ -106,7 +106,7 @@ static uint8_t *
 load_idle_of(const struct load_worker *load, const struct tuple *tuple)
 {
 	const struct load_idle *idle = load->idle;
-	uint64_t number = tuple_walk_number(&load->walk, tuple);
+	uint64_t number = tuple_walk_number(load->walk, tuple);
 
 	if (number == TUPLE_WALK_NONE)
 		return NULL;
@@ -324,7 +324,7 @@ load_idle_begin_pass(struct load_worker *load)
 {
 	load->idle->next = 0;
 	load->idle->flying = 0;
-	tuple_walk_seek(&load->walk, load->idle->base);
+	tuple_walk_seek(load->walk, load->idle->base);
 }
 
 /* The pass is over; whether there is another one. */
@@ -378,7 +378,7 @@ load_idle(struct worker *worker)
 		struct tuple tuple;
 		uint8_t *conn = &idle->conn[idle->next];
 
-		tuple_walk_next(&load->walk, &tuple);
+		tuple_walk_next(load->walk, &tuple);
 		idle->next++;
 		if (!load_owns(worker, &tuple) || !load_idle_needs(load, conn, &tuple, &tcp))
 			continue;

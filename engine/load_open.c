@@ -45,7 +45,7 @@ load_open_note_round(struct worker *worker, uint64_t rounds)
 {
 	struct load_worker *load = worker->load;
 
-	if (load->walk.rounds == rounds)
+	if (load->walk[0].rounds == rounds)
 		return;
 	__atomic_store_n(&load->round_us, worker->now_us - load->reuse_us, __ATOMIC_RELAXED);
 	load->reuse_us = worker->now_us;
@@ -69,7 +69,7 @@ load_batch_give_up(struct worker *worker)
 		}
 	}
 	transmit_discard(worker, &load->batch[load->batch_first],
-			load->batch_end - load->batch_first, 0);
+			load->batch_end - load->batch_first, load->batch_port);
 	load->batch_first = load->batch_end;
 }
 
@@ -81,7 +81,8 @@ load_batch_send(struct worker *worker)
 
 	if (n > 0) {
 		/* Answers that were made before go first. */
-		n = transmit_flush_with(worker, &load->batch[load->batch_first], n, 0);
+		n = transmit_flush_with(
+				worker, &load->batch[load->batch_first], n, load->batch_port);
 		load->batch_first += n;
 		if (n > 0)
 			load->batch_us = worker->now_us;
@@ -108,7 +109,7 @@ load_owns(const struct worker *worker, const struct tuple *tuple)
 		return true;
 	memcpy(flow.remote, target->address, sizeof(flow.remote));
 	memcpy(flow.local, tuple->address, sizeof(flow.local));
-	return steering_flow_owner(engine, &engine->port[0], &flow) == worker->index;
+	return steering_flow_owner(engine, &engine->port[target->by_port], &flow) == worker->index;
 }
 
 /* The next tuple whose answers will come to this worker; nobody's when it has none. */
@@ -116,15 +117,16 @@ static void
 load_open_next(struct worker *worker, struct flow_key *key)
 {
 	struct load_worker *load = worker->load;
-	const uint64_t rounds = load->walk.rounds;
+	struct tuple_walk *walk = &load->walk[load->port];
+	const uint64_t rounds = load->walk[0].rounds;
 	unsigned int tries = LOAD_OPEN_SEARCH;
 	struct tuple tuple;
 
 	do {
 		if (load->load->plan.random_order)
-			tuple_walk_random(&load->walk, load_random(load), &tuple);
+			tuple_walk_random(walk, load_random(load), &tuple);
 		else
-			tuple_walk_next(&load->walk, &tuple);
+			tuple_walk_next(walk, &tuple);
 	} while (worker->engine->worker_count > 1 && !load_owns(worker, &tuple) && --tries > 0);
 	load_open_note_round(worker, rounds);
 	memcpy(key->address, tuple.address, sizeof(key->address));
@@ -315,13 +317,15 @@ load_open(struct worker *worker)
 	for (unsigned int i = 0; i < starts.n; i++) {
 		struct rte_mbuf *packet = load->batch[i];
 
-		packet->port = 0;
+		packet->port = load->port;
 		if (load_open_one(worker, &starts, i, packet))
 			load->batch[load->batch_end++] = packet;
 		else
 			rte_pktmbuf_free(packet);
 	}
 	load_open_write(&starts);
+	load->batch_port = load->port;
+	load_next_port(load, worker->engine->port_count);
 	load->batch_us = worker->now_us;
 	load_batch_send(worker);
 	return starts.n;

@@ -95,7 +95,7 @@ load_step_send(struct load_event *event, struct frame_tcp *tcp, const struct fra
 	if (answers)
 		transmit_reply(event->worker, packet);
 	else
-		transmit_originated(event->worker, packet, 0);
+		transmit_originated(event->worker, packet, target->by_port);
 	return true;
 }
 

@@ -149,18 +149,34 @@ complete_plan(struct given *given)
 		plan->requests = 10;
 }
 
+static bool
+has_target(const struct load_plan *plan, unsigned int port)
+{
+	for (unsigned int t = 0; t < plan->targets.count; t++) {
+		if (plan->target_port[t] == port)
+			return true;
+	}
+	return false;
+}
+
 static int
 check_plan(const struct given *given)
 {
 	const struct load_plan *plan = &given->options->plan;
 	const bool ipv4 = flow_key_is_ipv4(plan->targets.item[0].address);
 
-	if (given->words.device == NULL)
+	if (given->port[0].device == NULL)
 		return complain(given, "needs a --port");
-	if (given->words.addresses[0] == '\0')
-		return complain(given, "needs an --address");
-	if (plan->targets.count == 0)
-		return complain(given, "needs a --target");
+	for (unsigned int p = 0; p <= given->at; p++) {
+		if (given->port[p].addresses[0] == '\0')
+			return complain(given, given->at == 0 ? "needs an --address"
+							      : "each --port needs an --address");
+		if (!has_target(plan, p))
+			return complain(given, given->at == 0 ? "needs a --target"
+							      : "each --port needs a --target");
+	}
+	if (given->at > 0 && plan->exchange == LOAD_IDLE)
+		return complain(given, "--exchange idle takes one --port");
 	for (unsigned int i = 1; i < plan->targets.count; i++) {
 		if (flow_key_is_ipv4(plan->targets.item[i].address) != ipv4)
 			return complain(given, "targets are all IPv4 or all IPv6");
@@ -175,6 +191,23 @@ write_word(FILE *out, const char *name, const char *value)
 {
 	if (value != NULL)
 		fprintf(out, "  %s: \"%s\"\n", name, value);
+}
+
+static void
+write_port(FILE *out, const struct given_port *port, unsigned int number)
+{
+	fprintf(out, "  - name: load%.0u\n", number);
+	fprintf(out, "    device: \"%s\"\n    addresses: [%s]\n", port->device, port->addresses);
+	if (port->gateways[0] != '\0')
+		fprintf(out, "    gateways: [%s]\n", port->gateways);
+	if (port->mac != NULL)
+		fprintf(out, "    mac: \"%s\"\n", port->mac);
+	if (port->vlan != NULL)
+		fprintf(out, "    vlan: %s\n", port->vlan);
+	if (port->mtu != NULL)
+		fprintf(out, "    mtu: %s\n", port->mtu);
+	if (port->queues != NULL)
+		fprintf(out, "    queues: %s\n", port->queues);
 }
 
 /* Settings must have a service; the generator has none, so this one goes again. */
@@ -221,19 +254,10 @@ make_settings(struct given *given)
 	/* The generator's TIME_WAIT needs no table (engine/load_stranger.c): as small as it goes.
 	 */
 	fprintf(out, "tcp:\n  max_tw_buckets: 64\n");
-	fprintf(out, "ports:\n  - name: load\n");
-	fprintf(out, "    device: \"%s\"\n    addresses: [%s]\n", words->device, words->addresses);
-	if (words->gateways[0] != '\0')
-		fprintf(out, "    gateways: [%s]\n", words->gateways);
-	fprintf(out, "%s%s%s", words->mac != NULL ? "    mac: \"" : "",
-			words->mac != NULL ? words->mac : "", words->mac != NULL ? "\"\n" : "");
-	if (words->vlan != NULL)
-		fprintf(out, "    vlan: %s\n", words->vlan);
-	if (words->mtu != NULL)
-		fprintf(out, "    mtu: %s\n", words->mtu);
-	if (words->queues != NULL)
-		fprintf(out, "    queues: %s\n", words->queues);
-	write_placeholder(out, words->addresses);
+	fprintf(out, "ports:\n");
+	for (unsigned int p = 0; p <= given->at; p++)
+		write_port(out, &given->port[p], p);
+	write_placeholder(out, given->port[0].addresses);
 	fclose(out);
 	given->options->settings =
 			settings_parse("the command line, as settings", text, length, stderr);

@@ -17,13 +17,19 @@
 
 #include "options.h"
 
-/** Words that become lines of settings; NULL or empty: not given. */
-struct given_words {
+/** Words that become lines of a port's settings; NULL or empty: not given. */
+struct given_port {
 	const char *device;
 	const char *mac;
 	const char *vlan;
 	const char *mtu;
 	const char *queues;
+	char addresses[SETTINGS_TEXT_MAX];
+	char gateways[SETTINGS_TEXT_MAX];
+};
+
+/** The same of the engine's. */
+struct given_words {
 	const char *workers;
 	const char *main_core;
 	const char *memory;
@@ -33,14 +39,14 @@ struct given_words {
 	const char *log_level;
 	const char *connections;
 	const char *instance;
-	char addresses[SETTINGS_TEXT_MAX];
-	char gateways[SETTINGS_TEXT_MAX];
 };
 
 /** The options of one command line, while they are read. */
 struct given {
 	struct options *options;
 	struct given_words words;
+	unsigned int at; /**< The port that options are about: that of the last --port. */
+	struct given_port port[SETTINGS_PORTS_MAX];
 	const char *program;
 	const char *path;
 	const char *send;

@@ -53,6 +53,13 @@ explain(const struct engine *engine, const struct load_plan *plan, enum load_res
 		fprintf(stderr, "handfast-load: no source address of %s's family; see --sources\n",
 				address);
 		return EXIT_CODE_USAGE;
+	case LOAD_SAME_TUPLES:
+		fprintf(stderr,
+				"handfast-load: %s is a target twice, from the same source "
+				"addresses; "
+				"see --sources\n",
+				address);
+		return EXIT_CODE_USAGE;
 	case LOAD_UNRESOLVED:
 		settings_format_address(engine->load->target[which].next_hop, address);
 		fprintf(stderr,

@@ -277,27 +277,56 @@ parse_target_item(char *text, void *targets)
 	return parse_target(text, targets);
 }
 
-/* Options about the device and the process, taken to the settings as they are. @return whether the
+/* What follows another --port is about that one; what comes before the first is about the first. */
+static int
+begin_port(struct given *given, const char *device)
+{
+	if (given->port[given->at].device != NULL) {
+		if (given->at + 1 == SETTINGS_PORTS_MAX)
+			return 0;
+		given->at++;
+	}
+	given->port[given->at].device = device;
+	return 1;
+}
+
+/* Options about a port, taken to the settings as they are. @return 1: read, 0: wrong, -1: another.
+ */
+static int
+read_port(struct given *given, int option, char *value)
+{
+	struct given_port *port = &given->port[given->at];
+
+	switch (option) {
+	case OPTION_PORT:
+		return begin_port(given, value);
+	case OPTION_MAC:
+		port->mac = value;
+		return 1;
+	case OPTION_VLAN:
+		port->vlan = value;
+		return 1;
+	case OPTION_MTU:
+		port->mtu = value;
+		return 1;
+	case OPTION_QUEUES:
+		port->queues = value;
+		return 1;
+	case OPTION_ADDRESS:
+		return append_list(port->addresses, value);
+	case OPTION_GATEWAY:
+		return append_list(port->gateways, value);
+	default:
+		return -1;
+	}
+}
+
+/* Options about the process, taken to the settings as they are. @return whether the
  * option is one. */
 static bool
 read_word(struct given_words *words, int option, char *value)
 {
 	switch (option) {
-	case OPTION_PORT:
-		words->device = value;
-		return true;
-	case OPTION_MAC:
-		words->mac = value;
-		return true;
-	case OPTION_VLAN:
-		words->vlan = value;
-		return true;
-	case OPTION_MTU:
-		words->mtu = value;
-		return true;
-	case OPTION_QUEUES:
-		words->queues = value;
-		return true;
 	case OPTION_WORKERS:
 		words->workers = value;
 		return true;
@@ -330,6 +359,18 @@ read_word(struct given_words *words, int option, char *value)
 	}
 }
 
+static int
+read_targets(struct given *given, char *value)
+{
+	struct load_plan *plan = &given->options->plan;
+	const uint32_t before = plan->targets.count;
+
+	if (!parse_each(value, parse_target_item, &plan->targets))
+		return 0;
+	memset(&plan->target_port[before], (int)given->at, plan->targets.count - before);
+	return 1;
+}
+
 /* Options about peers and tuples. @return 1: read, 0: wrong, -1: another. */
 static int
 read_tuples(struct given *given, int option, char *value)
@@ -337,17 +378,13 @@ read_tuples(struct given *given, int option, char *value)
 	struct load_plan *plan = &given->options->plan;
 
 	switch (option) {
-	case OPTION_ADDRESS:
-		return append_list(given->words.addresses, value);
-	case OPTION_GATEWAY:
-		return append_list(given->words.gateways, value);
 	case OPTION_TARGET:
-		return parse_each(value, parse_target_item, &plan->targets);
+		return read_targets(given, value);
 	case OPTION_TARGET_MAC:
 		plan->has_target_mac = true;
 		return parse_mac(value, plan->target_mac);
 	case OPTION_SOURCES:
-		return parse_each(value, parse_prefix_item, &plan->sources);
+		return parse_each(value, parse_prefix_item, &plan->sources[given->at]);
 	case OPTION_SOURCE_PORTS:
 		return parse_source_ports(value, plan);
 	case OPTION_ORDER:
@@ -491,7 +528,7 @@ static int
 read_option(struct given *given, int option, char *value)
 {
 	int (*const readers[])(struct given *, int, char *) = {
-			read_tuples, read_exchange, read_amount, read_report};
+			read_port, read_tuples, read_exchange, read_amount, read_report};
 	int result;
 
 	if (read_word(&given->words, option, value))

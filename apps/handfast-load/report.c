@@ -117,7 +117,6 @@ void
 report_start(struct report *report)
 {
 	const struct load_plan *plan = &report->options->plan;
-	const struct tuple_walk *walk = &report->engine->load->walk;
 	char tuples[16], amount[16];
 
 	fprintf(report->text, "%s, %u packet%s each; %s %s; %s tuples, %u worker%s\n",
@@ -127,7 +126,7 @@ report_start(struct report *report)
 			plan->rate > 0.0 ? plan->shape == PACE_POISSON ? "starts/s, Poisson"
 								       : "starts/s, even"
 					 : "at once",
-			number_format((double)tuple_walk_count(walk), tuples),
+			number_format((double)load_tuples(report->engine), tuples),
 			report->engine->worker_count, report->engine->worker_count == 1 ? "" : "s");
 	fflush(report->text);
 	if (report->json != NULL)

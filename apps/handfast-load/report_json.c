@@ -28,7 +28,6 @@ void
 report_json_start(const struct report *report)
 {
 	const struct load_plan *plan = &report->options->plan;
-	const struct tuple_walk *walk = &report->engine->load->walk;
 	FILE *out = report->json;
 
 	fprintf(out,
@@ -41,8 +40,8 @@ report_json_start(const struct report *report)
 			"\"sources\":%" PRIu64 ",\"tuples\":%" PRIu64 ",\"workers\":%u,"
 			"\"concurrency\":%u,\"rate\":%.10g,\"spacing\":\"%s\",\"count\":%" PRIu64
 			",",
-			walk->source_count, tuple_walk_count(walk), report->engine->worker_count,
-			plan->concurrency, plan->rate,
+			load_sources(report->engine), load_tuples(report->engine),
+			report->engine->worker_count, plan->concurrency, plan->rate,
 			plan->shape == PACE_POISSON ? "poisson" : "even", plan->count);
 	fprintf(out, "\"requests\":%u,\"ramp_up\":%.6f,\"duration\":%.6f,\"ramp_down\":%.6f}\n",
 			plan->requests, (double)plan->ramp_up_us / 1e6,

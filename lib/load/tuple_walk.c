@@ -108,16 +108,17 @@ uint64_t
 tuple_walk_number(const struct tuple_walk *walk, const struct tuple *tuple)
 {
 	const uint32_t port = (uint32_t)rte_be_to_cpu_16(tuple->port) - walk->first_port;
+	const uint32_t target = tuple->target - walk->first_target;
 	uint64_t before = 0;
 
-	if (port >= walk->port_count || tuple->target >= walk->target_count)
+	if (port >= walk->port_count || target >= walk->target_count)
 		return TUPLE_WALK_NONE;
 	for (unsigned int i = 0; i < walk->range_count; i++) {
 		const uint64_t at = position(&walk->range[i], tuple->address);
 
 		if (at < walk->range[i].count)
 			return (port * walk->source_count + before + at) * walk->target_count +
-			       tuple->target;
+			       target;
 		before += walk->range[i].count;
 	}
 	return TUPLE_WALK_NONE;
@@ -128,6 +129,21 @@ tuple_walk_has_source(const struct tuple_walk *walk, const uint8_t address[16])
 {
 	for (unsigned int i = 0; i < walk->range_count; i++) {
 		if (position(&walk->range[i], address) < walk->range[i].count)
+			return true;
+	}
+	return false;
+}
+
+bool
+tuple_walk_overlaps(const struct tuple_walk *a, const struct tuple_walk *b)
+{
+	/* Of two ranges that overlap, one holds the other's first address. */
+	for (unsigned int i = 0; i < a->range_count; i++) {
+		if (tuple_walk_has_source(b, a->range[i].first))
+			return true;
+	}
+	for (unsigned int i = 0; i < b->range_count; i++) {
+		if (tuple_walk_has_source(a, b->range[i].first))
 			return true;
 	}
 	return false;

@@ -40,6 +40,7 @@ struct tuple_walk {
 	uint64_t source_count; /**< Of all ranges. */
 	uint16_t first_port;
 	uint32_t port_count;
+	uint32_t first_target; /**< Number of the first target; 0 unless set after the init. */
 	uint32_t target_count;
 
 	uint32_t target; /**< What the next step gives. */
@@ -103,7 +104,7 @@ tuple_walk_next(struct tuple_walk *walk, struct tuple *tuple)
 {
 	tuple_walk_set_source(&walk->range[walk->at], walk->offset, tuple);
 	tuple->port = rte_cpu_to_be_16((uint16_t)(walk->first_port + walk->port));
-	tuple->target = (uint16_t)walk->target;
+	tuple->target = (uint16_t)(walk->first_target + walk->target);
 
 	if (--walk->left == 0) {
 		walk->left = tuple_walk_count(walk);
@@ -142,11 +143,15 @@ tuple_walk_random(const struct tuple_walk *walk, uint64_t random, struct tuple *
 	tuple_walk_set_source(&walk->range[at], source, tuple);
 	tuple->port = rte_cpu_to_be_16(
 			(uint16_t)(walk->first_port + tuple_walk_below(other, walk->port_count)));
-	tuple->target = (uint16_t)tuple_walk_below(other * 0x9e3779b1u, walk->target_count);
+	tuple->target = (uint16_t)(walk->first_target +
+				   tuple_walk_below(other * 0x9e3779b1u, walk->target_count));
 }
 
 /** The number of a tuple, or TUPLE_WALK_NONE when the walk does not have it. */
 uint64_t tuple_walk_number(const struct tuple_walk *walk, const struct tuple *tuple);
+
+/** Whether two walks have a source address in common. */
+bool tuple_walk_overlaps(const struct tuple_walk *a, const struct tuple_walk *b);
 
 /** Whether the walk has a source address. */
 bool tuple_walk_has_source(const struct tuple_walk *walk, const uint8_t address[16]);

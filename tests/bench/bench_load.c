@@ -208,14 +208,14 @@ make_plan(const struct contest *contest, uint64_t count, struct load_plan *plan)
 			.target_mac = {0x02, 0, 0, 0, 0, 0x02},
 			.targets.count = 1,
 			.targets.item[0].port = rte_cpu_to_be_16(80),
-			.sources.count = 1,
-			.sources.item[0].length = (uint8_t)contest->length,
+			.sources[0].count = 1,
+			.sources[0].item[0].length = (uint8_t)contest->length,
 			.requests = contest->exchange == LOAD_REQUEST,
 			.request = (const uint8_t *)request_text,
 			.request_length = sizeof(request_text) - 1,
 	};
 	if (!settings_address_parse(contest->target, plan->targets.item[0].address) ||
-			!settings_address_parse(contest->sources, plan->sources.item[0].address))
+			!settings_address_parse(contest->sources, plan->sources[0].item[0].address))
 		rte_exit(EXIT_FAILURE, "bad address\n");
 }
 

@@ -158,6 +158,30 @@ def test_memif_engine_counts_the_same():
             engine.stop()
 
 
+def test_two_ports_share_the_load():
+    """One generator, two workers, two memifs: each port opens its half, from its own addresses."""
+    with lab.Lab() as here:
+        inside = here.namespace()
+        memif = [f"memif:id=0,socket={here.path(name)},socket-abstract=no,role="
+                 for name in ("a.sock", "b.sock")]
+        engine = here.engine(
+            [{"name": "lan", "device": memif[0] + "server", "mac": "02:00:00:00:0e:02",
+              "addresses": [f"{lab.CLIENT4}/16"]},
+             {"name": "wan", "device": memif[1] + "server", "mac": "02:00:00:00:0e:03",
+              "addresses": ["10.8.0.2/16"]}],
+            [{"name": "web", "listen": [f"{lab.CLIENT4}:80", "10.8.0.2:80"],
+              "close": "after_reply"}], inside)
+        last = Load(inside, memif[0] + "client", "--target", f"{lab.CLIENT4}:80",
+                    "--sources", "10.9.128.0/24", "--port", memif[1] + "client",
+                    "--address", "10.8.0.1/16", "--target", "10.8.0.2:80", "--workers", "2",
+                    "--exchange", "request", "--count", "4000", "--concurrency", "200",
+                    address=f"{lab.ENGINE4}/16").end()
+        lab.check(not failed(last) and figure(last, "completed") == 4000, last)
+        opened = [engine.settled(port)["opened"] for port in ("lan", "wan")]
+        lab.check(sum(opened) == 4000 and min(opened) > 1200, opened)
+        engine.stop()
+
+
 def test_nginx_counts_the_same():
     """HTTP requests to nginx, at a rate and in a closed loop, over IPv4: accepted one by one."""
     with lab.Lab() as here:
@@ -239,6 +263,12 @@ def test_usage_is_explained():
               "--exchange", "http"], 2, 'cannot use "http"'),
             (["--port", "nul:", "--address", "10.0.0.1/24", "--target", "10.0.0.2:80"], 2,
              "error"),
+            (["--port", "null:", "--address", "10.0.0.1/24", "--target", "10.0.0.2:80",
+              "--port", "null:", "--address", "10.0.0.3/24"], 2, "each --port needs a --target"),
+            (["--port", "null:", "--address", "10.0.0.1/24", "--target", "10.0.0.2:80",
+              "--sources", "10.0.0.16/28", "--port", "null:", "--address", "10.0.0.3/24",
+              "--target", "10.0.0.2:80", "--sources", "10.0.0.24/29", "--memory", "none"], 2,
+             "a target twice"),
             (["--port", "null:", "--address", "10.0.0.1/24", "--target", "10.7.0.2:80",
               "--memory", "none"], 2, "--gateway")):
         done = lab.run([HANDFAST_LOAD, *words], ok=False)

@@ -221,6 +221,46 @@ random_tuples_are_of_the_walk_and_of_all_of_it(void **state)
 		assert_in_range(hits[i], 700, 1300);
 }
 
+static void
+targets_are_numbered_from_the_first_on(void **state)
+{
+	struct tuple tuple;
+
+	(void)state;
+	tuple_walk_init(&walk, 10, 12, 2);
+	walk.first_target = 5;
+	add_ipv4(0, 16, 30);
+	tuple_walk_seek(&walk, 0);
+	for (uint64_t i = 0; i < tuple_walk_count(&walk); i++) {
+		tuple_walk_next(&walk, &tuple);
+		assert_in_range(tuple.target, 5, 6);
+		assert_int_equal(tuple_walk_number(&walk, &tuple), i);
+		tuple_walk_random(&walk, i * UINT64_C(0x9e3779b97f4a7c15), &tuple);
+		assert_in_range(tuple.target, 5, 6);
+	}
+	tuple.target = 4;
+	assert_true(tuple_walk_number(&walk, &tuple) == TUPLE_WALK_NONE);
+}
+
+static void
+walks_overlap_when_they_share_a_source(void **state)
+{
+	static struct tuple_walk other;
+	uint8_t address[16];
+
+	(void)state;
+	tuple_walk_init(&walk, 1, 1, 1);
+	add_ipv4(1, 0, 24);
+	tuple_walk_init(&other, 1, 1, 1);
+	ipv4(address, 2, 0);
+	assert_true(tuple_walk_add(&other, address, 24));
+	assert_false(tuple_walk_overlaps(&walk, &other));
+	ipv4(address, 1, 77);
+	assert_true(tuple_walk_add(&other, address, 32));
+	assert_true(tuple_walk_overlaps(&walk, &other));
+	assert_true(tuple_walk_overlaps(&other, &walk));
+}
+
 int
 main(void)
 {
@@ -234,6 +274,8 @@ main(void)
 			cmocka_unit_test(a_single_source_that_is_excluded_leaves_none),
 			cmocka_unit_test(ipv6_prefixes_are_as_large_as_counts_go),
 			cmocka_unit_test(random_tuples_are_of_the_walk_and_of_all_of_it),
+			cmocka_unit_test(targets_are_numbered_from_the_first_on),
+			cmocka_unit_test(walks_overlap_when_they_share_a_source),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
