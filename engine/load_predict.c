@@ -276,16 +276,15 @@ load_predict_is_answer(const struct load_worker *load, const struct load_conn *o
 	return load->head_ends ? length == head : load->head_answer.left == length - head;
 }
 
-/* Whether segment i is the only, or last, answer. */
+/* Whether segment i is an answer, all of it. */
 static inline bool
-load_predict_is_last_answer(const struct load_worker *load, const struct load_conn *own,
+load_predict_has_answer(const struct load_worker *load, const struct load_conn *own,
 		const struct burst *burst, unsigned int i)
 {
 	const uint8_t *text = rte_pktmbuf_mtod_offset(burst->packet[i], const uint8_t *,
 			burst->frame[i].l4_offset + burst->segment[i].payload_offset);
 
-	return own->requests_left == 1 &&
-	       (own->flags & (LOAD_CONN_FAILED | LOAD_CONN_BYTES)) == 0 &&
+	return own->requests_left > 0 && (own->flags & (LOAD_CONN_FAILED | LOAD_CONN_BYTES)) == 0 &&
 	       load_predict_is_answer(load, own, text, burst->segment[i].payload_length);
 }
 
@@ -309,7 +308,7 @@ load_predict_answered(
 		struct conn *conn = burst->conn[i];
 		struct load_conn *own = load_conn_of(load, conn);
 
-		if (!load_predict_is_last_answer(load, own, burst, i) ||
+		if (own->requests_left != 1 || !load_predict_has_answer(load, own, burst, i) ||
 				!predict_answer(&conn->tcp, &burst->segment[i], &load->env,
 						own->ssthresh))
 			break;
@@ -327,6 +326,69 @@ load_predict_answered(
 	figures_count(load->figures, FIGURE_requests, run.rows.n);
 	histogram_record_each(&load->figures->first_byte_us, took_us, run.rows.n);
 	load_predict_answer(worker, &run, &target->fin);
+	return run.rows.n;
+}
+
+/* What follows an answer: the next request, or our FIN. @return false: not as predicted. */
+static inline bool
+load_predict_go_on(struct worker *worker, struct burst *burst, unsigned int i, bool last)
+{
+	struct load_worker *load = worker->load;
+	struct conn *conn = burst->conn[i];
+	struct load_conn *own = load_conn_of(load, conn);
+	struct tcp_sender sender = {.recover = own->recover, .ssthresh = own->ssthresh};
+
+	if ((own->requests_left == 1) != last || !load_predict_has_answer(load, own, burst, i) ||
+			!predict_go_on(&conn->tcp, &burst->segment[i], &load->env,
+					last ? 0 : load->request.length, &sender))
+		return false;
+	own->recover = sender.recover;
+	own->requests_left--;
+	if (last)
+		own->flags |= LOAD_CONN_ANSWERED | LOAD_CONN_FIN_DUE | LOAD_CONN_FIN_SENT;
+	else
+		own->end = conn->tcp.snd_nxt;
+	own->mark_us = (uint32_t)worker->now_us;
+	load_predict_set_deadline(worker, conn);
+	return true;
+}
+
+/* Answers that the peer does not close behind. @return how many. */
+static unsigned int
+load_predict_went_on(
+		struct worker *worker, struct burst *burst, unsigned int first, unsigned int end)
+{
+	struct load_worker *load = worker->load;
+	const struct load_plan *plan = &load->load->plan;
+	const struct load_target *target = &load->load->target[flow_key_target(&burst->key[first])];
+	const bool last = load_conn_of(load, burst->conn[first])->requests_left == 1;
+	uint32_t took_us[FRAME_SHAPE_ROWS];
+	struct load_predict_run run;
+	uint64_t bytes = 0;
+
+	run.rows.n = 0;
+	if (!plan->http || (last && plan->peer_closes))
+		return 0;
+	for (unsigned int i = first; i < end; i++) {
+		const struct load_conn *own = load_conn_of(load, burst->conn[i]);
+		const bool is_first = own->requests_left == plan->requests;
+		const uint32_t since_us = is_first ? own->begin_us : own->mark_us;
+
+		if (!load_predict_go_on(worker, burst, i, last))
+			break;
+		bytes += burst->segment[i].payload_length;
+		took_us[run.rows.n] = (uint32_t)worker->now_us - since_us;
+		load_predict_take(&run, burst, i, burst->conn[i]->tcp.snd_una);
+	}
+	if (run.rows.n == 0)
+		return 0;
+	figures_count(load->figures, FIGURE_bytes_received, bytes);
+	figures_count(load->figures, FIGURE_requests, run.rows.n);
+	if (!last)
+		figures_count(load->figures, FIGURE_bytes_sent,
+				(uint64_t)run.rows.n * load->request.length);
+	histogram_record_each(&load->figures->first_byte_us, took_us, run.rows.n);
+	load_predict_answer(worker, &run, last ? &target->fin : &target->request);
 	return run.rows.n;
 }
 
@@ -356,7 +418,9 @@ load_predict(struct worker *worker, struct burst *burst, unsigned int first)
 	case TCP_EVENT_SYN_ACK:
 		return load_predict_opened(worker, burst, first, end);
 	case TCP_EVENT_ACK:
-		return load_predict_last_ack(worker, burst, first, end);
+		return burst->segment[first].payload_length > 0
+				       ? load_predict_went_on(worker, burst, first, end)
+				       : load_predict_last_ack(worker, burst, first, end);
 	case TCP_EVENT_FIN:
 		return burst->conn[first]->tcp.state == TCP_ESTABLISHED
 				       ? load_predict_answered(worker, burst, first, end)

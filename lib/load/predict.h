@@ -6,7 +6,8 @@
 /**
  * @file
  * The steps that a connection of the generator takes when all goes well, without asking the TCP
- * machine: opening, the SYN,ACK that answers, closing behind it, and the peer's FIN.
+ * machine: opening, the SYN,ACK that answers, requests and their answers, closing behind them, and
+ * the peer's FIN.
  *
  * Each function does what tcp_step() and tcp_output would do, bit by bit, or says that it cannot
  * and has changed nothing.  They hold for connections that use no timestamps and lost nothing so
@@ -21,6 +22,7 @@
 #include <rte_common.h>
 
 #include "tcp/tcp_effect.h"
+#include "tcp/tcp_output.h"
 #include "tcp/tcp_step.h"
 
 /* Eight times that still fits where SRTT is kept. */
@@ -166,6 +168,43 @@ predict_answer(struct tcp_conn *conn, const struct tcp_segment *segment, const s
 	conn->flags |= TCP_CONN_FIN_SENT;
 	tcp_effect_set_window(conn, segment);
 	conn->state = TCP_LAST_ACK;
+	return true;
+}
+
+/**
+ * TCP_EVENT_ACK with text in ESTABLISHED, when it acknowledges all we said, then tcp_output_react()
+ * and tcp_output_next(): so much text in one segment, or our FIN, either of which acknowledges it.
+ *
+ * @param length
+ *   0: a FIN.
+ * @param sender
+ *   What the connection has of it.
+ * @return false: not as predicted.
+ */
+static inline bool
+predict_go_on(struct tcp_conn *conn, const struct tcp_segment *segment, const struct tcp_env *env,
+		uint32_t length, struct tcp_sender *sender)
+{
+	const uint32_t window = (uint32_t)segment->window << (conn->scales & 0xf);
+
+	if (unlikely(conn->state != TCP_ESTABLISHED || segment->seq != conn->rcv_nxt ||
+			    segment->ack != conn->snd_nxt || conn->snd_una == conn->snd_nxt ||
+			    segment->payload_length == 0 ||
+			    segment->payload_length >= env->rcv_wnd || window == 0 ||
+			    length > window || length > conn->mss ||
+			    sender->ssthresh != UINT8_MAX || (conn->flags & PREDICT_TROUBLES) != 0))
+		return false;
+	if (conn->cwnd < UINT8_MAX)
+		conn->cwnd++;
+	else if ((int32_t)(segment->ack - sender->recover) >= 0)
+		sender->recover = segment->ack + 1;
+	conn->snd_una = segment->ack;
+	conn->rcv_nxt += segment->payload_length;
+	conn->retries = 0;
+	tcp_effect_set_window(conn, segment);
+	conn->snd_nxt += length;
+	if (length == 0)
+		predict_close(conn);
 	return true;
 }
 

@@ -10,7 +10,9 @@
  * addresses round, and lets the numbers follow from the segment.  Every so many frames can be lost,
  * to see what the generator makes of that.
  *
- *   answerer DEVICE SECONDS [LOSE_ONE_IN]      (DEVICE as in --vdev)
+ *   answerer DEVICE SECONDS [LOSE_ONE_IN] [keep]
+ *
+ * DEVICE is as in --vdev; with "keep" it does not close behind its answers.
  */
 
 #include <inttypes.h>
@@ -51,9 +53,10 @@ static struct {
 	uint64_t options_sum;
 	uint32_t until_loss;
 	uint32_t lose_one_in;
+	bool keeps; /* The client closes, whatever was asked. */
 } state;
 
-/* Flags and numbers of the answer. @return whether there is one. */
+/* Flags and numbers of the answer, to a segment with so much text. @return whether there is one. */
 static bool
 answer_numbers(const struct rte_tcp_hdr *asked, unsigned int text, struct rte_tcp_hdr *answer)
 {
@@ -68,12 +71,12 @@ answer_numbers(const struct rte_tcp_hdr *asked, unsigned int text, struct rte_tc
 		answer->tcp_flags |= RTE_TCP_SYN_FLAG;
 		took = 1;
 	} else if (text > 0) {
-		answer->tcp_flags |= RTE_TCP_FIN_FLAG | RTE_TCP_PSH_FLAG;
+		answer->tcp_flags |= RTE_TCP_PSH_FLAG | (state.keeps ? 0 : RTE_TCP_FIN_FLAG);
 	} else if ((asked->tcp_flags & RTE_TCP_FIN_FLAG) == 0) {
 		return false;
 	} else {
 		took = 1;
-		if (asked->recv_ack == rte_cpu_to_be_32(ISN + 1))
+		if (state.keeps || asked->recv_ack == rte_cpu_to_be_32(ISN + 1))
 			answer->tcp_flags |= RTE_TCP_FIN_FLAG;
 	}
 	answer->recv_ack = rte_cpu_to_be_32(rte_be_to_cpu_32(asked->sent_seq) + took);
@@ -235,10 +238,11 @@ main(int argc, char *argv[])
 	uint64_t begin, end;
 
 	if (argc < 3)
-		rte_exit(EXIT_FAILURE, "usage: answerer DEVICE SECONDS [LOSE_ONE_IN]\n");
+		rte_exit(EXIT_FAILURE, "usage: answerer DEVICE SECONDS [LOSE_ONE_IN] [keep]\n");
 	seconds = atof(argv[2]);
 	state.lose_one_in = argc > 3 ? (uint32_t)atoi(argv[3]) : 0;
 	state.until_loss = state.lose_one_in;
+	state.keeps = argc > 4;
 	state.answer_sum = checksum_add(0, answer_text, sizeof(answer_text) - 1);
 	state.options_sum = checksum_add(0, syn_options, sizeof(syn_options));
 	start_dpdk(argv[0], argv[1]);

@@ -272,6 +272,68 @@ an_answer_with_a_fin_is_the_machines(void **state)
 	assert_in_range(taken, ROUNDS / 8, ROUNDS);
 }
 
+/* The machine takes an answer, and says what the stream holds then. */
+static void
+go_on(struct tcp_conn *conn, struct tcp_sender *sender, const struct tcp_segment *segment,
+		const struct tcp_stream *stream, struct tcp_chunk *chunk)
+{
+	const uint32_t una = conn->snd_una;
+	const struct tcp_action action = tcp_step(conn, TCP_EVENT_ACK, segment, &env);
+
+	assert_int_equal(action.skip, 0);
+	assert_int_equal(action.take, segment->payload_length);
+	tcp_output_react(conn, sender, &action, conn->snd_una - una);
+	assert_true(tcp_output_next(conn, stream, &env, chunk));
+	assert_false(tcp_output_next(conn, stream, &env, &(struct tcp_chunk){0}));
+}
+
+static void
+an_answer_and_what_follows_it_are_the_machines(void **state)
+{
+	unsigned int taken = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		const uint32_t length = any() % 3 == 0 ? 0 : 1 + any() % 400;
+		struct tcp_stream stream = {.fin = length == 0};
+		struct tcp_sender sender = {
+				.ssthresh = any() % 16 == 0 ? (uint8_t)any() : UINT8_MAX};
+		struct tcp_conn conn, same;
+		struct tcp_segment segment;
+		struct tcp_sender same_sender;
+		struct tcp_chunk chunk;
+		uint32_t delay_ms;
+
+		if (!asked(&conn, 1 + any() % 400))
+			continue;
+		if (any() % 4 == 0)
+			conn.cwnd = (uint8_t)(UINT8_MAX - any() % 3);
+		sometimes_retry(&conn);
+		stream.end = conn.snd_nxt + length;
+		sender.recover = conn.snd_una - 1 + any() % 4;
+		segment = any_segment(&conn, TCP_ACK | (any() & TCP_PSH));
+		segment.payload_length = (uint16_t)(any() % 1400);
+		same = conn;
+		same_sender = sender;
+		if (!predict_go_on(&same, &segment, &env, length, &same_sender)) {
+			assert_memory_equal(&same, &conn, sizeof(conn));
+			assert_int_equal(same_sender.recover, sender.recover);
+			continue;
+		}
+		taken++;
+		go_on(&conn, &sender, &segment, &stream, &chunk);
+		delay_ms = tcp_output_timer(&conn, &config);
+		assert_memory_equal(&same, &conn, sizeof(conn));
+		assert_int_equal(same_sender.recover, sender.recover);
+		assert_int_equal(same_sender.ssthresh, sender.ssthresh);
+		assert_int_equal(predict_rto_ms(&same, &config), delay_ms);
+		assert_int_equal(chunk.flags, TCP_ACK | (length == 0 ? TCP_FIN : TCP_PSH));
+		assert_int_equal(chunk.length, length);
+		assert_int_equal(chunk.seq, same.snd_una);
+	}
+	assert_in_range(taken, ROUNDS / 8, ROUNDS);
+}
+
 static void
 the_last_ack_is_the_machines(void **state)
 {
@@ -310,6 +372,7 @@ main(void)
 			cmocka_unit_test(a_syn_ack_and_what_follows_it_are_the_machines),
 			cmocka_unit_test(the_last_fin_is_the_machines),
 			cmocka_unit_test(an_answer_with_a_fin_is_the_machines),
+			cmocka_unit_test(an_answer_and_what_follows_it_are_the_machines),
 			cmocka_unit_test(the_last_ack_is_the_machines),
 	};
 
