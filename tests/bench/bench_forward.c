@@ -193,7 +193,7 @@ run(uint32_t connections, unsigned int batches, bool direct)
 int
 main(int argc, char *argv[])
 {
-	static const uint32_t sizes[] = {10000, 1000000, 10000000};
+	static const uint32_t sizes[] = {10000, 1000000};
 	const struct bench bench = bench_start(argc, argv, 3072);
 	const unsigned int batches = bench.quick ? BATCHES_QUICK : BATCHES;
 	const char *chosen = getenv("CONNECTIONS");

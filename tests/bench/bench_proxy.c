@@ -20,8 +20,8 @@
 #include "bench_engine.h"
 #include "bench_peers.h"
 
-#define SECONDS_WARM    3
-#define SECONDS         5
+#define SECONDS_WARM    1
+#define SECONDS         2
 #define CONNECTIONS_MAX 1000000
 #define CLIENTS         8000000 /* A client comes again when as many others have come. */
 
