@@ -3,8 +3,9 @@
 /**
  * @file
  * The frames of Pktgen-DPDK's SYN floods: 60 bytes, no options, 6 bytes of payload, window 8192,
- * sequence number 74616 in every one of them.  The engine answers: as a peer without options, and
- * without taking the payload (RFC 9293 3.10.7.2 lets it wait).
+ * sequence number 74616 and, though there is no ACK, acknowledgement number 74640 in every one of
+ * them (pktgen-tcp.c and pktgen-constants.h of 24.x).  The engine answers: as a peer without
+ * options, and without taking the payload (RFC 9293 3.10.7.2 lets it wait).
  */
 
 #include <setjmp.h>
@@ -18,6 +19,7 @@
 #include "rig.h"
 
 #define PKTGEN_SEQ 74616
+#define PKTGEN_ACK 74640
 
 static const char settings[] =
 		"engine: {connections: 4096}\n"
@@ -32,7 +34,8 @@ static void
 put_syn(struct rig *rig, uint16_t port)
 {
 	static const uint8_t payload[6];
-	const struct build_tcp tcp = {.seq = PKTGEN_SEQ, .flags = TCP_SYN, .window = 8192};
+	const struct build_tcp tcp = {
+			.seq = PKTGEN_SEQ, .ack = PKTGEN_ACK, .flags = TCP_SYN, .window = 8192};
 	struct build_path path;
 
 	rig_path(rig, &path, 4, port, 80);
