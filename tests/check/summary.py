@@ -4,8 +4,9 @@
 
 Usage: summary.py [--brief] LABEL=JSON... [-- FAILURE...]
 
-A log holds one JSON object per line and test.  A run without a log, or with an empty one, is a
-failure: a suite that quietly runs nothing must not look green.  With --brief only the failures,
+A label is the name of a build and of suites.  A log holds one JSON object per line and test.  A
+run without a log, or without a test of each suite, is a failure: a suite that quietly runs nothing
+must not look green.  With --brief only the failures,
 each with its last words, and one line of counts are printed; otherwise failures, skips with their
 reasons and, last, the line `N passed, N failed, N skipped`.  Exit code 1 when something failed.
 """
@@ -31,8 +32,11 @@ def read(label: str, path: Path) -> tuple:
         tests = [json.loads(line) for line in path.read_text().splitlines()]
     except (OSError, ValueError):
         tests = []
-    if not tests:
-        failed.append(f"{label}: no test ran: see {path.with_suffix('.txt')}")
+    seen = {suite.partition(":")[2] for test in tests for suite in test["suite"]}
+    for suite in label.split()[1:]:
+        # Benchmarks are in no suite.
+        if not tests or (seen != {""} and suite not in seen):
+            failed.append(f"{label}: no test of {suite} ran: see {path.with_suffix('.txt')}")
     for test in tests:
         name = f"{label}: {test['name'].rpartition(' / ')[2]}"
         if test["result"] in PASSED:
