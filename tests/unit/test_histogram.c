@@ -184,7 +184,7 @@ static void
 many_are_recorded_like_single_ones(void **state)
 {
 	static struct histogram many, single;
-	uint32_t took[16];
+	uint32_t took[16] = {0};
 
 	(void)state;
 	memset(&many, 0, sizeof(many));
