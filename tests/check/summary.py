@@ -32,7 +32,9 @@ def read(label: str, path: Path) -> tuple:
         tests = [json.loads(line) for line in path.read_text().splitlines()]
     except (OSError, ValueError):
         tests = []
-    seen = {suite.partition(":")[2] for test in tests for suite in test["suite"]}
+    # A name is PROJECT:SUITE+SUITE / TEST.
+    seen = {suite for test in tests
+            for suite in test["name"].rpartition(" / ")[0].partition(":")[2].split("+")}
     for suite in label.split()[1:]:
         # Benchmarks are in no suite.
         if not tests or (seen != {""} and suite not in seen):
