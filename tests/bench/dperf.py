@@ -100,7 +100,7 @@ class Dperf(Process):
             addresses=ADDRESSES, tx_burst=asked.tx_burst, cps=asked.cps,
             concurrency=asked.concurrency, slow_start=asked.slow_start))
         memory = "--in-memory" if asked.memory == "huge" else "--no-huge"
-        eal = (f"{memory} -m 3072 --no-pci --no-telemetry --file-prefix {name} --vdev net_memif0,"
+        eal = (f"{memory} -m 2048 --no-pci --no-telemetry --file-prefix {name} --vdev net_memif0,"
                f"role={mode},id=0,socket={bench.folder}/a.sock,socket-abstract=no")
         super().__init__([*bench.front, "env", f"DPERF_EAL={eal}", "stdbuf", "-oL", asked.dperf,
                           "-c", config], bench.folder, name)
