@@ -363,6 +363,29 @@ proxy_held_hear(struct worker *worker, struct conn *conn, enum splice_side from,
 	return !is_new && tcp_segment_length(segment) == 0;
 }
 
+bool
+proxy_held_shorten(struct worker *worker, struct conn *conn, uint32_t seq, uint32_t mss)
+{
+	struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+	const uint32_t from = seq - conn->tcp.rcv_nxt;
+	struct held *held;
+
+	if (splice->held == 0)
+		return false;
+	held = held_of(&worker->proxy->held, splice);
+	/* RFC 5927 4.1: only what is in flight. */
+	if (from < held->has || from >= held->sent)
+		return false;
+	/* Each segment of a flight has a router's word: the first is enough. */
+	if (mss < held->mss) {
+		held->mss = (uint16_t)mss;
+		held->sent = held->has;
+		held_send(worker, conn, splice, 0);
+		worker_count(worker, splice->port[SPLICE_SERVER], COUNTER_data_retransmits, 1);
+	}
+	return true;
+}
+
 void
 proxy_held_repeat(struct worker *worker, struct conn *conn)
 {

@@ -90,6 +90,18 @@ void proxy_held_begin(struct worker *worker, struct conn *conn, uint32_t mss);
 bool proxy_held_hear(struct worker *worker, struct conn *conn, enum splice_side from,
 		const struct tcp_segment *segment, uint32_t limit);
 
+/**
+ * A router dropped a segment, as it was too long for the path to the backend (RFC 1191).
+ *
+ * @param seq
+ *   The client's number that the segment began with.
+ * @param mss
+ *   The largest text that passes in a segment.
+ * @return
+ *   Whether it was one that we sent of what is held; then all is sent anew, unless it was before.
+ */
+bool proxy_held_shorten(struct worker *worker, struct conn *conn, uint32_t seq, uint32_t mss);
+
 /** The backend was silent: send it again what is ours. */
 void proxy_held_repeat(struct worker *worker, struct conn *conn);
 

@@ -7,6 +7,7 @@
 
 #include "engine/proxy.h"
 #include "engine/proxy_ask.h"
+#include "engine/proxy_held.h"
 #include "engine/proxy_icmp.h"
 #include "engine/proxy_send.h"
 #include "engine/transmit.h"
@@ -209,6 +210,15 @@ icmp_in_flight(const struct splice *splice, enum splice_side from, uint32_t seq)
 	return tcp_seq_leq(splice->ack[other], seq) && tcp_seq_lt(seq, splice->next[from] + 1);
 }
 
+/* The text that a segment to the server may have. */
+static uint32_t
+icmp_server_mss(const struct splice *splice, const struct icmp_error *error)
+{
+	const bool timestamps = (splice->flags & SPLICE_SERVER_TIMESTAMPS) != 0;
+
+	return error->mtu - (error->family == 4 ? 40u : 60u) - (timestamps ? 12u : 0u);
+}
+
 static enum counter
 icmp_pass(struct worker *worker, struct conn *conn, enum splice_side went_to,
 		const struct icmp_error *error)
@@ -219,6 +229,10 @@ icmp_pass(struct worker *worker, struct conn *conn, enum splice_side went_to,
 	const uint32_t seq = from == SPLICE_CLIENT ? error->seq - splice->add[SPLICE_CLIENT]
 						   : error->seq;
 
+	/* The client was told that we have it, so only we wait for it. */
+	if (from == SPLICE_CLIENT && error->kind == ICMP_ERROR_TOO_BIG &&
+			proxy_held_shorten(worker, conn, seq, icmp_server_mss(splice, error)))
+		return DROP_consumed;
 	if (!icmp_in_flight(splice, from, seq))
 		return DROP_icmp_ignored;
 	told.seq = from == SPLICE_CLIENT ? seq : seq - splice->add[SPLICE_SERVER];

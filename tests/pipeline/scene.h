@@ -85,6 +85,9 @@ void scene_talk(struct scene *scene);
 /** FIN from both, the client first, and nothing is left. */
 void scene_close_both(struct scene *scene);
 
+/** A router's word about the last frame that an end got, quoting eight bytes of TCP. */
+void scene_say_too_big(struct scene *scene, const struct scene_peer *end, uint16_t mtu);
+
 struct worker *scene_worker(struct scene *scene);
 
 uint32_t scene_ports_in_use(struct scene *scene);

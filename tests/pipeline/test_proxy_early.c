@@ -390,6 +390,28 @@ a_reset_frees_what_is_held(void **state)
 	scene_end_after(&scene, 10100);
 }
 
+/* Nobody but us can make shorter what the client has been told we have (RFC 1191). */
+static void
+a_narrow_path_shortens_what_is_held(void **state)
+{
+	(void)state;
+	begin("");
+	say(0, 1400, 0);
+	say(1400, 1400, 0);
+	scene_answer(&scene);
+	hear_stream();
+	assert_int_equal(hearer.segments, 2);
+	for (unsigned int i = 0; i < 2; i++) {
+		scene_say_too_big(&scene, &scene.server, 1300);
+		hear_stream();
+		assert_int_equal(hearer.segments, 2 + 3);
+		assert_int_equal(hearer.repeated, 2800);
+	}
+	assert_int_equal(scene.server.last.segment.payload_length, 2800 - 2 * (1300 - 52));
+	assert_int_equal(scene.icmps, 0);
+	finish(2800);
+}
+
 /* A second backend gets all from the beginning, and behind the header if there is one. */
 static void
 another_backend_gets_the_same(void **state)
@@ -957,6 +979,7 @@ main(int argc, char **argv)
 			EARLY_TEST(a_guess_puts_no_words_into_the_stream),
 			EARLY_TEST(fin_push_and_urgent_survive),
 			EARLY_TEST(a_reset_frees_what_is_held),
+			EARLY_TEST(a_narrow_path_shortens_what_is_held),
 			EARLY_TEST(another_backend_gets_the_same),
 			EARLY_TEST(what_we_acknowledged_we_repeat),
 			EARLY_TEST(a_backend_that_takes_nothing_of_ours_is_given_up),

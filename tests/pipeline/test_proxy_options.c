@@ -257,48 +257,6 @@ proxy_header_comes_first_and_again(void **state)
 	scene_close_both(&scene);
 }
 
-/* A router's word about the last frame that an end got, quoting eight bytes of TCP. */
-static void
-say_too_big(struct scene *scene, const struct scene_peer *end, uint16_t mtu)
-{
-	const struct rig_frame *frame = &end->last;
-	const bool ipv4 = frame->frame.family == 4;
-	const unsigned int header = ipv4 ? 20 : 40;
-	uint8_t bytes[200] = {0};
-	uint8_t *ip = bytes + 14, *icmp = ip + header;
-	rte_be16_t checksum;
-	uint64_t sum = 0;
-
-	memcpy(bytes, frame->bytes + 6, 6);
-	memcpy(bytes + 6, frame->bytes, 6);
-	memcpy(bytes + 12, frame->bytes + 12, 2);
-	memcpy(ip, frame->bytes + 14, header);
-	icmp[0] = ipv4 ? 3 : 2;
-	icmp[1] = ipv4 ? 4 : 0;
-	bytes_write_16(icmp + 6, mtu);
-	memcpy(icmp + 8, frame->bytes + 14, header);
-	memcpy(icmp + 8 + header, frame->bytes + frame->frame.l4_offset, 8);
-	if (ipv4) {
-		memcpy(ip + 12, frame->bytes + 14 + 16, 4);
-		memcpy(ip + 16, frame->bytes + 14 + 12, 4);
-		bytes_write_16(ip + 2, 56);
-		ip[9] = 1;
-		memset(ip + 10, 0, 2);
-		checksum = checksum_finish(checksum_add(0, ip, 20));
-		memcpy(ip + 10, &checksum, 2);
-	} else {
-		memcpy(ip + 8, frame->bytes + 14 + 24, 16);
-		memcpy(ip + 24, frame->bytes + 14 + 8, 16);
-		bytes_write_16(ip + 4, 56);
-		ip[6] = 58;
-		sum = checksum_pseudo(ip + 8, ip + 24, 16, 58, 56);
-	}
-	checksum = checksum_finish(checksum_add(sum, icmp, header + 16));
-	memcpy(icmp + 2, &checksum, 2);
-	rig_put(&scene->rig, bytes, 14 + header + header + 16);
-	scene_listen(scene);
-}
-
 /* What an end was told: about which of its numbers, and how small to be. */
 static void
 hear_too_big(struct scene *scene, const struct scene_peer *end, uint32_t seq, uint16_t mtu)
@@ -340,13 +298,13 @@ icmp_errors_reach_who_sent_what_they_quote(void **state)
 		scene_say(&scene, client, TCP_ACK, 1000);
 		scene_hear(&scene, server, TCP_ACK, 1000);
 		old = *server;
-		say_too_big(&scene, server, 1300);
+		scene_say_too_big(&scene, server, 1300);
 		assert_int_equal(scene.icmps, 1);
 		hear_too_big(&scene, client, client->next.seq - 1000,
 				families[i] == 4 ? 1300 : 1320);
 		scene_say(&scene, server, TCP_ACK, 900);
 		scene_hear(&scene, client, TCP_ACK, 900);
-		say_too_big(&scene, client, 1380);
+		scene_say_too_big(&scene, client, 1380);
 		assert_int_equal(scene.icmps, 2);
 		hear_too_big(&scene, server, server->next.seq - 900,
 				families[i] == 4 ? 1380 : 1360);
@@ -357,7 +315,7 @@ icmp_errors_reach_who_sent_what_they_quote(void **state)
 		scene_hear(&scene, server, TCP_ACK, 10);
 		scene_say(&scene, server, TCP_ACK, 0);
 		scene_hear(&scene, client, TCP_ACK, 0);
-		say_too_big(&scene, &old, 1300);
+		scene_say_too_big(&scene, &old, 1300);
 		assert_int_equal(scene.icmps, 2);
 		assert_int_equal(rig_counter(&scene.rig, COUNTER_icmp_errors_sent), 2);
 		scene_close_both(&scene);
