@@ -155,15 +155,13 @@ grow_make(struct engine *engine, const struct settings *wanted, const struct gro
 }
 
 static void
-grow_refuse(const struct engine *engine, const struct settings *wanted,
-		const struct grow_kind *kind, FILE *report)
+grow_refuse(const struct settings *wanted, const struct grow_kind *kind, FILE *report)
 {
 	fprintf(report,
 			"no memory for %s, of which there were none until now: each worker needs "
 			"%llu MiB; %sraise engine.memory_size and restart\n",
 			kind->what, (unsigned long long)(kind->footprint(wanted) >> 20) + 1,
 			rte_eal_has_hugepages() ? "free hugepages, or " : "");
-	(void)engine;
 }
 
 bool
@@ -176,7 +174,7 @@ grow_for(struct engine *engine, const struct settings *wanted, struct grow *grow
 	for (unsigned int i = 0; i < RTE_DIM(kinds); i++) {
 		if (grow_make(engine, wanted, kinds[i], made[i]))
 			continue;
-		grow_refuse(engine, wanted, kinds[i], report);
+		grow_refuse(wanted, kinds[i], report);
 		grow_cancel(engine, grow);
 		return false;
 	}

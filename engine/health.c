@@ -267,6 +267,7 @@ health_look(struct engine *engine, const struct pool *pool, unsigned int number,
 	struct backend *backend = &backends->health[number];
 	struct backend_change change;
 	uint32_t position;
+	bool is_usable;
 
 	if (backends->is_new[number])
 		health_meet(engine, pool, number, now_ms);
@@ -286,9 +287,10 @@ health_look(struct engine *engine, const struct pool *pool, unsigned int number,
 	if (backend_check_is_due(backend, &pool->rules, now_ms) && !engine->health->asked[number] &&
 			engine_phase(engine) == ENGINE_RUNNING)
 		health_begin(engine, pool, number, now_ms);
-	__atomic_store_n(&backends->usable[number],
-			backend->health != BACKEND_DOWN && !backends->drained[number],
-			__ATOMIC_RELAXED);
+	is_usable = backend->health != BACKEND_DOWN && !backends->drained[number];
+	if (is_usable != backends->usable[number])
+		engine->health->changed = true;
+	__atomic_store_n(&backends->usable[number], is_usable, __ATOMIC_RELAXED);
 }
 
 /* What all of a pool's backends that can be used understand, @return whether there are any */
@@ -334,6 +336,17 @@ health_summarize(struct engine *engine, struct pool *pool)
 	return usable != 0;
 }
 
+static void
+health_summarize_all(struct engine *engine, const struct pools *pools)
+{
+	unsigned int down = 0;
+
+	for (unsigned int p = 0; p < pools->count; p++)
+		down += !health_summarize(engine, &pools->pool[p]);
+	__atomic_store_n(&engine->backends->pools_down, down, __ATOMIC_RELAXED);
+	engine->health->changed = false;
+}
+
 void
 health_poll(struct engine *engine)
 {
@@ -351,13 +364,11 @@ health_poll(struct engine *engine)
 		else if (engine->health->asked[i])
 			health_collect(engine, NULL, i, now_ms);
 	}
+	/* At once: clients are refused as long as a pool counts as down. */
+	if (sum || engine->health->changed)
+		health_summarize_all(engine, pools);
 	if (sum) {
-		unsigned int down = 0;
-
 		engine->health->summed_ms = now_ms;
-		for (unsigned int p = 0; p < pools->count; p++)
-			down += !health_summarize(engine, &pools->pool[p]);
-		__atomic_store_n(&backends->pools_down, down, __ATOMIC_RELAXED);
 		backends_merge(engine);
 	}
 	pthread_mutex_unlock(&backends->control);

@@ -44,6 +44,7 @@ struct health {
 	/* Control's, behind backends.control. */
 	struct health_record record[SETTINGS_BACKENDS_MAX];
 	bool asked[SETTINGS_BACKENDS_MAX]; /**< A check is with a worker. */
+	bool changed;                      /**< A backend can, or cannot, be used since. */
 	uint64_t summed_ms;                /**< When workers' counts were last looked at. */
 	uint64_t random;
 };

@@ -19,7 +19,7 @@ struct pool;
 struct worker;
 
 /** Whether packet i, of no connection, is a SYN to a pool with nobody left, and is to be refused
- * here; it is control that knows, a tenth of a second later at most. */
+ * here; as soon as control knows. */
 bool no_backend_concerns(const struct worker *worker, const struct burst *burst, unsigned int i);
 
 /** Answer packet i by a RST, if it is a SYN and the pool would have it so; it is the burst's no

@@ -16,7 +16,7 @@
 
 #ifdef RTE_ARCH_X86_64
 
-#define AVX512 COLUMNS_AVX512 __attribute__((target("avx512cd")))
+#define AVX512 COLUMNS_AVX512
 
 /* Words of struct tcp_conn. */
 enum {

@@ -28,13 +28,14 @@
 
 #ifdef RTE_ARCH_X86_64
 
-#define COLUMNS_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define COLUMNS_AVX512 __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl")))
 
 static inline bool
 columns_available(void)
 {
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-	       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+	       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+	       __builtin_cpu_supports("avx512vl");
 }
 
 /** A word as it is in memory, of the number that it is on the wire. */
