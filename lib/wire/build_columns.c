@@ -85,30 +85,13 @@ answer_fill(struct answer *answer, const struct build_columns *replies,
 	answer->checksum = finish(&answer->sum);
 }
 
-/* Both MAC addresses change places; the type stays. */
-AVX512 static inline void
-turn_ethernet(uint8_t *const rows[COLUMNS])
-{
-	const __m128i turned = _mm_setr_epi8(6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 12, 13, 14, 15);
-
-	for (unsigned int i = 0; i < COLUMNS; i++)
-		_mm_storeu_si128((__m128i *)(void *)rows[i],
-				_mm_shuffle_epi8(columns_load_part(rows[i]), turned));
-}
-
 /* Four words at an offset of each row. */
 AVX512 static inline void
 store(uint8_t *const rows[COLUMNS], size_t offset, __m512i a, __m512i b, __m512i c, __m512i d)
 {
-	__m512i words[4] = {a, b, c, d};
+	const __m512i words[4] = {a, b, c, d};
 
-	columns_turn(words);
-	for (unsigned int i = 0; i < 4; i++) {
-		COLUMNS_STORE_PART(rows[i] + offset, words[i], 0);
-		COLUMNS_STORE_PART(rows[i + 4] + offset, words[i], 1);
-		COLUMNS_STORE_PART(rows[i + 8] + offset, words[i], 2);
-		COLUMNS_STORE_PART(rows[i + 12] + offset, words[i], 3);
-	}
+	columns_store_rows(rows, offset, words);
 }
 
 AVX512 static void
@@ -128,7 +111,7 @@ build_ipv4(const struct build_columns *replies, const struct build_form *form)
 	add_common(&ip_sum, form->ip_sum);
 	ip_checksum = _mm512_slli_epi32(finish(&ip_sum), 16);
 	answer_fill(&answer, replies, form, from[2]);
-	turn_ethernet(replies->data);
+	columns_turn_ethernet(replies->data);
 	store(replies->data, ETHER, word_of(form->ip), word_of(form->ip + 4),
 			_mm512_or_si512(hop, ip_checksum), from[1]);
 	store(replies->data, ETHER + 16, from[0], answer.ports, answer.seq, answer.ack);
@@ -154,7 +137,7 @@ build_ipv6(const struct build_columns *replies, const struct build_form *form)
 		columns_sum_add(&answer.sum, destination[i]);
 	}
 	answer_fill(&answer, replies, form, tcp[0]);
-	turn_ethernet(replies->data);
+	columns_turn_ethernet(replies->data);
 	store(replies->data, ETHER, word_of(form->ip), word_of(form->ip + 4), destination[0],
 			destination[1]);
 	store(replies->data, ETHER + 16, destination[2], destination[3], source[0], source[1]);

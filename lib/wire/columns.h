@@ -104,6 +104,32 @@ columns_store(void *rows, size_t stride, const __m512i columns[4])
 	}
 }
 
+/** Four words at an offset of each row, wherever the rows are. */
+COLUMNS_AVX512 static inline void
+columns_store_rows(uint8_t *const rows[COLUMNS], size_t offset, const __m512i columns[4])
+{
+	__m512i words[4] = {columns[0], columns[1], columns[2], columns[3]};
+
+	columns_turn(words);
+	for (unsigned int i = 0; i < 4; i++) {
+		COLUMNS_STORE_PART(rows[i] + offset, words[i], 0);
+		COLUMNS_STORE_PART(rows[i + 4] + offset, words[i], 1);
+		COLUMNS_STORE_PART(rows[i + 8] + offset, words[i], 2);
+		COLUMNS_STORE_PART(rows[i + 12] + offset, words[i], 3);
+	}
+}
+
+/** Both MAC addresses of each row change places; the type stays. */
+COLUMNS_AVX512 static inline void
+columns_turn_ethernet(uint8_t *const rows[COLUMNS])
+{
+	const __m128i turned = _mm_setr_epi8(6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 12, 13, 14, 15);
+
+	for (unsigned int i = 0; i < COLUMNS; i++)
+		_mm_storeu_si128((__m128i *)(void *)rows[i],
+				_mm_shuffle_epi8(columns_load_part(rows[i]), turned));
+}
+
 /** Sums for the Internet checksum: the halves of words apart, so that none carries into another. */
 struct columns_sum {
 	__m512i low;

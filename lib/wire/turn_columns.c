@@ -76,32 +76,11 @@ turn_tcp(struct turned *turned, const struct turn_columns *turns, unsigned int a
 	return words;
 }
 
-/* Both MAC addresses change places; the type stays. */
-AVX512 static inline void
-turn_ethernet(uint8_t *const rows[COLUMNS])
-{
-	const __m128i turned = _mm_setr_epi8(6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 12, 13, 14, 15);
-
-	for (unsigned int i = 0; i < COLUMNS; i++)
-		_mm_storeu_si128((__m128i *)(void *)rows[i],
-				_mm_shuffle_epi8(columns_load_part(rows[i]), turned));
-}
-
 /* Four words of each row, from word @p at on. */
 AVX512 static inline void
 store(const struct turned *turned, uint8_t *const rows[COLUMNS], unsigned int at)
 {
-	const size_t offset = ETHER + at * 4;
-	__m512i words[4];
-
-	memcpy(words, &turned->word[at], sizeof(words));
-	columns_turn(words);
-	for (unsigned int i = 0; i < 4; i++) {
-		COLUMNS_STORE_PART(rows[i] + offset, words[i], 0);
-		COLUMNS_STORE_PART(rows[i + 4] + offset, words[i], 1);
-		COLUMNS_STORE_PART(rows[i + 8] + offset, words[i], 2);
-		COLUMNS_STORE_PART(rows[i + 12] + offset, words[i], 3);
-	}
+	columns_store_rows(rows, ETHER + at * 4, &turned->word[at]);
 }
 
 AVX512 static void
@@ -126,7 +105,7 @@ turn_ipv4(struct turned *turned, const struct turn_columns *turns)
 	turned->word[3] = from[1];
 	turned->word[4] = from[0];
 	turn_tcp(turned, turns, 5, from[2]);
-	turn_ethernet(turns->data);
+	columns_turn_ethernet(turns->data);
 	store(turned, turns->data, 0);
 	store(turned, turns->data, 4);
 	if (turns->timestamps)
@@ -154,7 +133,7 @@ turn_ipv6(struct turned *turned, const struct turn_columns *turns)
 	turned->word[1] = columns_swap_32(_mm512_or_si512(
 			length, _mm512_set1_epi32(BUILD_PROTOCOL_TCP << 8 | BUILD_HOP_LIMIT)));
 	turn_tcp(turned, turns, 10, tcp[0]);
-	turn_ethernet(turns->data);
+	columns_turn_ethernet(turns->data);
 	store(turned, turns->data, 0);
 	store(turned, turns->data, 4);
 	store(turned, turns->data, 8);

@@ -46,6 +46,16 @@ def repeated(capture: lab.Capture) -> set:
                               "tcp.analysis.spurious_retransmission)", "tcp.stream"))
 
 
+def nothing_is_left(site, server):
+    """No text is held, and tshark finds no fault in what was captured."""
+    lab.check(all(worker["early_bytes_held"] == 0 for worker in site.engine.workers()),
+              "something is still held")
+    stop(server)
+    for capture in site.captures:
+        capture.stop()
+        capture.judge()
+
+
 def test_nothing_is_said_twice_to_a_late_backend():
     """64 KiB said at once while a backend's SYN is lost: whole, and neither end repeats a byte."""
     with lab.Lab() as here:
@@ -57,12 +67,8 @@ def test_nothing_is_said_twice_to_a_late_backend():
             lab.check(RETRY_S <= took < 3, f"it took {took:.3f} s")
         now = site.settled()
         lab.check(now["early_bytes"] > 4000 * CONNECTIONS and now["drop_early_full"] == 0, f"{now}")
-        lab.check(all(worker["early_bytes_held"] == 0 for worker in site.engine.workers()),
-                  "something is still held")
-        stop(server)
+        nothing_is_left(site, server)
         for capture in site.captures:
-            capture.stop()
-            capture.judge()
             # Linux repeats its last segment when it has waited for a few milliseconds; where the
             # machine is busy that is soon over, so one connection without that suffices.
             lab.check(len(repeated(capture)) < CONNECTIONS, f"{capture.file}: {repeated(capture)}")
@@ -81,12 +87,7 @@ def test_a_crowd_waits_where_memory_is_short():
                 lab.check(took < 10, f"it took {took:.3f} s")
         now = site.settled()
         lab.check(now["spliced"] == crowd and now["early_bytes"] > 4000, f"{now}")
-        lab.check(all(worker["early_bytes_held"] == 0 for worker in site.engine.workers()),
-                  "something is still held")
-        stop(server)
-        for capture in site.captures:
-            capture.stop()
-            capture.judge()
+        nothing_is_left(site, server)
         told = site.captures[0].tshark(
             f"eth.src == {lab.ENGINE_MAC} && tcp.flags.syn == 0 && tcp.flags.reset == 0 && "
             "tcp.window_size_value == 0 || tcp.flags.syn == 1 && tcp.window_size_value == 0")
