@@ -98,13 +98,13 @@ static void
 expect_isns(const struct worker *worker, struct burst *burst, unsigned int i)
 {
 	const uint64_t syns = expect_syns(burst) | UINT64_C(1) << i;
-	struct flow_key key[BURST_MAX];
+	uint64_t hash[BURST_MAX];
 	uint32_t isn[BURST_MAX];
 	unsigned int n = 0;
 
 	for (uint64_t left = syns; left != 0; left &= left - 1)
-		key[n++] = burst->key[rte_bsf64(left)];
-	isn_make_bulk(&worker->engine->isn_key, key, n, worker->now_us, isn);
+		hash[n++] = burst->hash[rte_bsf64(left)];
+	isn_make_bulk(&worker->engine->isn_key, hash, n, worker->now_us, isn);
 	n = 0;
 	for (uint64_t left = syns; left != 0; left &= left - 1)
 		burst->isn[rte_bsf64(left)] = isn[n++];

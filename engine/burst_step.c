@@ -49,7 +49,7 @@ burst_step_isn(const struct worker *worker, const struct burst *burst, unsigned 
 		struct tcp_env *env)
 {
 	if (burst->event[i] == TCP_EVENT_SYN || burst->event[i] == TCP_EVENT_OPEN)
-		env->isn = isn_make(&worker->engine->isn_key, &burst->key[i], worker->now_us);
+		env->isn = isn_make(&worker->engine->isn_key, burst->hash[i], worker->now_us);
 }
 
 /* A packet ends in this stage. */

@@ -85,11 +85,11 @@ syns_may(const struct syns *syns, unsigned int i)
 static void
 syns_make_isns(struct syns *syns)
 {
-	struct flow_key key[BURST_MAX];
+	uint64_t hash[BURST_MAX];
 
 	for (unsigned int k = 0; k < syns->n; k++)
-		key[k] = syns->burst->key[syns->packet[k]];
-	isn_make_bulk(&syns->worker->engine->isn_key, key, syns->n, syns->worker->now_us,
+		hash[k] = syns->burst->hash[syns->packet[k]];
+	isn_make_bulk(&syns->worker->engine->isn_key, hash, syns->n, syns->worker->now_us,
 			syns->isn);
 }
 

@@ -152,7 +152,8 @@ proxy_ask_isn(const struct worker *worker, const struct splice *splice,
 	uint32_t isn, last, beyond;
 
 	memcpy(key.address, ends->source, sizeof(key.address));
-	isn = isn_make(&worker->engine->isn_key, &key, worker->now_us);
+	isn = isn_make(&worker->engine->isn_key, conn_table_hash(worker->table, &key),
+			worker->now_us);
 	if (splice->local == LOCAL_PORTS_CLIENT)
 		return isn;
 	last = local_ports_last(worker, splice->local, splice->local_port);

@@ -14,18 +14,19 @@
 #define TICK_SHIFT_US 2
 
 uint32_t
-isn_make(const struct siphash_key *key, const struct flow_key *flow, uint64_t now_us)
+isn_make(const struct siphash_key *key, uint64_t hash, uint64_t now_us)
 {
-	return (uint32_t)(now_us >> TICK_SHIFT_US) + (uint32_t)siphash_flow(key, flow);
+	return (uint32_t)(now_us >> TICK_SHIFT_US) + (uint32_t)siphash_word(key, hash);
 }
 
 void
-isn_make_bulk(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
+isn_make_bulk(const struct siphash_key *key, const uint64_t hashes[], unsigned int n,
 		uint64_t now_us, uint32_t isns[])
 {
-	uint64_t hashes[ISN_BULK_MAX];
+	const uint32_t ticks = (uint32_t)(now_us >> TICK_SHIFT_US);
+	uint64_t sums[ISN_BULK_MAX];
 
-	siphash_flow_bulk(key, flows, n, hashes);
+	siphash_word_bulk(key, hashes, n, sums);
 	for (unsigned int i = 0; i < n; i++)
-		isns[i] = (uint32_t)(now_us >> TICK_SHIFT_US) + (uint32_t)hashes[i];
+		isns[i] = ticks + (uint32_t)sums[i];
 }

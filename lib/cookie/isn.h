@@ -7,20 +7,31 @@
  * @file
  * Initial sequence numbers: ISN = M + F(connection, secret) (RFC 6528 3).
  *
- * M is a clock of 4 microseconds; F is SipHash-1-3, truncated, under a key that never leaves
- * memory: what SYN cookies rely on, too, so that a burst of SYNs is hashed at once.
+ * M is a clock of 4 microseconds; F is SipHash-1-3 of the hash by which tables know the connection,
+ * truncated, under a key of its own that never leaves memory.
+ *
+ * The inner hash is keyed, too, and of the whole four-tuple, so F is a pseudorandom function of it:
+ * one of another, which differ in nothing that can be seen unless two connections share all 64
+ * bits.  The outer key keeps what is seen from telling anything of the inner hash, by which
+ * connections are placed.  As a connection always comes to the same worker, whose table's key lasts
+ * as long as he does, a four-tuple that is reused gets the same F.  Tuples are hashed for every
+ * packet anyhow, so that a number costs no more than hashing a word.
  */
 
 #include <stdint.h>
 
 #include "cookie/siphash.h"
-#include "tcp/flow_key.h"
 
-/** The ISN for a connection opened now. */
-uint32_t isn_make(const struct siphash_key *key, const struct flow_key *flow, uint64_t now_us);
+/**
+ * The ISN for a connection opened now.
+ *
+ * @param hash
+ *   A keyed hash of its four-tuple, all 64 bits of it: conn_table_hash().
+ */
+uint32_t isn_make(const struct siphash_key *key, uint64_t hash, uint64_t now_us);
 
 /** isn_make() for @p n connections, at most ISN_BULK_MAX. */
-void isn_make_bulk(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
+void isn_make_bulk(const struct siphash_key *key, const uint64_t hashes[], unsigned int n,
 		uint64_t now_us, uint32_t isns[]);
 
 #define ISN_BULK_MAX 64

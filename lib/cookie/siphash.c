@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 #include <rte_vect.h>
 
@@ -23,6 +24,10 @@
 
 /* The last word of a message carries its length in the top byte. */
 #define FLOW_LENGTH_WORD ((uint64_t)sizeof(struct flow_key) << 56)
+#define WORD_LENGTH_WORD ((uint64_t)sizeof(uint64_t) << 56)
+
+/* So many messages take longer one by one than sixteen at once. */
+#define AVX512_MIN 3
 
 struct sip {
 	uint64_t v0, v1, v2, v3;
@@ -138,6 +143,30 @@ bulk_scalar(const struct siphash_key *key, const struct flow_key flows[], unsign
 		hashes[i] = flow_hash(key, &flows[i]);
 }
 
+static inline uint64_t
+word_hash(const struct siphash_key *key, uint64_t word)
+{
+	struct sip s = sip_start(key);
+
+	sip_compress(&s, word, 1);
+	sip_compress(&s, WORD_LENGTH_WORD, 1);
+	return sip_finish(&s, 3);
+}
+
+uint64_t
+siphash_word(const struct siphash_key *key, uint64_t word)
+{
+	return word_hash(key, word);
+}
+
+static void
+words_scalar(const struct siphash_key *key, const uint64_t words[], unsigned int n,
+		uint64_t hashes[])
+{
+	for (unsigned int i = 0; i < n; i++)
+		hashes[i] = word_hash(key, words[i]);
+}
+
 static void
 batch_scalar(struct siphash_batch *batch, unsigned int n)
 {
@@ -229,13 +258,43 @@ sip_sum_4(const struct sip_4 *s)
 	return _mm256_xor_si256(_mm256_xor_si256(s->v0, s->v1), _mm256_xor_si256(s->v2, s->v3));
 }
 
+AVX2 static inline void
+sip_start_all_4(const struct siphash_key *key, struct sip_4 s[2])
+{
+	const struct sip start = sip_start(key);
+
+	s[0].v0 = _mm256_set1_epi64x((long long)start.v0);
+	s[0].v1 = _mm256_set1_epi64x((long long)start.v1);
+	s[0].v2 = _mm256_set1_epi64x((long long)start.v2);
+	s[0].v3 = _mm256_set1_epi64x((long long)start.v3);
+	s[1] = s[0];
+}
+
+AVX2 static inline void
+sip_rounds_4(struct sip_4 s[2], unsigned int rounds)
+{
+	for (unsigned int round = 0; round < rounds; round++) {
+		sip_round_4(&s[0]);
+		sip_round_4(&s[1]);
+	}
+}
+
+AVX2 static inline void
+sip_finish_4(struct sip_4 s[2], unsigned int rounds, uint64_t hashes[8])
+{
+	const __m256i finish = _mm256_set1_epi64x(0xff);
+
+	s[0].v2 = _mm256_xor_si256(s[0].v2, finish);
+	s[1].v2 = _mm256_xor_si256(s[1].v2, finish);
+	sip_rounds_4(s, rounds);
+	_mm256_storeu_si256((__m256i *)&hashes[0], sip_sum_4(&s[0]));
+	_mm256_storeu_si256((__m256i *)&hashes[4], sip_sum_4(&s[1]));
+}
+
 AVX2 static void
 bulk_avx2(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
 		uint64_t hashes[])
 {
-	const struct sip start = sip_start(key);
-	const __m256i finish = _mm256_set1_epi64x(0xff);
-
 	if (n < 8) {
 		bulk_scalar(key, flows, n, hashes);
 		return;
@@ -246,22 +305,11 @@ bulk_avx2(const struct siphash_key *key, const struct flow_key flows[], unsigned
 		const struct flow_key *b = &flows[first + 4];
 		struct sip_4 s[2];
 
-		s[0].v0 = _mm256_set1_epi64x((long long)start.v0);
-		s[0].v1 = _mm256_set1_epi64x((long long)start.v1);
-		s[0].v2 = _mm256_set1_epi64x((long long)start.v2);
-		s[0].v3 = _mm256_set1_epi64x((long long)start.v3);
-		s[1] = s[0];
+		sip_start_all_4(key, s);
 		sip_compress_4(s, words_4(a, 0), words_4(b, 0));
 		sip_compress_4(s, words_4(a, 8), words_4(b, 8));
 		sip_compress_4(s, last_words_4(a), last_words_4(b));
-		s[0].v2 = _mm256_xor_si256(s[0].v2, finish);
-		s[1].v2 = _mm256_xor_si256(s[1].v2, finish);
-		for (unsigned int round = 0; round < 3; round++) {
-			sip_round_4(&s[0]);
-			sip_round_4(&s[1]);
-		}
-		_mm256_storeu_si256((__m256i *)&hashes[first], sip_sum_4(&s[0]));
-		_mm256_storeu_si256((__m256i *)&hashes[first + 4], sip_sum_4(&s[1]));
+		sip_finish_4(s, 3, &hashes[first]);
 	}
 }
 
@@ -269,6 +317,26 @@ AVX2 static inline __m256i
 load_4(const uint64_t words[])
 {
 	return _mm256_loadu_si256((const __m256i *)words);
+}
+
+AVX2 static void
+words_avx2(const struct siphash_key *key, const uint64_t words[], unsigned int n, uint64_t hashes[])
+{
+	const __m256i length = _mm256_set1_epi64x((long long)WORD_LENGTH_WORD);
+
+	if (n < 8) {
+		words_scalar(key, words, n, hashes);
+		return;
+	}
+	for (unsigned int i = 0; i < n; i += 8) {
+		const unsigned int first = RTE_MIN(i, n - 8);
+		struct sip_4 s[2];
+
+		sip_start_all_4(key, s);
+		sip_compress_4(s, load_4(&words[first]), load_4(&words[first + 4]));
+		sip_compress_4(s, length, length);
+		sip_finish_4(s, 3, &hashes[first]);
+	}
 }
 
 AVX2 static inline struct sip_4
@@ -285,20 +353,9 @@ sip_start_4(const struct siphash_batch *batch, unsigned int i)
 	};
 }
 
-AVX2 static inline void
-sip_rounds_4(struct sip_4 s[2], unsigned int rounds)
-{
-	for (unsigned int round = 0; round < rounds; round++) {
-		sip_round_4(&s[0]);
-		sip_round_4(&s[1]);
-	}
-}
-
 AVX2 static void
 batch_avx2(struct siphash_batch *batch, unsigned int n)
 {
-	const __m256i finish = _mm256_set1_epi64x(0xff);
-
 	/* Eight cost as much as two and a half. */
 	if (n < 3) {
 		batch_scalar(batch, n);
@@ -318,11 +375,7 @@ batch_avx2(struct siphash_batch *batch, unsigned int n)
 			s[0].v0 = _mm256_xor_si256(s[0].v0, a);
 			s[1].v0 = _mm256_xor_si256(s[1].v0, b);
 		}
-		s[0].v2 = _mm256_xor_si256(s[0].v2, finish);
-		s[1].v2 = _mm256_xor_si256(s[1].v2, finish);
-		sip_rounds_4(s, 4);
-		_mm256_storeu_si256((__m256i *)&batch->hash[i], sip_sum_4(&s[0]));
-		_mm256_storeu_si256((__m256i *)&batch->hash[i + 4], sip_sum_4(&s[1]));
+		sip_finish_4(s, 4, &batch->hash[i]);
 	}
 }
 
@@ -336,6 +389,41 @@ last_words_16(struct siphash_words last)
 			_mm512_or_si512(last.half[1], length)}};
 }
 
+SIPHASH_LANES_AVX512 static inline struct siphash_words
+hash_16(struct siphash_words k0, struct siphash_words k1,
+		const struct flow_key flows[SIPHASH_LANES])
+{
+	struct siphash_lanes s = siphash_lanes_start(k0, k1);
+	struct siphash_words words[3];
+
+	siphash_words_of_flows(flows, words);
+	siphash_lanes_compress(&s, words[0], 1);
+	siphash_lanes_compress(&s, words[1], 1);
+	siphash_lanes_compress(&s, last_words_16(words[2]), 1);
+	return siphash_lanes_finish(&s, 3);
+}
+
+/* Lanes that nobody asked for hold any bytes. */
+SIPHASH_LANES_AVX512 static void
+bulk_few(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
+		uint64_t hashes[])
+{
+	struct flow_key some[SIPHASH_LANES];
+	uint64_t sums[SIPHASH_LANES];
+
+	if (n < AVX512_MIN) {
+		bulk_scalar(key, flows, n, hashes);
+		return;
+	}
+	memset(some, 0, sizeof(some));
+	for (unsigned int i = 0; i < n; i++)
+		some[i] = flows[i];
+	siphash_words_store(sums,
+			hash_16(siphash_words_set(key->k0), siphash_words_set(key->k1), some));
+	for (unsigned int i = 0; i < n; i++)
+		hashes[i] = sums[i];
+}
+
 SIPHASH_LANES_AVX512 static void
 bulk_avx512(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
 		uint64_t hashes[])
@@ -344,19 +432,43 @@ bulk_avx512(const struct siphash_key *key, const struct flow_key flows[], unsign
 	const struct siphash_words k1 = siphash_words_set(key->k1);
 
 	if (n < SIPHASH_LANES) {
-		bulk_avx2(key, flows, n, hashes);
+		bulk_few(key, flows, n, hashes);
 		return;
 	}
 	for (unsigned int i = 0; i < n; i += SIPHASH_LANES) {
 		const unsigned int first = RTE_MIN(i, n - SIPHASH_LANES);
-		struct siphash_lanes s = siphash_lanes_start(k0, k1);
-		struct siphash_words words[3];
 
-		siphash_words_of_flows(&flows[first], words);
-		siphash_lanes_compress(&s, words[0], 1);
-		siphash_lanes_compress(&s, words[1], 1);
-		siphash_lanes_compress(&s, last_words_16(words[2]), 1);
-		siphash_words_store(&hashes[first], siphash_lanes_finish(&s, 3));
+		siphash_words_store(&hashes[first], hash_16(k0, k1, &flows[first]));
+	}
+}
+
+/* Nothing is read or written beyond the last word. */
+SIPHASH_LANES_AVX512 static void
+words_avx512(const struct siphash_key *key, const uint64_t words[], unsigned int n,
+		uint64_t hashes[])
+{
+	const struct siphash_words k0 = siphash_words_set(key->k0);
+	const struct siphash_words k1 = siphash_words_set(key->k1);
+	const struct siphash_words length = siphash_words_set(WORD_LENGTH_WORD);
+
+	if (n < AVX512_MIN) {
+		words_scalar(key, words, n, hashes);
+		return;
+	}
+	for (unsigned int i = 0; i < n; i += SIPHASH_LANES) {
+		const unsigned int left = RTE_MIN(n - i, (unsigned int)SIPHASH_LANES);
+		const uint32_t lanes = (1u << left) - 1;
+		const struct siphash_words some = {{_mm512_maskz_loadu_epi64(
+								    (__mmask8)lanes, &words[i]),
+				_mm512_maskz_loadu_epi64((__mmask8)(lanes >> 8), &words[i + 8])}};
+		struct siphash_lanes s = siphash_lanes_start(k0, k1);
+		struct siphash_words sum;
+
+		siphash_lanes_compress(&s, some, 1);
+		siphash_lanes_compress(&s, length, 1);
+		sum = siphash_lanes_finish(&s, 3);
+		_mm512_mask_storeu_epi64(&hashes[i], (__mmask8)lanes, sum.half[0]);
+		_mm512_mask_storeu_epi64(&hashes[i + 8], (__mmask8)(lanes >> 8), sum.half[1]);
 	}
 }
 
@@ -398,6 +510,8 @@ siphash_path_available(enum siphash_path path)
 
 #define bulk_avx2    bulk_scalar
 #define bulk_avx512  bulk_scalar
+#define words_avx2   words_scalar
+#define words_avx512 words_scalar
 #define batch_avx2   batch_scalar
 #define batch_avx512 batch_scalar
 
@@ -409,84 +523,73 @@ siphash_path_available(enum siphash_path path)
 
 #endif
 
-typedef void (*bulk_function)(const struct siphash_key *key, const struct flow_key flows[],
-		unsigned int n, uint64_t hashes[]);
-
-static const bulk_function bulk_paths[SIPHASH_PATHS] = {
-		[SIPHASH_SCALAR] = bulk_scalar,
-		[SIPHASH_AVX2] = bulk_avx2,
-		[SIPHASH_AVX512] = bulk_avx512,
+/* What a path does. */
+struct functions {
+	void (*bulk)(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
+			uint64_t hashes[]);
+	void (*words)(const struct siphash_key *key, const uint64_t words[], unsigned int n,
+			uint64_t hashes[]);
+	void (*batch)(struct siphash_batch *batch, unsigned int n);
 };
+
+static const struct functions paths[SIPHASH_PATHS] = {
+		[SIPHASH_SCALAR] = {bulk_scalar, words_scalar, batch_scalar},
+		[SIPHASH_AVX2] = {bulk_avx2, words_avx2, batch_avx2},
+		[SIPHASH_AVX512] = {bulk_avx512, words_avx512, batch_avx512},
+};
+
+/* Of the fastest path.  Every thread that chooses, chooses the same: a relaxed store is enough. */
+static inline const struct functions *
+fastest(void)
+{
+	static const struct functions *chosen;
+	const struct functions *functions = __atomic_load_n(&chosen, __ATOMIC_RELAXED);
+	enum siphash_path path = SIPHASH_PATHS - 1;
+
+	if (likely(functions != NULL))
+		return functions;
+	while (!siphash_path_available(path))
+		path--;
+	__atomic_store_n(&chosen, &paths[path], __ATOMIC_RELAXED);
+	return &paths[path];
+}
 
 void
 siphash_flow_bulk_by(enum siphash_path path, const struct siphash_key *key,
 		const struct flow_key flows[], unsigned int n, uint64_t hashes[])
 {
-	bulk_paths[path](key, flows, n, hashes);
-}
-
-static enum siphash_path
-fastest_path(void)
-{
-	enum siphash_path path = SIPHASH_PATHS - 1;
-
-	while (!siphash_path_available(path))
-		path--;
-	return path;
-}
-
-static void bulk_choose(const struct siphash_key *key, const struct flow_key flows[],
-		unsigned int n, uint64_t hashes[]);
-
-/* Every thread that chooses, chooses the same, so a relaxed store is enough. */
-static bulk_function bulk_chosen = bulk_choose;
-
-static void
-bulk_choose(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
-		uint64_t hashes[])
-{
-	enum siphash_path path = fastest_path();
-
-	__atomic_store_n(&bulk_chosen, bulk_paths[path], __ATOMIC_RELAXED);
-	bulk_paths[path](key, flows, n, hashes);
+	paths[path].bulk(key, flows, n, hashes);
 }
 
 void
 siphash_flow_bulk(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
 		uint64_t hashes[])
 {
-	__atomic_load_n(&bulk_chosen, __ATOMIC_RELAXED)(key, flows, n, hashes);
+	fastest()->bulk(key, flows, n, hashes);
 }
 
-typedef void (*batch_function)(struct siphash_batch *batch, unsigned int n);
+void
+siphash_word_bulk_by(enum siphash_path path, const struct siphash_key *key, const uint64_t words[],
+		unsigned int n, uint64_t hashes[])
+{
+	paths[path].words(key, words, n, hashes);
+}
 
-static const batch_function batch_paths[SIPHASH_PATHS] = {
-		[SIPHASH_SCALAR] = batch_scalar,
-		[SIPHASH_AVX2] = batch_avx2,
-		[SIPHASH_AVX512] = batch_avx512,
-};
+void
+siphash_word_bulk(const struct siphash_key *key, const uint64_t words[], unsigned int n,
+		uint64_t hashes[])
+{
+	fastest()->words(key, words, n, hashes);
+}
 
 void
 siphash_24_batch_by(enum siphash_path path, struct siphash_batch *batch, unsigned int n)
 {
-	batch_paths[path](batch, n);
-}
-
-static void batch_choose(struct siphash_batch *batch, unsigned int n);
-
-static batch_function batch_chosen = batch_choose;
-
-static void
-batch_choose(struct siphash_batch *batch, unsigned int n)
-{
-	enum siphash_path path = fastest_path();
-
-	__atomic_store_n(&batch_chosen, batch_paths[path], __ATOMIC_RELAXED);
-	batch_paths[path](batch, n);
+	paths[path].batch(batch, n);
 }
 
 void
 siphash_24_batch(struct siphash_batch *batch, unsigned int n)
 {
-	__atomic_load_n(&batch_chosen, __ATOMIC_RELAXED)(batch, n);
+	fastest()->batch(batch, n);
 }

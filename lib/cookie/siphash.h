@@ -7,8 +7,8 @@
  * @file
  * SipHash (Aumasson, Bernstein 2012): a keyed hash an attacker cannot steer.
  *
- * SipHash-1-3 places connections in tables, where only a few bits are ever visible; SipHash-2-4
- * makes initial sequence numbers and cookies, where the output itself is sent.
+ * SipHash-1-3 places connections in tables, where only a few bits are ever visible, and of that
+ * makes initial sequence numbers; SipHash-2-4 makes cookies, which prove something.
  */
 
 #include <stdbool.h>
@@ -33,6 +33,13 @@ uint64_t siphash_flow(const struct siphash_key *key, const struct flow_key *flow
 
 /** siphash_flow() of @p n keys; the fastest way this CPU has, chosen at the first call. */
 void siphash_flow_bulk(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
+		uint64_t hashes[]);
+
+/** SipHash-1-3 of a word: equal to siphash_13() of its eight bytes, lowest first, unrolled. */
+uint64_t siphash_word(const struct siphash_key *key, uint64_t word);
+
+/** siphash_word() of @p n words. */
+void siphash_word_bulk(const struct siphash_key *key, const uint64_t words[], unsigned int n,
 		uint64_t hashes[]);
 
 /** The ways the bulk functions choose from, slowest first. */
@@ -64,6 +71,10 @@ bool siphash_path_available(enum siphash_path path);
 /** siphash_flow_bulk() by one available path, for tests and benchmarks. */
 void siphash_flow_bulk_by(enum siphash_path path, const struct siphash_key *key,
 		const struct flow_key flows[], unsigned int n, uint64_t hashes[]);
+
+/** siphash_word_bulk() by one available path. */
+void siphash_word_bulk_by(enum siphash_path path, const struct siphash_key *key,
+		const uint64_t words[], unsigned int n, uint64_t hashes[]);
 
 /**
  * SipHash-2-4 of the first @p n messages, at most SIPHASH_BATCH_MAX, into @ref siphash_batch.hash;

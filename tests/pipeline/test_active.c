@@ -137,7 +137,9 @@ is_opened_timed_and_closed_over(unsigned int family)
 	server_open(&server);
 	assert_int_equal(server.last.segment.options, server_options.options);
 	assert_int_equal(server.last.segment.seq,
-			isn_make(&server.rig.engine.isn_key, &server.question.opening.key,
+			isn_make(&server.rig.engine.isn_key,
+					conn_table_hash(server.worker->table,
+							&server.question.opening.key),
 					server.worker->now_us));
 	assert_int_equal(server.last.segment.mss, family == 4 ? 1460 : 1440);
 	assert_int_equal(

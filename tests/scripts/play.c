@@ -430,7 +430,9 @@ turn_clock(struct player *player, uint32_t isn)
 	uint32_t would_be;
 
 	make_key(player);
-	would_be = isn_make(&engine->isn_key, &player->now->key, engine->clock.base_us);
+	would_be = isn_make(&engine->isn_key,
+			conn_table_hash(engine->worker[0]->table, &player->now->key),
+			engine->clock.base_us);
 	engine->clock.base_us += (uint64_t)(isn - would_be) << 2;
 	rig_turn(&player->rig);
 	return true;

@@ -225,6 +225,29 @@ check_bulk(enum siphash_path path, unsigned int n)
 }
 
 static void
+check_words(enum siphash_path path, unsigned int n)
+{
+	uint64_t *words = malloc(n * sizeof(*words) + 1);
+	uint64_t *hashes = malloc((n + 1) * sizeof(*hashes));
+	struct siphash_key key;
+
+	assert_non_null(words);
+	assert_non_null(hashes);
+	random_fill(&key, sizeof(key));
+	random_fill(words, n * sizeof(*words));
+	hashes[n] = UINT64_C(0x5afe);
+	siphash_word_bulk_by(path, &key, words, n, hashes);
+	for (unsigned int i = 0; i < n; i++) {
+		assert_int_equal(hashes[i],
+				plain_siphash(&key, (const uint8_t *)&words[i], 8, 1, 3));
+		assert_int_equal(hashes[i], siphash_word(&key, words[i]));
+	}
+	assert_int_equal(hashes[n], UINT64_C(0x5afe));
+	free(words);
+	free(hashes);
+}
+
+static void
 every_bulk_path_equals_the_papers_text(void **state)
 {
 	(void)state;
@@ -234,8 +257,10 @@ every_bulk_path_equals_the_papers_text(void **state)
 			print_message("path %d is not available here\n", path);
 			continue;
 		}
-		for (unsigned int n = 0; n <= 70; n++)
+		for (unsigned int n = 0; n <= 70; n++) {
 			check_bulk(path, n);
+			check_words(path, n);
+		}
 	}
 }
 
@@ -305,7 +330,7 @@ static void
 chosen_bulk_path_equals_flow_hash(void **state)
 {
 	struct flow_key flows[37];
-	uint64_t hashes[37];
+	uint64_t hashes[37], words[37];
 
 	(void)state;
 	srandom(SEED);
@@ -315,6 +340,10 @@ chosen_bulk_path_equals_flow_hash(void **state)
 		siphash_flow_bulk(&vector_key, flows, RTE_DIM(flows), hashes);
 		for (size_t i = 0; i < RTE_DIM(flows); i++)
 			assert_int_equal(hashes[i], siphash_flow(&vector_key, &flows[i]));
+		memcpy(words, hashes, sizeof(words));
+		siphash_word_bulk(&vector_key, words, RTE_DIM(words), hashes);
+		for (size_t i = 0; i < RTE_DIM(words); i++)
+			assert_int_equal(hashes[i], siphash_word(&vector_key, words[i]));
 	}
 }
 
