@@ -14,6 +14,7 @@
 #include "engine/tap.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
+#include "step/step_masks.h"
 
 /* A VLAN tag that the kernel took off (AF_PACKET) goes back where parse_frame() looks for it. */
 static void
@@ -64,48 +65,24 @@ burst_receive(struct worker *worker, struct burst *burst)
 	}
 }
 
-/* Those whom the table does not know, one at least, may be in TIME_WAIT. */
-static void
-burst_lookup_waiting(struct worker *worker, struct burst *burst, uint64_t strangers)
-{
-	struct time_wait_entry *waiting[BURST_MAX];
-	struct flow_key key[BURST_MAX];
-	uint64_t hash[BURST_MAX];
-	uint8_t packet[BURST_MAX];
-	unsigned int n = 0;
-
-	do {
-		const unsigned int i = (unsigned int)rte_bsf64(strangers);
-
-		packet[n] = (uint8_t)i;
-		key[n] = burst->key[i];
-		hash[n++] = burst->hash[i];
-		strangers &= strangers - 1;
-	} while (strangers != 0);
-	time_wait_lookup_bulk(worker->time_wait, key, hash, n, worker->now_ms, waiting);
-	for (unsigned int k = 0; k < n; k++)
-		burst->waiting[packet[k]] = waiting[k];
-}
-
 void
 burst_lookup(struct worker *worker, struct burst *burst)
 {
 	const uint64_t all = burst_all(burst);
+	uint64_t syns = step_masks_equal(burst->event, TCP_EVENT_SYN, worker->columns) & all;
 	uint64_t found;
 
 	conn_table_hash_bulk(worker->table, burst->key, burst->n, burst->hash);
+	/* Hardly anybody knows these yet: where TIME_WAIT would have them is far away. */
+	for (; syns != 0; syns &= syns - 1)
+		time_wait_prefetch(worker->time_wait, burst->hash[rte_bsf64(syns)]);
 	found = conn_table_lookup_bulk(
 			worker->table, burst->key, burst->hash, burst->n, burst->conn);
-	for (uint64_t left = found; left != 0; left &= left - 1)
-		rte_prefetch0(conn_table_tail(worker->table, burst->conn[rte_bsf64(left)]));
 	/* In pieces whose size the compiler knows: it would begin a loop of microcode else. */
 	for (unsigned int i = 0; i < burst->n; i += BURST_MAX / 8)
 		memset(&burst->waiting[i], 0, sizeof(burst->waiting) / 8);
-	if (time_wait_count(worker->time_wait) > 0 && found == 0)
-		time_wait_lookup_bulk(worker->time_wait, burst->key, burst->hash, burst->n,
-				worker->now_ms, burst->waiting);
-	else if (time_wait_count(worker->time_wait) > 0 && found != all)
-		burst_lookup_waiting(worker, burst, all & ~found);
+	time_wait_lookup_bulk(worker->time_wait, burst->key, burst->hash, all & ~found,
+			worker->now_ms, burst->waiting);
 	if (unlikely(worker->services->changing))
 		burst_older(worker, burst);
 }

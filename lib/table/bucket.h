@@ -29,7 +29,7 @@
 
 struct bucket {
 	uint16_t tag[BUCKET_WAYS];  /**< BUCKET_TAG_EMPTY, or some bits of the hash. */
-	uint32_t sent_away;         /**< Keys of this bucket that had to go to another. */
+	uint32_t sent_away;         /**< By a key of this bucket that had to go to another. */
 	uint32_t slot[BUCKET_WAYS]; /**< Valid where the tag is not empty. */
 } __rte_aligned(64);
 
@@ -91,6 +91,37 @@ bucket_ways(const struct bucket *bucket, uint16_t tag)
 
 	for (unsigned int way = 0; way < BUCKET_WAYS; way++)
 		ways |= (uint32_t)(bucket->tag[way] == tag) << way;
+	return ways;
+#endif
+}
+
+/** Bit w set where the slot of way w is none of the @p n up to @p last, modulo 2^32. */
+static inline uint32_t
+bucket_ways_outside(const struct bucket *bucket, uint32_t last, uint32_t n)
+{
+#ifdef RTE_ARCH_X86_64
+	/* Slots 0 to 3, 4 to 7 and 6 to 9.  There is no comparison of unsigned words. */
+	const __m128i sign = _mm_set1_epi32(INT32_MIN);
+	const __m128i limit = _mm_xor_si128(_mm_set1_epi32((int)n), sign);
+	const __m128i newest = _mm_set1_epi32((int)last);
+	__m128i inside[3];
+	uint32_t ways;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		const uint32_t *slots = &bucket->slot[i < 2 ? 4 * i : BUCKET_WAYS - 4];
+		const __m128i before = _mm_sub_epi32(
+				newest, _mm_loadu_si128((const __m128i *)(const void *)slots));
+
+		inside[i] = _mm_cmpgt_epi32(limit, _mm_xor_si128(before, sign));
+	}
+	ways = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(_mm_packs_epi32(inside[0], inside[1]),
+			_mm_packs_epi32(inside[2], inside[2])));
+	return ~((ways & 0xff) | (ways >> 2 & 0x300)) & BUCKET_ALL_WAYS;
+#else
+	uint32_t ways = 0;
+
+	for (unsigned int way = 0; way < BUCKET_WAYS; way++)
+		ways |= (uint32_t)(last - bucket->slot[way] >= n) << way;
 	return ways;
 #endif
 }

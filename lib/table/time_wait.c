@@ -4,10 +4,17 @@
  * @file
  * TIME_WAIT: an index of one-line buckets over a ring of records.
  *
- * The ring is a log.  A record is one slot of 32 bytes, or two for IPv6, and is named by its first
- * slot; new ones are written at the tail, so entering TIME_WAIT streams through memory and only the
- * bucket is a cache miss.  Records leave at the head.  One that is removed before leaves a hole,
- * which costs no more than the connection would have cost by staying.  No links, no free list.
+ * The ring is a log.  A record is one slot of 32 bytes, or two for IPv6; new ones are written at
+ * the tail, so entering TIME_WAIT streams through memory and only the bucket is a cache miss.
+ * Records leave at the head.  One that is removed before leaves a hole, which costs no more than
+ * the connection would have cost by staying.  No links, no free list.
+ *
+ * The index knows records by position: slots counted from the beginning, lap after lap, modulo
+ * 2^32.  What it says of positions that the head has passed means nothing, so a record leaves
+ * without its bucket being looked up: that would be one more cache miss for every connection.  A
+ * way is free when its position is not in the ring any more.  Positions that nobody reused for 2^32
+ * slots seem to be there once more, for a lap: such a way is taken for full, or found and refused
+ * for its key.
  *
  * One slot more than the capacity lets an IPv6 record begin in the last slot, so there is no
  * padding, and every slot from head to tail belongs to a record.
@@ -18,7 +25,7 @@
  * buckets have more than ten and 0.4 % of the keys are away.  The hash is keyed: nobody can do
  * worse than chance.
  *
- * A record keeps the 48 bits of hash that placed it: nothing is hashed when it leaves.
+ * A record keeps the 48 bits of hash that placed it: nothing is hashed when it is queued again.
  */
 
 #include <string.h>
@@ -38,21 +45,23 @@
 /* Records that an insertion into a full table looks at before it evicts even a restarted one. */
 #define LOOKS_MAX 4
 
-/* How far ahead of the records that will give way the ring is fetched. */
+/* How far ahead of the next record the ring is fetched. */
 #define RING_AHEAD 16
 
-/* Records whose buckets are fetched together on expiry. */
-#define EXPIRE_BURST 16U
+/* Where a ring begins to count: so that whatever may happen where 2^32 is passed happens soon. */
+#define FIRST_POSITION (UINT32_MAX - 5000)
 
 struct time_wait {
 	struct bucket *buckets;
 	struct time_wait_entry *ring; /* One slot more than the capacity. */
 	uint32_t bucket_count;        /* At least two. */
 	uint32_t capacity;
-	uint32_t head;    /* The oldest record, if there is any. */
-	uint32_t tail;    /* Where the next one goes. */
-	uint32_t records; /* Holes included. */
-	uint32_t count;   /* Holes not included. */
+	uint32_t head;      /* The oldest record, if there is any. */
+	uint32_t tail;      /* Where the next one goes. */
+	uint32_t used;      /* Slots from head to tail. */
+	uint32_t count;     /* Records but for holes. */
+	uint32_t lap;       /* The position of slot 0, where the tail was there last. */
+	uint32_t lap_slots; /* So many more slots have been since it was there before. */
 	uint32_t lifetime_ms;
 } __rte_aligned(64);
 
@@ -82,9 +91,12 @@ time_wait_init(void *memory, uint32_t capacity, uint32_t lifetime_ms)
 	table->bucket_count = bucket_count_for(capacity);
 	table->capacity = capacity;
 	table->lifetime_ms = lifetime_ms;
+	table->lap = FIRST_POSITION;
 	bytes += sizeof(*table);
 	table->buckets = (struct bucket *)bytes;
 	memset(table->buckets, 0, index_size);
+	for (uint32_t i = 0; i < table->bucket_count; i++)
+		table->buckets[i].sent_away = FIRST_POSITION - 1;
 	bytes += index_size;
 	table->ring = (struct time_wait_entry *)bytes;
 	return table;
@@ -130,17 +142,70 @@ slot_age(const struct time_wait *table, uint32_t slot)
 	return slot >= table->head ? slot - table->head : slot + table->capacity - table->head;
 }
 
+/* The last position in use. */
+static inline uint32_t
+newest_position(const struct time_wait *table)
+{
+	return table->lap + table->tail - 1;
+}
+
+static inline bool
+position_is_there(const struct time_wait *table, uint32_t position)
+{
+	return newest_position(table) - position < table->used;
+}
+
+/* The record at a position that is there: in the tail's lap, or in the one before. */
+static inline struct time_wait_entry *
+entry_at(const struct time_wait *table, uint32_t position)
+{
+	const uint32_t slot = position - table->lap;
+
+	return &table->ring[(int32_t)slot >= 0 ? slot : slot + table->lap_slots];
+}
+
+/* What to fetch for a position that may be there. */
+static inline const struct time_wait_entry *
+entry_near(const struct time_wait *table, uint32_t position)
+{
+	return position_is_there(table, position) ? entry_at(table, position) : table->ring;
+}
+
+static inline uint32_t
+position_of(const struct time_wait *table, const struct time_wait_entry *entry)
+{
+	const uint32_t slot = slot_of(table, entry);
+
+	return table->lap + slot - (slot < table->tail ? 0 : table->lap_slots);
+}
+
+/* Ways of a bucket whose records left, were removed, or never were. */
+static inline uint32_t
+free_ways(const struct time_wait *table, const struct bucket *bucket)
+{
+	return bucket_ways(bucket, BUCKET_TAG_EMPTY) |
+	       bucket_ways_outside(bucket, newest_position(table), table->used);
+}
+
 static inline struct time_wait_entry *
 find_in_bucket(const struct time_wait *table, const struct bucket *bucket, uint16_t tag,
 		const struct flow_key *key)
 {
 	for (uint32_t ways = bucket_ways(bucket, tag); ways != 0; ways &= ways - 1) {
-		struct time_wait_entry *entry = &table->ring[bucket->slot[rte_bsf32(ways)]];
+		const uint32_t position = bucket->slot[rte_bsf32(ways)];
 
-		if (likely(time_wait_entry_has_key(entry, key)))
-			return entry;
+		if (position_is_there(table, position) &&
+				time_wait_entry_has_key(entry_at(table, position), key))
+			return entry_at(table, position);
 	}
 	return NULL;
+}
+
+/* Whether a bucket sent away a key whose record may still be there. */
+static inline bool
+has_sent_away(const struct time_wait *table, const struct bucket *home)
+{
+	return position_is_there(table, home->sent_away);
 }
 
 /* The entry with this key, lapsed or not. */
@@ -151,7 +216,7 @@ find(const struct time_wait *table, const struct flow_key *key, uint64_t hash)
 	uint16_t tag = bucket_tag(hash);
 	struct time_wait_entry *entry = find_in_bucket(table, home, tag, key);
 
-	if (entry == NULL && home->sent_away != 0)
+	if (entry == NULL && has_sent_away(table, home))
 		entry = find_in_bucket(table, other_bucket(table, hash), tag, key);
 	return entry;
 }
@@ -161,16 +226,23 @@ static void
 entry_kill(struct time_wait *table, struct time_wait_entry *entry)
 {
 	uint64_t hash = time_wait_entry_hash(entry);
-	uint32_t slot = slot_of(table, entry);
+	uint32_t position = position_of(table, entry);
 	uint16_t tag = bucket_tag(hash);
-	struct bucket *home = home_bucket(table, hash);
 
-	if (!bucket_clear(home, tag, slot)) {
-		bucket_clear(other_bucket(table, hash), tag, slot);
-		home->sent_away--;
-	}
+	if (!bucket_clear(home_bucket(table, hash), tag, position))
+		bucket_clear(other_bucket(table, hash), tag, position);
 	entry->flags |= TIME_WAIT_FLAG_DEAD;
 	table->count--;
+}
+
+/* A key of this bucket goes to another one; of all who did, the newest will leave last. */
+static inline void
+note_sent_away(const struct time_wait *table, struct bucket *home, uint32_t position)
+{
+	const uint32_t newest = newest_position(table);
+
+	if (newest - position < newest - home->sent_away)
+		home->sent_away = position;
 }
 
 /*
@@ -181,19 +253,22 @@ static uint32_t
 bucket_make_room(const struct time_wait *table, struct bucket *bucket)
 {
 	for (unsigned int way = 0; way < BUCKET_WAYS; way++) {
-		uint32_t slot = bucket->slot[way];
-		uint64_t hash = time_wait_entry_hash(&table->ring[slot]);
+		const uint32_t position = bucket->slot[way];
+		const struct time_wait_entry *entry = entry_at(table, position);
+		const uint64_t hash = time_wait_entry_hash(entry);
 		struct bucket *home = home_bucket(table, hash);
 		struct bucket *to = home == bucket ? other_bucket(table, hash) : home;
-		uint32_t empty = bucket_ways(to, BUCKET_TAG_EMPTY);
+		const uint32_t empty = free_ways(table, to);
 
+		/* It only seems to be there once more. */
+		if (unlikely(bucket->tag[way] != bucket_tag(hash) ||
+				    (entry->flags & TIME_WAIT_FLAG_DEAD) != 0))
+			return 1U << way;
 		if (empty == 0)
 			continue;
 		if (home == bucket)
-			home->sent_away++;
-		else
-			home->sent_away--;
-		bucket_set(to, empty, bucket->tag[way], slot);
+			note_sent_away(table, home, position);
+		bucket_set(to, empty, bucket->tag[way], position);
 		bucket->tag[way] = BUCKET_TAG_EMPTY;
 		return 1U << way;
 	}
@@ -204,70 +279,82 @@ bucket_make_room(const struct time_wait *table, struct bucket *bucket)
 static uint32_t
 bucket_evict(struct time_wait *table, struct bucket *bucket)
 {
-	uint32_t oldest = bucket->slot[0];
+	const uint32_t newest = newest_position(table);
+	unsigned int oldest = 0;
 
 	for (unsigned int way = 1; way < BUCKET_WAYS; way++) {
-		if (slot_age(table, bucket->slot[way]) < slot_age(table, oldest))
-			oldest = bucket->slot[way];
+		if (newest - bucket->slot[way] > newest - bucket->slot[oldest])
+			oldest = way;
 	}
-	entry_kill(table, &table->ring[oldest]);
-	return bucket_ways(bucket, BUCKET_TAG_EMPTY);
+	entry_kill(table, entry_at(table, bucket->slot[oldest]));
+	return 1U << oldest;
 }
 
-/* Enter a slot into the index; returns how many entries were evicted for it, 0 or 1. */
-static unsigned int
-index_add(struct time_wait *table, uint64_t hash, uint32_t slot)
+/* Who has no free way at home; returns the free ways of the bucket that @p bucket becomes. */
+static __rte_noinline uint32_t
+index_make_room(struct time_wait *table, uint64_t hash, uint32_t position, struct bucket **bucket,
+		unsigned int *evicted)
 {
-	struct bucket *home = home_bucket(table, hash);
-	struct bucket *bucket = home;
-	uint32_t empty = bucket_ways(home, BUCKET_TAG_EMPTY);
+	struct bucket *home = *bucket;
+	uint32_t empty;
+
+	*bucket = other_bucket(table, hash);
+	empty = free_ways(table, *bucket);
+	if (empty != 0) {
+		note_sent_away(table, home, position);
+		return empty;
+	}
+	*bucket = home;
+	empty = bucket_make_room(table, home);
+	if (empty == 0) {
+		empty = bucket_evict(table, home);
+		(*evicted)++;
+	}
+	return empty;
+}
+
+/* Enter a record into the index; returns how many entries were evicted for it, 0 or 1. */
+static inline unsigned int
+index_add(struct time_wait *table, uint64_t hash, uint32_t position)
+{
+	struct bucket *bucket = home_bucket(table, hash);
+	uint32_t empty = free_ways(table, bucket);
 	unsigned int evicted = 0;
 
-	if (unlikely(empty == 0)) {
-		bucket = other_bucket(table, hash);
-		empty = bucket_ways(bucket, BUCKET_TAG_EMPTY);
-		home->sent_away += empty != 0;
-	}
-	if (unlikely(empty == 0)) {
-		bucket = home;
-		empty = bucket_make_room(table, home);
-	}
-	if (unlikely(empty == 0)) {
-		empty = bucket_evict(table, home);
-		evicted = 1;
-	}
-	bucket_set(bucket, empty, bucket_tag(hash), slot);
+	if (unlikely(empty == 0))
+		empty = index_make_room(table, hash, position, &bucket, &evicted);
+	bucket_set(bucket, empty, bucket_tag(hash), position);
 	return evicted;
-}
-
-/* The slot behind a record. */
-static inline uint32_t
-slot_after(const struct time_wait *table, uint32_t slot, uint32_t slots)
-{
-	slot += slots;
-	return slot >= table->capacity ? 0 : slot;
 }
 
 static inline void
 ring_pop(struct time_wait *table)
 {
-	table->head = slot_after(
-			table, table->head, time_wait_entry_slots(&table->ring[table->head]));
-	table->records--;
+	const uint32_t slots = time_wait_entry_slots(&table->ring[table->head]);
+
+	table->head += slots;
+	if (table->head >= table->capacity)
+		table->head = 0;
+	table->used -= slots;
 }
 
-/* Write a record, for which there is room; returns how many entries the index evicted for it. */
-static unsigned int
-ring_push(struct time_wait *table, const struct time_wait_entry record[])
+/* A record was written behind the last; returns how many entries the index evicted for it. */
+static inline unsigned int
+ring_push(struct time_wait *table)
 {
-	uint32_t slots = time_wait_entry_slots(record);
-	uint32_t slot = table->tail;
+	const struct time_wait_entry *record = &table->ring[table->tail];
+	const uint32_t slots = time_wait_entry_slots(record);
+	const uint32_t position = table->lap + table->tail;
 
-	memcpy(&table->ring[slot], record, slots * sizeof(*record));
-	table->tail = slot_after(table, slot, slots);
-	table->records++;
+	table->tail += slots;
+	if (unlikely(table->tail >= table->capacity)) {
+		table->lap_slots = table->tail;
+		table->lap += table->tail;
+		table->tail = 0;
+	}
+	table->used += slots;
 	table->count++;
-	return index_add(table, time_wait_entry_hash(record), slot);
+	return index_add(table, time_wait_entry_hash(record), position);
 }
 
 /* Whether the record at the head has come to its end, or must be queued again. */
@@ -278,36 +365,44 @@ record_is_ripe(const struct time_wait *table, const struct time_wait_entry *entr
 	       entry_lapsed(table, entry, now_ms);
 }
 
+/* The room it leaves, in the ring and in the index, is room enough to come again. */
+static void
+ring_queue_again(struct time_wait *table)
+{
+	const struct time_wait_entry *entry = &table->ring[table->head];
+	struct time_wait_entry again[2];
+
+	memcpy(again, entry, time_wait_entry_slots(entry) * sizeof(*entry));
+	again[0].flags &= (uint8_t)~TIME_WAIT_FLAG_RESTARTED;
+	table->count--;
+	ring_pop(table);
+	memcpy(&table->ring[table->tail], again, time_wait_entry_slots(again) * sizeof(again[0]));
+	ring_push(table);
+}
+
 /* Take a ripe record from the head; true if its entry lapsed. */
-static bool
+static inline bool
 ring_reap(struct time_wait *table, uint32_t now_ms)
 {
-	struct time_wait_entry *entry = &table->ring[table->head];
-	struct time_wait_entry again[2];
+	const struct time_wait_entry *entry = &table->ring[table->head];
 
 	if ((entry->flags & TIME_WAIT_FLAG_DEAD) != 0) {
 		ring_pop(table);
 		return false;
 	}
-	if (entry_lapsed(table, entry, now_ms)) {
-		entry_kill(table, entry);
-		ring_pop(table);
-		return true;
+	if (unlikely(!entry_lapsed(table, entry, now_ms))) {
+		ring_queue_again(table);
+		return false;
 	}
-	/* The room it leaves, in the ring and in the index, is room enough to come again. */
-	memcpy(again, entry, time_wait_entry_slots(entry) * sizeof(*entry));
-	again[0].flags &= (uint8_t)~TIME_WAIT_FLAG_RESTARTED;
-	entry_kill(table, entry);
+	table->count--;
 	ring_pop(table);
-	ring_push(table, again);
-	return false;
+	return true;
 }
 
 static inline bool
 ring_has_room(const struct time_wait *table, uint32_t slots)
 {
-	return table->records == 0 || table->head < table->tail ||
-	       table->head - table->tail >= slots;
+	return table->used == 0 || table->head < table->tail || table->head - table->tail >= slots;
 }
 
 /* Reap or evict from the head until a record fits; returns how many entries were evicted. */
@@ -316,20 +411,18 @@ ring_make_room(struct time_wait *table, uint32_t slots, uint32_t now_ms)
 {
 	unsigned int evicted = 0;
 
-	for (unsigned int looks = 0; unlikely(!ring_has_room(table, slots)); looks++) {
+	for (unsigned int looks = 0; !ring_has_room(table, slots); looks++) {
 		struct time_wait_entry *entry = &table->ring[table->head];
 
-		if (looks >= LOOKS_MAX)
+		if (unlikely(looks >= LOOKS_MAX))
 			entry->flags &= (uint8_t)~TIME_WAIT_FLAG_RESTARTED;
 		if (record_is_ripe(table, entry, now_ms)) {
 			ring_reap(table, now_ms);
 		} else {
-			entry_kill(table, entry);
+			table->count--;
 			ring_pop(table);
 			evicted++;
 		}
-		/* The next insertion will do the same to the next one. */
-		rte_prefetch0(home_bucket(table, time_wait_entry_hash(&table->ring[table->head])));
 	}
 	return evicted;
 }
@@ -340,51 +433,44 @@ time_wait_prefetch(const struct time_wait *table, uint64_t hash)
 	rte_prefetch0(home_bucket(table, hash));
 }
 
-/*
- * A slot that holds the rest of an IPv6 record names some bucket that is not needed; so do slots
- * that are not the ones that will give way, since others were IPv6 ones.
- */
 void
 time_wait_prefetch_room(const struct time_wait *table, unsigned int before)
 {
-	uint32_t slot = table->head + before;
+	const uint32_t slot = table->tail + before + RING_AHEAD;
 
-	if (likely(ring_has_room(table, 2)) || before >= table->capacity)
-		return;
-	slot = slot >= table->capacity ? slot - table->capacity : slot;
-	rte_prefetch0(home_bucket(table, time_wait_entry_hash(&table->ring[slot])));
-	rte_prefetch0(&table->ring[RTE_MIN(slot + RING_AHEAD, table->capacity - 1)]);
+	rte_prefetch0(&table->ring[slot < table->capacity ? slot : 0]);
 }
 
 unsigned int
 time_wait_insert(struct time_wait *table, const struct flow_key *key, uint64_t hash,
 		const struct tcp_conn *tcp, uint32_t now_ms)
 {
-	struct time_wait_entry *before = find(table, key, hash);
-	struct time_wait_entry record[2];
+	const bool ipv4 = flow_key_is_ipv4(key->address);
+	struct time_wait_entry *record = find(table, key, hash);
 	unsigned int evicted;
 
-	if (unlikely(before != NULL)) {
-		time_wait_store(before, tcp);
-		time_wait_restart(before, now_ms);
+	if (unlikely(record != NULL)) {
+		time_wait_store(record, tcp);
+		time_wait_restart(record, now_ms);
 		return 0;
 	}
-	record[0] = (struct time_wait_entry){
+	evicted = ring_make_room(table, ipv4 ? 1 : 2, now_ms);
+	record = &table->ring[table->tail];
+	*record = (struct time_wait_entry){
 			.key_end = time_wait_entry_key_end(key),
 			.since_ms = now_ms,
 			.hash_low = (uint32_t)hash,
 			.hash_high = (uint16_t)(hash >> 32),
+			.flags = ipv4 ? 0 : TIME_WAIT_FLAG_IPV6,
 	};
-	if (!flow_key_is_ipv4(key->address)) {
+	if (!ipv4) {
 		struct time_wait_second_slot second = {.flags = TIME_WAIT_FLAG_DEAD};
 
 		memcpy(second.key_start, key->address, sizeof(second.key_start));
 		memcpy(&record[1], &second, sizeof(second));
-		record[0].flags = TIME_WAIT_FLAG_IPV6;
 	}
 	time_wait_store(record, tcp);
-	evicted = ring_make_room(table, time_wait_entry_slots(record), now_ms);
-	return evicted + ring_push(table, record);
+	return evicted + ring_push(table);
 }
 
 struct time_wait_entry *
@@ -398,104 +484,46 @@ time_wait_lookup(const struct time_wait *table, const struct flow_key *key, uint
 
 /*
  * Three passes, as conn_table_lookup_bulk(): fetch buckets; match tags and fetch candidates;
- * compare keys.  Keys that may be away from home take the long way, one by one.
+ * compare keys.  Keys that may be away from home take the long way, one by one, and so do those
+ * whose tag somebody else has.
  */
 uint64_t
 time_wait_lookup_bulk(const struct time_wait *table, const struct flow_key keys[],
-		const uint64_t hashes[], unsigned int n, uint32_t now_ms,
+		const uint64_t hashes[], uint64_t wanted, uint32_t now_ms,
 		struct time_wait_entry *entries[])
 {
-	uint64_t unsure = 0;
-	uint64_t hits = 0;
+	const struct bucket *home[TIME_WAIT_BURST_MAX];
+	uint64_t candidates = 0, hits = 0;
 
-	if (table->count == 0) {
-		memset(entries, 0, n * sizeof(entries[0]));
-		return 0;
+	if (table->count == 0)
+		wanted = 0;
+	for (uint64_t left = wanted; left != 0; left &= left - 1) {
+		const unsigned int i = rte_bsf64(left);
+
+		home[i] = home_bucket(table, hashes[i]);
+		rte_prefetch0(home[i]);
 	}
-	for (unsigned int i = 0; i < n; i++)
-		rte_prefetch0(home_bucket(table, hashes[i]));
 
-	for (unsigned int i = 0; i < n; i++) {
-		const struct bucket *home = home_bucket(table, hashes[i]);
-		uint32_t ways = bucket_ways(home, bucket_tag(hashes[i]));
+	for (uint64_t left = wanted; left != 0; left &= left - 1) {
+		const unsigned int i = rte_bsf64(left);
+		const uint32_t ways = bucket_ways(home[i], bucket_tag(hashes[i]));
 
-		entries[i] = NULL;
-		if (ways != 0) {
-			entries[i] = &table->ring[home->slot[rte_bsf32(ways)]];
-			rte_prefetch0(entries[i]);
-		} else if (unlikely(home->sent_away != 0)) {
+		candidates |= (uint64_t)(ways != 0) << i;
+		if (unlikely(ways != 0))
+			rte_prefetch0(entry_near(table, home[i]->slot[rte_bsf32(ways)]));
+		if (unlikely(has_sent_away(table, home[i]))) {
 			rte_prefetch0(other_bucket(table, hashes[i]));
-			unsure |= UINT64_C(1) << i;
+			candidates |= UINT64_C(1) << i;
 		}
 	}
 
-	for (unsigned int i = 0; i < n; i++) {
-		bool unlucky = entries[i] != NULL && !time_wait_entry_has_key(entries[i], &keys[i]);
+	for (; candidates != 0; candidates &= candidates - 1) {
+		const unsigned int i = rte_bsf64(candidates);
 
-		if (unlikely(unlucky || (unsure >> i & 1) != 0))
-			entries[i] = find(table, &keys[i], hashes[i]);
-		if (entries[i] == NULL)
-			continue;
-		if (unlikely(entry_lapsed(table, entries[i], now_ms)))
-			entries[i] = NULL;
+		entries[i] = time_wait_lookup(table, &keys[i], hashes[i], now_ms);
 		hits |= (uint64_t)(entries[i] != NULL) << i;
 	}
 	return hits;
-}
-
-bool
-time_wait_load(const struct time_wait_entry *entry, struct tcp_conn *tcp)
-{
-	*tcp = (struct tcp_conn){
-			.snd_una = entry->snd_nxt,
-			.snd_nxt = entry->snd_nxt,
-			.rcv_nxt = entry->rcv_nxt,
-			.ts_recent = entry->ts_recent,
-			.flags = TCP_CONN_FIN_SENT,
-			.state = TCP_TIME_WAIT,
-			.scales = entry->scales,
-	};
-	if ((entry->flags & TIME_WAIT_FLAG_TIMESTAMPS) != 0)
-		tcp->flags |= TCP_CONN_TIMESTAMPS;
-	if ((entry->scales & 0xf) == TIME_WAIT_SHIFT_NONE)
-		tcp->scales &= 0xf0;
-	else
-		tcp->flags |= TCP_CONN_WINDOW_SCALE;
-	return (entry->flags & TIME_WAIT_FLAG_DEAD) == 0;
-}
-
-void
-time_wait_store(struct time_wait_entry *entry, const struct tcp_conn *tcp)
-{
-	entry->snd_nxt = tcp->snd_nxt;
-	entry->rcv_nxt = tcp->rcv_nxt;
-	entry->ts_recent = tcp->ts_recent;
-	entry->scales = tcp->scales;
-	if ((tcp->flags & TCP_CONN_WINDOW_SCALE) == 0)
-		entry->scales |= TIME_WAIT_SHIFT_NONE;
-	entry->flags &= (uint8_t)~TIME_WAIT_FLAG_TIMESTAMPS;
-	if ((tcp->flags & TCP_CONN_TIMESTAMPS) != 0)
-		entry->flags |= TIME_WAIT_FLAG_TIMESTAMPS;
-}
-
-uint8_t
-time_wait_challenged(const struct time_wait_entry *entry)
-{
-	return entry->flags & TIME_WAIT_FLAGS_CHALLENGED;
-}
-
-void
-time_wait_set_challenged(struct time_wait_entry *entry, uint8_t half_second)
-{
-	entry->flags &= (uint8_t)~TIME_WAIT_FLAGS_CHALLENGED;
-	entry->flags |= half_second & TIME_WAIT_FLAGS_CHALLENGED;
-}
-
-void
-time_wait_restart(struct time_wait_entry *entry, uint32_t now_ms)
-{
-	entry->since_ms = now_ms;
-	entry->flags |= TIME_WAIT_FLAG_RESTARTED;
 }
 
 void
@@ -505,37 +533,15 @@ time_wait_remove(struct time_wait *table, struct time_wait_entry *entry)
 		entry_kill(table, entry);
 }
 
-/* Fetch the buckets of the ripe records at the head; how many there are, at most @p max. */
-static unsigned int
-ring_prefetch_ripe(const struct time_wait *table, uint32_t now_ms, unsigned int max)
-{
-	uint32_t slot = table->head;
-	unsigned int n;
-
-	for (n = 0; n < max && n < table->records; n++) {
-		const struct time_wait_entry *entry = &table->ring[slot];
-
-		if (!record_is_ripe(table, entry, now_ms))
-			break;
-		rte_prefetch0(home_bucket(table, time_wait_entry_hash(entry)));
-		slot = slot_after(table, slot, time_wait_entry_slots(entry));
-	}
-	return n;
-}
-
 unsigned int
 time_wait_expire(struct time_wait *table, uint32_t now_ms, unsigned int max)
 {
 	unsigned int lapsed = 0;
 
-	while (max > 0) {
-		unsigned int n = ring_prefetch_ripe(table, now_ms, RTE_MIN(max, EXPIRE_BURST));
-
-		if (n == 0)
+	for (; max > 0 && table->used > 0; max--) {
+		if (!record_is_ripe(table, &table->ring[table->head], now_ms))
 			break;
-		max -= n;
-		for (unsigned int i = 0; i < n; i++)
-			lapsed += ring_reap(table, now_ms);
+		lapsed += ring_reap(table, now_ms);
 	}
 	return lapsed;
 }
@@ -546,7 +552,7 @@ time_wait_at(const struct time_wait *table, uint32_t slot, struct flow_key *key,
 {
 	uint32_t used = slot_age(table, table->tail); /* 0: none or all. */
 
-	if (table->records == 0 || slot >= table->capacity)
+	if (table->used == 0 || slot >= table->capacity)
 		return false;
 	if (used != 0 && slot_age(table, slot) >= used)
 		return false;

@@ -75,8 +75,7 @@ void time_wait_set_lifetime(struct time_wait *table, uint32_t lifetime_ms);
 /** Fetch what the insertion of a key with @p hash will need; a few hundred cycles before it. */
 void time_wait_prefetch(const struct time_wait *table, uint64_t hash);
 
-/** Fetch what the insertion of one more connection, after @p before others, will need to make room
- * for it in a full table. */
+/** Fetch where one more connection will be written, after @p before others. */
 void time_wait_prefetch_room(const struct time_wait *table, unsigned int before);
 
 /**
@@ -98,15 +97,15 @@ unsigned int time_wait_insert(struct time_wait *table, const struct flow_key *ke
  *
  * @param hashes
  *   One per key.
- * @param n
- *   How many keys, at most TIME_WAIT_BURST_MAX.
+ * @param wanted
+ *   A bit for each key that is looked up, of TIME_WAIT_BURST_MAX.
  * @param entries
- *   Filled where a key is found; NULL elsewhere.
+ *   Filled where a key is found; NULL, or left alone, elsewhere.
  * @return
  *   A mask with bit i set when keys[i] was found.
  */
 uint64_t time_wait_lookup_bulk(const struct time_wait *table, const struct flow_key keys[],
-		const uint64_t hashes[], unsigned int n, uint32_t now_ms,
+		const uint64_t hashes[], uint64_t wanted, uint32_t now_ms,
 		struct time_wait_entry *entries[]);
 
 /** Find one connection that has not lapsed, or NULL. */

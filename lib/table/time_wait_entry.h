@@ -5,7 +5,7 @@
 
 /**
  * @file
- * What a record of TIME_WAIT looks like in memory; for time_wait.c and nobody else.
+ * What a record of TIME_WAIT looks like in memory; for time_wait.c and time_wait_entry.c alone.
  *
  * The last eight bytes of a flow key are all that differs between IPv4 keys, so an IPv4 entry holds
  * those, and an IPv6 entry the other twelve in a second slot.
@@ -83,13 +83,15 @@ time_wait_entry_key_end(const struct flow_key *key)
 	return end;
 }
 
+/* Whether it is an entry, and of this key. */
 static inline bool
 time_wait_entry_has_key(const struct time_wait_entry *entry, const struct flow_key *key)
 {
 	const struct time_wait_second_slot *second =
 			(const struct time_wait_second_slot *)(entry + 1);
 
-	if (entry->key_end != time_wait_entry_key_end(key))
+	if (entry->key_end != time_wait_entry_key_end(key) ||
+			(entry->flags & TIME_WAIT_FLAG_DEAD) != 0)
 		return false;
 	if ((entry->flags & TIME_WAIT_FLAG_IPV6) == 0)
 		return flow_key_is_ipv4(key->address);

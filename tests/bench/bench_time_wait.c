@@ -141,8 +141,8 @@ look_up(const struct world *world, unsigned int at, uint16_t endpoint)
 	for (unsigned int i = 0; i < BURST; i++)
 		keys[i] = key_of(world->closes - world->numbers[at + i], endpoint);
 	siphash_flow_bulk(&secret, keys, BURST, hashes);
-	hits = (unsigned int)__builtin_popcountll(time_wait_lookup_bulk(
-			world->table, keys, hashes, BURST, time_of(world, world->closes), found));
+	hits = (unsigned int)__builtin_popcountll(time_wait_lookup_bulk(world->table, keys, hashes,
+			(UINT64_C(1) << BURST) - 1, time_of(world, world->closes), found));
 	for (unsigned int i = 0; i < BURST && hits == BURST; i++) {
 		struct tcp_conn loaded;
 
