@@ -42,6 +42,16 @@ static const struct flow_key free_key = {
 		.endpoint = 0xffff,
 };
 
+static bool
+cpu_has_avx512(void)
+{
+#ifdef RTE_ARCH_X86_64
+	return siphash_path_available(SIPHASH_AVX512) && __builtin_cpu_supports("avx512bw");
+#else
+	return false;
+#endif
+}
+
 static inline size_t
 round_to_line(size_t size)
 {
@@ -87,7 +97,7 @@ conn_table_init_with(void *memory, uint32_t capacity, size_t tail, const struct 
 
 	memset(table, 0, sizeof(*table));
 	table->key = *key;
-	table->has_avx512 = siphash_path_available(SIPHASH_AVX512);
+	table->has_avx512 = cpu_has_avx512();
 	table->capacity = capacity;
 	table->half_size = half_size_for(capacity);
 	table->free_slot = CONN_TABLE_NO_SLOT;
@@ -173,7 +183,7 @@ struct places {
 };
 
 static void
-places_scalar(const struct conn_table *table, const uint64_t hashes[], unsigned int n,
+places_find(const struct conn_table *table, const uint64_t hashes[], unsigned int n,
 		struct places *places)
 {
 	for (unsigned int i = 0; i < n; i++) {
@@ -183,9 +193,23 @@ places_scalar(const struct conn_table *table, const uint64_t hashes[], unsigned 
 	}
 }
 
+/* Who is there in the lowest of some ways, fetched, or NULL.  No branch. */
+static inline struct conn *
+candidate(const struct conn_table *table, const struct places *places, unsigned int i,
+		uint32_t ways)
+{
+	const unsigned int way = rte_bsf32(ways | LAST_WAY);
+	const struct bucket *bucket = way < SECOND_SHIFT ? places->first[i] : places->second[i];
+	const uint32_t slot = bucket->slot[way % SECOND_SHIFT];
+
+	rte_prefetch0(&table->conns[slot]);
+	rte_prefetch0(table->tails + slot * table->tail);
+	return ways != 0 ? &table->conns[slot] : NULL;
+}
+
 #ifdef RTE_ARCH_X86_64
 
-#define AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 
 /* The addresses of the buckets that the low halves of words choose. */
 AVX512 static inline __m512i
@@ -230,32 +254,63 @@ places_avx512(const struct conn_table *table, const uint64_t hashes[], unsigned 
 _Static_assert(CONN_TABLE_BURST_MAX % 8 == 0, "rows of eight places");
 _Static_assert(sizeof(struct bucket) == 1 << 6 && BUCKET_TAG_EMPTY == 0, "as it is shifted");
 
-static inline void
-places_find(const struct conn_table *table, const uint64_t hashes[], unsigned int n,
-		struct places *places)
+/* The ways of both buckets that hold the tag. */
+AVX512 static inline uint32_t
+ways_of_place(const struct places *places, unsigned int i)
 {
-	if (likely(table->has_avx512))
-		places_avx512(table, hashes, n, places);
-	else
-		places_scalar(table, hashes, n, places);
+	const __m512i tags = _mm512_inserti64x4(
+			_mm512_castsi256_si512(_mm256_load_si256((const void *)places->first[i])),
+			_mm256_load_si256((const void *)places->second[i]), 1);
+
+	return _mm512_mask_cmpeq_epi16_mask(BUCKET_ALL_WAYS | BUCKET_ALL_WAYS << SECOND_SHIFT, tags,
+			_mm512_set1_epi16((short)places->tag[i]));
 }
 
-#else
+_Static_assert(SECOND_SHIFT == 32 / sizeof(uint16_t), "the second bucket's tags are behind it");
 
-#define places_find places_scalar
+AVX512 static inline bool
+has_key_avx512(const struct conn *conn, const struct flow_key *key)
+{
+	const __mmask8 words = (1 << sizeof(*key) / 4) - 1;
+
+	return _mm256_mask_cmpneq_epi32_mask(words, _mm256_maskz_loadu_epi32(words, &conn->key),
+			       _mm256_maskz_loadu_epi32(words, key)) == 0;
+}
+
+_Static_assert(sizeof(struct flow_key) % 4 == 0 && sizeof(struct flow_key) <= 32, "words");
+
+AVX512 static uint64_t
+lookup_bulk_avx512(const struct conn_table *table, const struct flow_key keys[],
+		const uint64_t hashes[], unsigned int n, struct conn *conns[])
+{
+	uint32_t ways[CONN_TABLE_BURST_MAX];
+	struct places places;
+	uint64_t hits = 0, candidates = 0;
+
+	places_avx512(table, hashes, n, &places);
+	for (unsigned int i = 0; i < n; i++) {
+		rte_prefetch0(places.first[i]);
+		rte_prefetch0(places.second[i]);
+	}
+
+	for (unsigned int i = 0; i < n; i++) {
+		ways[i] = ways_of_place(&places, i);
+		candidates |= (uint64_t)(ways[i] != 0) << i;
+		conns[i] = candidate(table, &places, i, ways[i]);
+	}
+
+	for (; candidates != 0; candidates &= candidates - 1) {
+		const unsigned int i = rte_bsf64(candidates);
+
+		if (unlikely(!has_key_avx512(conns[i], &keys[i])))
+			conns[i] = first_with_key(
+					table, &keys[i], hashes[i], ways[i] & (ways[i] - 1));
+		hits |= (uint64_t)(conns[i] != NULL) << i;
+	}
+	return hits;
+}
 
 #endif
-
-/* Who is there in the lowest of some ways; anybody if there is none.  No branch. */
-static inline struct conn *
-conn_of_place(const struct conn_table *table, const struct places *places, unsigned int i,
-		uint32_t ways)
-{
-	const unsigned int way = rte_bsf32(ways | LAST_WAY);
-	const struct bucket *bucket = way < SECOND_SHIFT ? places->first[i] : places->second[i];
-
-	return &table->conns[bucket->slot[way % SECOND_SHIFT]];
-}
 
 /*
  * Three passes, so that each waits for one cache miss and the burst shares it: fetch buckets;
@@ -269,6 +324,10 @@ conn_table_lookup_bulk(const struct conn_table *table, const struct flow_key key
 	struct places places;
 	uint64_t hits = 0, candidates = 0;
 
+#ifdef RTE_ARCH_X86_64
+	if (likely(table->has_avx512))
+		return lookup_bulk_avx512(table, keys, hashes, n, conns);
+#endif
 	places_find(table, hashes, n, &places);
 	for (unsigned int i = 0; i < n; i++) {
 		rte_prefetch0(places.first[i]);
@@ -276,14 +335,10 @@ conn_table_lookup_bulk(const struct conn_table *table, const struct flow_key key
 	}
 
 	for (unsigned int i = 0; i < n; i++) {
-		struct conn *conn;
-
 		ways[i] = bucket_ways(places.first[i], places.tag[i]) |
 			  bucket_ways(places.second[i], places.tag[i]) << SECOND_SHIFT;
 		candidates |= (uint64_t)(ways[i] != 0) << i;
-		conn = conn_of_place(table, &places, i, ways[i]);
-		rte_prefetch0(conn);
-		conns[i] = ways[i] != 0 ? conn : NULL;
+		conns[i] = candidate(table, &places, i, ways[i]);
 	}
 
 	for (; candidates != 0; candidates &= candidates - 1) {

@@ -111,7 +111,7 @@ void conn_table_hash_bulk(const struct conn_table *table, const struct flow_key 
 		unsigned int n, uint64_t hashes[]);
 
 /**
- * Find a burst of connections.
+ * Find a burst of connections, and fetch their tails.
  *
  * @param hashes
  *   One per key, from conn_table_hash_bulk().
