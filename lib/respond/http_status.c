@@ -10,18 +10,35 @@ is_digit(char character)
 	return character >= '0' && character <= '9';
 }
 
-/* Whether the bytes so far can begin an answer; d is any digit, D any but 0. */
+/* Whether a character is of a pattern's kind: digit, first digit, end of the status, itself. */
+static bool
+is_of(char kind, char character)
+{
+	switch (kind) {
+	case 'd':
+		return is_digit(character);
+	case 'D':
+		return is_digit(character) && character != '0';
+	case 'e':
+		return character == ' ' || character == '\r' || character == '\n';
+	default:
+		return character == kind;
+	}
+}
+
+/*
+ * Whether the bytes so far can begin an answer.  RFC 9112 4: a space follows the status, also where
+ * no reason does; servers that leave out both are understood, and a bare LF is (RFC 9112 2.2).
+ */
 static bool
 fits(const struct http_status *status)
 {
-	static const char pattern[HTTP_STATUS_BYTES + 1] = "HTTP/1.d Ddd";
+	static const char pattern[HTTP_STATUS_BYTES + 1] = "HTTP/1.d Ddde";
 
 	for (unsigned int i = 0; i < status->length; i++) {
 		const char character = status->text[i];
 
-		if (pattern[i] == 'd'               ? !is_digit(character)
-				: pattern[i] == 'D' ? !is_digit(character) || character == '0'
-						    : character != pattern[i])
+		if (!is_of(pattern[i], character))
 			return false;
 	}
 	return true;

@@ -5,14 +5,14 @@
 
 /**
  * @file
- * The status of an HTTP/1 answer, read as its bytes come: nothing but "HTTP/1.1 200" is looked at
- * (RFC 9112 4).
+ * The status of an HTTP/1 answer, read as its bytes come: nothing but "HTTP/1.1 200 " is looked
+ * at (RFC 9112 4).
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTP_STATUS_BYTES 12 /**< "HTTP/1.1 200" */
+#define HTTP_STATUS_BYTES 13 /**< "HTTP/1.1 200" and what ends it. */
 #define HTTP_STATUS_MORE  0  /**< Too few bytes so far. */
 #define HTTP_STATUS_BAD   -1 /**< No HTTP/1 answer. */
 
