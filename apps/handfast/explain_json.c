@@ -133,15 +133,16 @@ connection_object(const struct explain_record *record, bool ladder)
 static void
 print_head(const struct explain *explain, const struct explain_file *file, FILE *out)
 {
-	json_t *head = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:s*}",
+	json_t *head = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:s*}",
 			"schema", 1, "file", file->path, "link", file->link, "tcp",
 			(json_int_t)explain->kinds[EXPLAIN_TCP], "other_ip",
 			(json_int_t)explain->kinds[EXPLAIN_NOT_TCP], "not_ip",
 			(json_int_t)explain->kinds[EXPLAIN_NOT_IP], "fragments",
 			(json_int_t)explain->kinds[EXPLAIN_FRAGMENT], "cut",
 			(json_int_t)explain->kinds[EXPLAIN_CUT], "seconds",
-			(double)(explain->last_ns - explain->first_ns) / 1e9, "total",
-			(json_int_t)explain->records, "problem", file->problem);
+			(double)(explain->latest_ns - explain->earliest_ns) / 1e9, "backward",
+			(json_int_t)explain->backward, "total", (json_int_t)explain->records,
+			"problem", file->problem);
 	char *text = json_dumps(head, JSON_COMPACT);
 
 	if (text != NULL)

@@ -131,7 +131,8 @@ print_total(const struct explain *explain, const struct explain_file *file, FILE
 
 	fprintf(out, "%s (%s): %" PRIu64 " packets in %.6f s, %zu connections", file->path,
 			file->link, explain_packets(explain),
-			(double)(explain->last_ns - explain->first_ns) / 1e9, explain->records);
+			(double)(explain->latest_ns - explain->earliest_ns) / 1e9,
+			explain->records);
 	for (unsigned int kind = 0; kind < EXPLAIN_KINDS; kind++) {
 		if (explain->kinds[kind] == 0)
 			continue;
@@ -139,6 +140,13 @@ print_total(const struct explain *explain, const struct explain_file *file, FILE
 		comma = ", ";
 	}
 	fputc('\n', out);
+	if (explain->backward == 0)
+		return;
+	fprintf(out,
+			"%" PRIu64
+			" packets are older than the one before them: clocks were set back, "
+			"or the file is of several; times across that mean little\n",
+			explain->backward);
 }
 
 /* What happened how often, over the connections that were asked for. */

@@ -172,6 +172,21 @@ keep_step(struct explain_record *record, const struct explain_step *step)
 	return true;
 }
 
+/* Clocks are set back, and files are put together out of several interfaces' or hosts'. */
+static void
+watch_clock(struct explain *explain, int64_t time_ns)
+{
+	const bool first = explain_packets(explain) == 0;
+
+	if (first || time_ns < explain->earliest_ns)
+		explain->earliest_ns = time_ns;
+	if (first || time_ns > explain->latest_ns)
+		explain->latest_ns = time_ns;
+	if (!first && time_ns < explain->previous_ns)
+		explain->backward++;
+	explain->previous_ns = time_ns;
+}
+
 bool
 explain_add(struct explain *explain, const struct explain_frame *frame, int64_t time_ns)
 {
@@ -180,9 +195,7 @@ explain_add(struct explain *explain, const struct explain_frame *frame, int64_t 
 	struct explain_step step;
 	enum explain_kind kind;
 
-	if (explain_packets(explain) == 0)
-		explain->first_ns = time_ns;
-	explain->last_ns = time_ns;
+	watch_clock(explain, time_ns);
 	kind = explain_packet_parse(frame, &packet);
 	explain->kinds[kind]++;
 	if (kind != EXPLAIN_TCP)

@@ -41,8 +41,10 @@ struct explain_record {
 struct explain {
 	struct explain_filter filter;
 	uint64_t kinds[EXPLAIN_KINDS]; /**< Packets of each enum explain_kind. */
-	int64_t first_ns;              /**< Of the first packet, of whatever kind. */
-	int64_t last_ns;
+	int64_t earliest_ns;           /**< Over packets of whatever kind. */
+	int64_t latest_ns;
+	int64_t previous_ns;            /**< Of the packet before. */
+	uint64_t backward;              /**< Packets whose time is before that of the one before. */
 	struct explain_record **record; /**< In order of their first packets. */
 	size_t records;
 	size_t room;

@@ -88,6 +88,24 @@ class Explain(unittest.TestCase):
         self.assertEqual(len([line for line in lines if "closed" in line and ":80 " in line]), 2)
         self.assertNotIn("ladder", told(pcap(exchange()), "--summary")["connections"][0])
 
+    def test_clock_that_goes_backward_is_said(self):
+        times = (0, 10, -400, 30, 40, 50, 20)
+        content = pcap([(500 + when, data) for when, (_, data) in zip(times, exchange())])
+        for options in ((), ("--summary",)):
+            result = explain(content, *options)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertIn("7 packets in 0.450000 s, 1 connections", result.stdout)
+            self.assertIn("\n2 packets are older than the one before them: ", result.stdout)
+            # Of a handshake that ended before it began nothing is said; nor is a minus sign lost.
+            self.assertNotIn("time_connect", result.stdout.replace("again  time_connect", ""))
+        self.assertIn("  -0.400000  ESTABLISHED", explain(content).stdout)
+        found = told(content)
+        self.assertEqual(found["backward"], 2)
+        self.assertAlmostEqual(found["seconds"], 0.45)
+        self.assertNotIn("time_connect", found["connections"][0]["times"])
+        self.assertEqual(told(pcap(exchange()))["backward"], 0)
+        self.assertNotIn("older", explain(pcap(exchange())).stdout)
+
     def test_standard_input_is_a_file(self):
         result = subprocess.run([HANDFAST, "explain", "-"], input=pcap(exchange()), check=False,
                                 capture_output=True, timeout=60)
