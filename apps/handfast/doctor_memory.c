@@ -67,7 +67,7 @@ check_hugepages(const struct machine *machine, struct findings *findings)
 	finding = findings_add(findings, FINDING_WARNING, "memory.hugepages",
 			"no hugepage is free: memory: auto will use ordinary pages");
 	finding_why(finding, "good for trying and tests; slower with many connections, and pci: "
-			     "and vhost: ports need hugepages");
+			     "ports need hugepages");
 	finding_fix(finding,
 			"echo 512 | sudo tee /sys/devices/system/node/node%u/hugepages/"
 			"hugepages-2048kB/nr_hugepages",

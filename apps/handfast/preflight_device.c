@@ -153,15 +153,7 @@ check_veth(const struct examination *examination)
 static void
 check_vhost(const struct examination *examination)
 {
-	struct finding *finding;
-
 	need_driver(examination, "net_vhost");
-	if (machine_free_hugepages(examination->machine) > 0)
-		return;
-	finding = blocking(examination, "port.hugepages");
-	SAY(finding, "a vhost device needs hugepages and none is free");
-	finding_fix(finding, "echo 512 | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/"
-			     "nr_hugepages");
 }
 
 static void

@@ -9,6 +9,7 @@ local seconds = 30
 pktgen.set(port, "count", 0)
 pktgen.set(port, "rate", 100)
 pktgen.set_proto(port, "tcp")
+pktgen.range.ip_proto(port, "tcp")
 pktgen.range.dst_mac(port, "start", "02:00:00:00:09:02")
 pktgen.range.src_mac(port, "start", "02:00:00:00:09:01")
 pktgen.range.dst_ip(port, "start", "10.9.0.2")

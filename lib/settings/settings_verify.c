@@ -185,14 +185,6 @@ verify_port(const struct settings_verify *verify, unsigned int number)
 				is_same_device(&port->device, &verify->settings->port[i].device))
 			settings_verify_duplicate(verify, marks, other, OPTION_OF(port, device));
 	}
-	if (settings_verify_given(marks, OPTION_OF(port, device)) &&
-			port->device.kind == SETTINGS_DEVICE_VHOST &&
-			verify->settings->engine.memory == SETTINGS_MEMORY_NONE) {
-		settings_problem_add(verify->errors,
-				settings_schema_place(marks, OPTION_OF(port, device)),
-				"a vhost device needs hugepages, and memory is none");
-		settings_problem_hint(verify->errors, "memory: huge, or a memif instead");
-	}
 }
 
 void
