@@ -34,6 +34,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "apps" / "handfast" / "bench"))
 
 import machine  # noqa: E402  pylint: disable=wrong-import-position
+from cases import HEAD  # noqa: E402  pylint: disable=wrong-import-position
 from machine import Trouble  # noqa: E402  pylint: disable=wrong-import-position
 from processes import Bench, Process  # noqa: E402  pylint: disable=wrong-import-position
 from report import Table, number  # noqa: E402  pylint: disable=wrong-import-position
@@ -74,14 +75,7 @@ wait        1
 slow_start  {slow_start}
 """
 
-HANDFAST = """\
-engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: {idle},
-         connections: {connections}, drain_timeout: 0ms}}
-tcp: {{max_tw_buckets: {time_wait}}}
-ports:
-  - name: lan
-    device: "memif:socket={folder}/a.sock,role=server,id=0,socket-abstract=no"
-    addresses: [10.9.0.2/16]
+HANDFAST = HEAD + """\
 services:
   - {{name: web, listen: "10.9.0.2:80", reply: http, body_size: 26, close: after_reply}}
 """

@@ -16,6 +16,7 @@
 
 #include "golden.h"
 #include "random.h"
+#include "usual_options.h"
 #include "tcp/tcp_step.h"
 #include "wire/parse_columns.h"
 #include "wire/parse_plain.h"
@@ -283,21 +284,9 @@ set_random_segment(struct group *group, unsigned int lane, uint64_t *random)
 {
 	const bool ipv6 = random_below(random, 2) == 1;
 	const unsigned int ip_length = ipv6 ? 40 : 20;
-	static const struct {
-		unsigned int length;
-		uint8_t bytes[40];
-	} layouts[] = {
-			{0, {0}},
-			{4, {2, 4, 5, 0xb4}},
-			{12, {1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8}},
-			{12, {2, 4, 5, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2}},
-			{20, {2, 4, 5, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 9, 8, 7, 6, 1, 3, 3, 7}},
-			{24, {2, 4, 5, 0xb4, 1, 3, 3, 6, 1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 1, 1, 4, 2,
-					     0, 0}},
-			{28, {1, 1, 5, 18, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8}},
-	};
-	const unsigned int which = random_below(random, RTE_DIM(layouts));
-	const unsigned int header = 20 + layouts[which].length;
+	const struct usual_options *options =
+			&usual_options[random_below(random, RTE_DIM(usual_options))];
+	const unsigned int header = 20 + options->length;
 	const unsigned int data = random_below(random, 2) * random_below(random, 90);
 	uint8_t bytes[FRAME_MAX], *ip = bytes + 14, *tcp = ip + ip_length;
 	rte_be16_t sum;
@@ -319,7 +308,7 @@ set_random_segment(struct group *group, unsigned int lane, uint64_t *random)
 	tcp[12] = (uint8_t)(header / 4 << 4 | (tcp[12] & 15));
 	if (random_below(random, 2))
 		tcp[13] = TCP_SYN;
-	memcpy(tcp + 20, layouts[which].bytes, layouts[which].length);
+	memcpy(tcp + 20, options->bytes, options->length);
 	if (random_below(random, 4) == 0)
 		tcp[20 + random_below(random, 40)] = (uint8_t)random_next(random);
 	bytes_write_16(tcp + 16, 0);

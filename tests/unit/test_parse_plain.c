@@ -16,6 +16,7 @@
 
 #include "golden.h"
 #include "random.h"
+#include "usual_options.h"
 #include "wire/parse_plain.h"
 
 #define SEED      20261121
@@ -111,28 +112,16 @@ check_options(const uint8_t *options, unsigned int length, uint8_t flags)
 static void
 usual_options_are_read_as_by_the_walk(void **state)
 {
-	static const struct {
-		unsigned int length;
-		uint8_t bytes[TCP_OPTIONS_BYTES_MAX];
-	} layouts[] = {
-			{0, {0}},
-			{4, {2, 4, 5, 0xb4}},
-			{12, {1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8}},
-			{12, {2, 4, 5, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2}},
-			{20, {2, 4, 5, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7}},
-			{24, {2, 4, 5, 0xb4, 1, 3, 3, 6, 1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 4, 2,
-					     0, 0}},
-	};
 	uint64_t random = SEED;
 
 	(void)state;
 	print_message("seed %u\n", SEED);
 	for (unsigned int round = 0; round < 200000; round++) {
-		const unsigned int which = random_below(&random, RTE_DIM(layouts));
+		const unsigned int which = random_below(&random, RTE_DIM(usual_options));
 		uint8_t options[TCP_OPTIONS_BYTES_MAX];
-		unsigned int length = layouts[which].length;
+		unsigned int length = usual_options[which].length;
 
-		memcpy(options, layouts[which].bytes, sizeof(options));
+		memcpy(options, usual_options[which].bytes, sizeof(options));
 		if (round & 1)
 			options[random_below(&random, sizeof(options))] =
 					(uint8_t)random_next(&random);
