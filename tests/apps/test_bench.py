@@ -41,12 +41,13 @@ def contestant(rate: float) -> dict:
 
 def document() -> dict:
     """Every kind of result once."""
-    flood = [{"times": times, "arrived_times": times * 0.9, "flood_rate": times * 1e6, "rate": 1e5, "completed_share": 1.0,
-              "failures": 0, "engine_rss_mib": 70, "cycles_per_syn": 300, "cookies": 1,
-              "latency_us": latencies(30)} for times in (0, 1, 3, 10)]
+    packets = {"packets_per_connection": 6, "packets_per_connection_seen": 6.25}
+    flood = [{"times": times, "arrived_times": times * 0.9, "flood_rate": times * 1e6, "rate": 1e5,
+              **packets, "completed_share": 1.0, "failures": 0, "engine_rss_mib": 70,
+              "cycles_per_syn": 300, "cookies": 1, "latency_us": latencies(30)} for times in (0, 1, 3, 10)]
     curve = [{"offered": step * 1e6, "done": min(step, 1) * 1e6, "lost_share": 0.0,
-              "retransmits": 0, "kept": 0.99, "core_to_core_ns": 90, "p50_us": 9, "p99_us": 90}
-             for step in (0.5, 1.0, 1.5)]
+              "retransmits": 0, "kept": 0.99, "core_to_core_ns": 90, "p50_us": 9, "p99_us": 90,
+              **packets} for step in (0.5, 1.0, 1.5)]
     return {
         "schema": 1,
         "environment": {"cpu": "a <CPU> & more", "cpus": 2, "engine_core": 1, "generator_core": 0,
@@ -64,7 +65,7 @@ def document() -> dict:
              "core_to_core_ns": {"median": 100, "q1": 90, "q3": 110}, "load_average": 1.0,
              "ratio_to_limit": {"5tswap": 0.333}},
             {"name": "table", "rows": [{"connections": size, "rate": {
-                "median": 1e6, "q1": 9e5, "q3": 1.1e6}, "cycles_per_connection": 900,
+                "median": 1e6, "q1": 9e5, "q3": 1.1e6}, **packets, "cycles_per_connection": 900,
                 "failures": 0, "engine_rss_mib": size // 10000} for size in (10000, 1000000)]},
             {"name": "flood", "rows": flood},
             {"name": "search", "case": "open-close", "closed_loop": 1e6, "capacity": 1e6,
@@ -147,6 +148,13 @@ class Bench(unittest.TestCase):
         self.assertNotIn("script", page.seen)
         self.assertNotIn("http", text)
         self.assertIn("a <CPU> & more", " ".join(page.words))
+
+    def test_packets_stand_beside_every_rate_of_connections(self):
+        # One row of open-close (testpmd's is of packets), and all of table, flood and search.
+        said = REPORT.text(document())
+        self.assertEqual(said.count("packets/conn"), 4)
+        self.assertEqual(said.count(" 6 (6.25) "), 2 + 4 + 3)
+        self.assertEqual(REPORT.page(document()).count("<td>6</td>"), 1)
 
     def test_missed_goals_are_said(self):
         text = REPORT.text(document())

@@ -130,6 +130,8 @@ def measure_table(_bench: Bench, _name: str, asked) -> dict:
         if not of:
             continue
         rows.append({"connections": size, "rate": quartiles([run["rate"] for run in of]),
+                     **{key: statistics.median(run[key] for run in of) for key in (
+                         "packets_per_connection", "packets_per_connection_seen")},
                      "cycles_per_connection": round(statistics.median(
                          run["cycles_per_connection"] for run in of)),
                      "failures": sum(run["failures"] for run in of),

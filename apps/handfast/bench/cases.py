@@ -130,7 +130,7 @@ def forward_once(bench: Bench, seconds: float, path: str = "") -> dict:
     if not forwards:
         raise Trouble("nothing is passed on")
     return {"rate": forwards * 1e9 / (after["clock"] - before["clock"]), "failures": 0,
-            "packets_per_connection": 1, "packets_per_connection_seen": 2,
+            "packets_per_connection": 2, "packets_per_connection_seen": 2,
             "cycles_per_connection": round(spent["busy_us"] * min(1.0, spent["share"])
                                            * engine.tsc_hz / 1e6 / forwards),
             "engine_share": round(spent["share"], 3), "engine_rss_mib": spent["rss_kib"] // 1024}

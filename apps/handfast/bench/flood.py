@@ -81,8 +81,9 @@ def condense(runs: list) -> dict:
     row["completed_share"] = min(run["completed_share"] for run in runs)
     row["failures"] = sum(run["failures"] for run in runs)
     row["rates"] = [run["rate"] for run in runs]
-    keys = ("times", "flood_rate", "arrived_times", "rate", "rates", "completed_share", "failures",
-            "engine_rss_mib", "cycles_per_syn", "cookies", "latency_us")
+    keys = ("times", "flood_rate", "arrived_times", "rate", "rates", "packets_per_connection",
+            "packets_per_connection_seen", "completed_share", "failures", "engine_rss_mib",
+            "cycles_per_syn", "cookies", "latency_us")
     return {key: row[key] for key in keys}
 
 

@@ -21,12 +21,44 @@ th{background:var(--head);white-space:normal;vertical-align:bottom}td:first-chil
 figcaption{font-weight:600}svg{width:100%;background:var(--sheet);border:1px solid var(--line)}
 .grid{stroke:var(--line)}.whisker{stroke:var(--ink);stroke-width:2}
 .mark{stroke:var(--soft);stroke-dasharray:2 3}.tick{font-size:12px;fill:var(--soft)}.name{font-size:13px;fill:var(--ink)}
+.about{max-width:60em}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1em 1em;
+font-size:.93em}dt{color:var(--soft)}dd{margin:0}
 .legend span{margin-right:1.2em}.legend i{display:inline-block;width:.8em;height:.8em;
 margin-right:.4em}.note{color:var(--soft)}.good{color:var(--good)}.bad{color:var(--bad)}
 pre{white-space:pre-wrap}nav a{margin-right:1em;color:inherit}
 @media(max-width:700px){body{font-size:14px;margin:1em auto}.tick{font-size:16px}
 .name{font-size:18px}}
 """
+# What a figure is of, in a sentence: whoever gets the page was not there.
+ABOUT = {
+    "syn": "SYNs with Linux's options from a capture, over and over, each answered by a SYN cookie; "
+           "testpmd 5tswap only exchanges addresses and ports of the same frames.",
+    "forged-ack": "ACKs of no connection, each refused because its cookie is forged; beside "
+                  "testpmd 5tswap on the same frames.",
+    "open-close": "Connections opened and closed without data: SYN, SYN-ACK, ACK, FIN, FIN-ACK, "
+                  "ACK. Engine and generator have a core each and a memif between them.",
+    "cookies": "Connections opened and closed without data, each SYN answered by a SYN cookie.",
+    "request": "A connection for each HTTP request: SYN, SYN-ACK, ACK with the request, answer of "
+               "64 bytes with FIN, FIN-ACK, ACK.",
+    "proxy": "A connection for each HTTP request, through the engine to a backend (mode: proxy): two "
+             "handshakes, spliced. Packets are the client's; the backend's are as many again.",
+    "forward": "Frames passed on to a backend (mode: direct): one in, one out. Generator and "
+               "backend share a core.",
+    "table": "Opening and closing, as in open-close, beside connections that are only held.",
+    "flood": "Clients that open and close while SYNs from random sources come by a second port.",
+    "search": "An open loop: the highest rate that loses nothing, and what comes of more than that.",
+    "idle": "How soon an engine is there, and what it costs when nobody talks to it.",
+}
+COLUMNS = (
+    ("quartiles", "of the repetitions: half of them were between these two"),
+    ("packets/conn", "planned, both directions; seen, when that differs: retransmissions, ARP"),
+    ("cycles/conn", "TSC cycles that the engine's worker was busy, by connections"),
+    ("engine core, generator", "share of the time that they were busy; who has 100 % is the limit"),
+    ("connect", "from the time a start was due to ESTABLISHED"),
+    ("failed", "connections, over all repetitions"),
+    ("core to core", "how long a cache line takes to the other core and back; on virtual machines "
+                     "it changes from second to second, and rates with it"),
+)
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99", "max")
 AT_LEAST = {"syn": 0.5}
 
@@ -86,15 +118,23 @@ class Table:
                 + "".join(row(cells, "td") for cells in self.rows) + "</tbody></table></div>")
 
 
+def packets(one: dict) -> str:
+    """Packets of a connection: those planned, and those seen where it was not so many."""
+    planned = one.get("packets_per_connection", 1)
+    seen = one.get("packets_per_connection_seen", planned)
+    return f"{planned}" if abs(seen - planned) < 0.005 else f"{planned} ({seen:.2f})"
+
+
 def case_table(result: dict) -> Table:
     """open-close, request, proxy, forward."""
-    table = Table("contestant", "per second", "quartiles", "packets/conn", "cycles/conn",
+    what = "frames" if result["name"] == "forward" else "connections"
+    table = Table("contestant", f"{what} per second", "quartiles", "packets/conn", "cycles/conn",
                   "connect p50 us", "p99 us", "p99.9 us", "failed", "engine core", "generator",
                   "engine MiB")
     for name, one in result["contestants"].items():
         rate = one["rate"]
         table.add(name, number(rate["median"]), spread(rate),
-                  one.get("packets_per_connection", "1"),
+                  "1" if plots.is_limit(name) else packets(one),
                   measured(one.get("cycles_per_connection", 0)),
                   *(measured(latency(one, "connect", which)) for which in ("p50", "p99", "p99.9")),
                   one["failures_of_all"], f"{one.get('engine_share', 0):.0%}",
@@ -105,7 +145,8 @@ def case_table(result: dict) -> Table:
 
 def syn_table(result: dict) -> Table:
     """syn and forged-ack."""
-    table = Table("frames", "per second", "ns each", "5tswap per second", "ratio", "core share")
+    table = Table("frames", "packets per second", "ns each", "5tswap per second", "ratio",
+                  "core share")
     for row in result["rows"]:
         table.add(row["case"], number(row["pps"]), row["ns_per_packet"], number(row["limit_pps"]),
                   row["ratio"], f"{row['core_share']:.0%}")
@@ -114,22 +155,22 @@ def syn_table(result: dict) -> Table:
 
 def size_table(result: dict) -> Table:
     """table."""
-    table = Table("connections held", "per second", "quartiles", "cycles/conn", "failed",
-                  "engine MiB")
+    table = Table("connections held", "opened and closed per second", "quartiles",
+                  "packets/conn", "cycles/conn", "failed", "engine MiB")
     for row in result["rows"]:
         table.add(number(row["connections"]), number(row["rate"]["median"]),
-                  spread(row["rate"]),
+                  spread(row["rate"]), packets(row),
                   row["cycles_per_connection"], row["failures"], row["engine_rss_mib"])
     return table
 
 
 def flood_table(result: dict) -> Table:
     """flood."""
-    table = Table("flood asked for", "arrived", "SYN/s arrived", "clients/s", "completed", "p50 us",
-                  "p99 us", "p99.9 us", "engine MiB", "cycles/SYN")
+    table = Table("flood asked for", "arrived", "SYN/s arrived", "clients/s", "packets/conn",
+                  "completed", "connect p50 us", "p99 us", "p99.9 us", "engine MiB", "cycles/SYN")
     for row in result["rows"]:
         table.add(f"x {row['times']}", f"x {row['arrived_times']:.1f}", number(row["flood_rate"]),
-                  number(row["rate"]), f"{row['completed_share']:.2%}",
+                  number(row["rate"]), packets(row), f"{row['completed_share']:.2%}",
                   *(micro(latency(row, "connect", which)) for which in ("p50", "p99", "p99.9")),
                   row["engine_rss_mib"], number(row["cycles_per_syn"]))
     return table
@@ -138,10 +179,12 @@ def flood_table(result: dict) -> Table:
 def search_table(result: dict) -> Table:
     """search."""
     table = Table("offered per second", "of capacity", "done per second", "of what could be",
-                  "failed", "retransmitted", "connect p50 us", "p99 us", "core to core ns")
+                  "packets/conn", "failed", "retransmitted", "connect p50 us", "p99 us",
+                  "core to core ns")
     for row in result["curve"]:
         table.add(number(row["offered"]), f"{row['offered'] / result['capacity']:.0%}",
-                  number(row["done"]), f"{row['kept']:.1%}", f"{row['lost_share']:.3%}",
+                  number(row["done"]), f"{row['kept']:.1%}", packets(row),
+                  f"{row['lost_share']:.3%}",
                   number(row["retransmits"]), micro(row["p50_us"]), micro(row["p99_us"]),
                   number(row["core_to_core_ns"]))
     return table
@@ -205,28 +248,32 @@ def notes(result: dict) -> list:
     return said
 
 
-def describe(document: dict) -> list:
-    """The environment in lines."""
+def describe(document: dict) -> dict:
+    """The environment: {what: text}."""
     where, how = document["environment"], document["settings"]
-    return [f"handfast {where['handfast']} commit {where['commit']}, {where['dpdk']}, "
-            f"{where['compiler']}",
-            f"{where['cpu']}, {where['cpus']} CPUs, engine on {where['engine_core']}, generator on "
-            f"{where['generator_core']}; {where['system']} {where['kernel']}",
-            f"{where['date']}, load average {where['load_average']:.2f}, free hugepages "
-            f"{where['free_hugepages']}, memory {how['memory']}",
-            f"{how['repetitions']} repetitions of {how['seconds']:g} s, concurrency "
-            f"{how['concurrency']}, {'raised priority' if how['priority'] else 'no priority'}"]
+    return {
+        "build": f"handfast {where['handfast']} commit {where['commit']}, {where['dpdk']}, "
+                 f"{where['compiler']}",
+        "machine": f"{where['cpu']}, {where['cpus']} CPUs, {number(where['memory_mib'])} MiB, "
+                   f"{where['system']} {where['kernel']}",
+        "cores": f"engine on {where['engine_core']}, generator on {where['generator_core']}"
+                 f"{', raised priority' if how['priority'] else ', no priority'}",
+        "memory": f"{how['memory']}, {where['free_hugepages']} free hugepages",
+        "runs": f"medians of {how['repetitions']} of {how['seconds']:g} s, in turns where there "
+                f"is more than one contestant; {how['concurrency']} connections at once",
+        "begun": f"{where['date']}, load average {where['load_average']:.2f}",
+    }
 
 
 def text(document: dict) -> str:
     """For the terminal."""
-    parts = ["\n".join(describe(document))]
+    parts = ["\n".join(f"{what + ':':<9}{line}" for what, line in describe(document).items())]
     for result in document["results"]:
         parts.append("")
         if "skipped" in result:
             parts.append(f"{result['name']}: {result['skipped'].splitlines()[0]}")
             continue
-        parts.append(f"{result['name']}")
+        parts.append(f"{result['name']}: {ABOUT[result['name']]}")
         parts.append(TABLES.get(result["name"], case_table)(result).text())
         for good, sentence in notes(result):
             mark = "" if good is None else "ok: " if good else "missed: "
@@ -341,7 +388,8 @@ def verdicts(document: dict) -> str:
 
 def section(result: dict) -> str:
     """One result."""
-    head = f'<section id="{html.escape(result["name"])}"><h2>{html.escape(result["name"])}</h2>'
+    head = (f'<section id="{html.escape(result["name"])}"><h2>{html.escape(result["name"])}</h2>'
+            f'<p class="about">{html.escape(ABOUT[result["name"]])}</p>')
     if "skipped" in result:
         why, _, more = result["skipped"].partition("\n")
         more = f'<pre class="note">{html.escape(more)}</pre>' if more else ""
@@ -353,11 +401,17 @@ def section(result: dict) -> str:
             + f'<div class="plots">{PLOTS.get(result["name"], case_plots)(result)}</div></section>')
 
 
+def pairs(of) -> str:
+    """Names and what belongs to them."""
+    return "<dl>" + "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(text_of)}</dd>"
+                            for name, text_of in of) + "</dl>"
+
+
 def page(document: dict) -> str:
     """For a browser."""
-    lines = "<br>".join(html.escape(line) for line in describe(document))
     return ('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width,initial-scale=1"><title>handfast bench</title>'
             f"<style>{STYLE}</style></head><body><h1>handfast bench</h1>"
-            f'<p class="note">{lines}</p>{verdicts(document)}'
-            + "".join(section(result) for result in document["results"]) + "</body></html>\n")
+            f"{pairs(describe(document).items())}{verdicts(document)}"
+            + "".join(section(result) for result in document["results"])
+            + f"<footer><h2>columns</h2>{pairs(COLUMNS)}</footer></body></html>\n")

@@ -164,6 +164,8 @@ def measure(bench, asked) -> dict:
         "curve": [{"offered": run["offered"], "done": run["rate"], "rates": run["rates"],
                    "kept": run["kept"], "core_to_core_ns": run["core_to_core_ns"],
                    "lost_share": run["lost_share"], "retransmits": run["retransmits"],
+                   **{key: run[key] for key in ("packets_per_connection",
+                                                "packets_per_connection_seen")},
                    "p50_us": run["latency_us"]["connect"]["p50"],
                    "p99_us": run["latency_us"]["connect"]["p99"]} for run in curve],
         "plateau": round(kept, 3),
