@@ -38,23 +38,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 import lab  # noqa: E402  pylint: disable=wrong-import-position
+import nginx  # noqa: E402  pylint: disable=wrong-import-position
 
 SERVERS = ("listener", "synproxy", "af_packet", "af_xdp")
 CLIENT_CORE, SERVER_CORE = 0, 1
 FLOOD_SYNS = 4096
 PRIORITY = -15  # of all that takes part, so that little else of the machine does
-
-NGINX = """
-daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid;
-error_log {folder}/nginx.err; worker_rlimit_nofile 65536;
-events {{ worker_connections 16384; multi_accept on; }}
-http {{
-    access_log off; keepalive_timeout 0; client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    server {{ listen {host}:80 backlog=16384; location / {{ return 200 "{body}"; }} }}
-}}
-"""
 
 # https://wiki.nftables.org/wiki-nftables/index.php/Synproxy
 SYNPROXY = """
@@ -134,7 +123,6 @@ class Scene:
 
     def kernel(self, proxy: bool) -> None:
         """nginx, and maybe synproxy in front of it."""
-        folder = self.here.folder
         self.inside.address(self.near, f"{lab.ENGINE4}/24")
         self.inside.ip("neigh", "replace", lab.CLIENT4, "lladdr", self.mac(), "dev", self.near)
         self.inside.ip("route", "add", "11.0.0.0/8", "via", lab.CLIENT4)
@@ -148,11 +136,8 @@ class Scene:
                                + done.stderr.strip().splitlines()[0])
             self.inside.set("net.netfilter.nf_conntrack_tcp_loose", 0)
             self.inside.set("net.ipv4.tcp_timestamps", 1)
-        self.here.path("nginx.conf").write_text(
-            NGINX.format(folder=folder, host=lab.ENGINE4, body="x" * 1024))
-        os.chmod(folder, 0o755)
-        self.inside.spawn("taskset", "-c", str(SERVER_CORE), "nginx", "-c",
-                          str(self.here.path("nginx.conf")), "-e", f"{folder}/nginx.err")
+        self.inside.spawn("taskset", "-c", str(SERVER_CORE), *nginx.command(
+            self.here.folder, f"{lab.ENGINE4}:80", "x" * 1024))
 
     def mac(self) -> str:
         """The client's Ethernet address."""

@@ -31,23 +31,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 import lab  # noqa: E402  pylint: disable=wrong-import-position
+import nginx  # noqa: E402  pylint: disable=wrong-import-position
 
 PROXIES = ("handfast", "cookies", "haproxy", "nginx")
 CLIENT_CORE, PROXY_CORE = 0, 1
 FRONT, BACK, CLIENT = "10.9.0.2", "10.8.0.2", "10.9.0.1"
 BACKENDS = ("10.8.0.10", "10.8.0.11")
 STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so"
-
-SERVER = """
-daemon off; master_process off; pid {folder}/server.pid; error_log {folder}/server.err;
-worker_rlimit_nofile 16384; events {{ worker_connections 8192; multi_accept on; }}
-http {{
-    access_log off; keepalive_timeout 0; client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    server {{ listen 80 backlog=4096; location / {{ return 200 "{body}"; }} }}
-}}
-"""
 
 HAPROXY = """
 global
@@ -89,9 +79,7 @@ class Place:
         self.folder = here.path("files")
         self.folder.mkdir()
         os.chmod(here.folder, 0o755)
-        config = self.folder / "server.conf"
-        config.write_text(SERVER.format(folder=self.folder, body="x" * 100))
-        self.spawn(self.servers, CLIENT_CORE, "nginx", "-c", str(config), "-p", str(self.folder))
+        self.spawn(self.servers, CLIENT_CORE, *nginx.command(self.folder, "80", "x" * 100))
         lab.wait_for("the backends", lambda: ":80 " in self.servers.run("ss", "-ltn").stdout)
 
     def wire(self, namespace: lab.Namespace, *prefixes: str) -> str:
