@@ -222,18 +222,12 @@ expect_send_syn_ack(const struct expected *this)
 static inline void
 expect_turn(struct expecting *run, struct rte_mbuf *packet, const struct build_turn *turn)
 {
-	struct expecting_answers *answers = &run->answers;
-	const uint8_t family = run->desk->family;
+	struct expecting_answers *answers = &run->answers[turn->timestamps];
+	const unsigned int ip = run->desk->family == 4 ? 20 : 40;
 
-	if (answers->turns.n > 0 && (answers->turns.timestamps != turn->timestamps ||
-						    answers->turns.n == COLUMNS))
-		expecting_send(run);
-	answers->turns.family = family;
-	answers->turns.timestamps = turn->timestamps;
 	answers->packet[answers->turns.n] = packet;
 	turn_columns_add(&answers->turns, rte_pktmbuf_mtod(packet, uint8_t *), turn);
-	burst_reply_finish(packet, 14 + (family == 4 ? 20 : 40) + build_turn_header(turn) +
-						   turn->payload_length);
+	burst_reply_finish(packet, 14 + ip + build_turn_header(turn) + turn->payload_length);
 }
 
 /* An ACK, with what is to be said. */

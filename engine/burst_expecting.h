@@ -40,8 +40,10 @@ expecting_has_room(const struct worker *worker, const struct burst_desk *desk)
 /* Answers that are turned around together, and then sent. */
 struct expecting_answers {
 	struct turn_columns turns;
-	struct rte_mbuf *packet[COLUMNS];
+	struct rte_mbuf *packet[TURN_COLUMNS_MAX];
 };
+
+_Static_assert(BURST_MAX <= TURN_COLUMNS_MAX, "a burst's answers");
 
 /* A burst on its way through, and what the packets that went by left to be counted. */
 struct expecting {
@@ -58,7 +60,7 @@ struct expecting {
 	uint32_t bytes_sent;
 	unsigned int consumed_count;
 	struct rte_mbuf *consumed[BURST_MAX];
-	struct expecting_answers answers;
+	struct expecting_answers answers[2]; /* Without timestamps, and with. */
 };
 
 /* One packet of it, and who it is for. */
@@ -75,7 +77,10 @@ expecting_begin(struct expecting *run, struct worker *worker, struct burst *burs
 	run->worker = worker;
 	run->burst = burst;
 	run->desk = NULL;
-	run->answers.turns.n = 0;
+	for (unsigned int timestamps = 0; timestamps < 2; timestamps++) {
+		run->answers[timestamps].turns.n = 0;
+		run->answers[timestamps].turns.timestamps = timestamps != 0;
+	}
 	run->consumed_count = 0;
 	run->syns = 0;
 	run->syn_acks = 0;
@@ -97,12 +102,16 @@ expecting_count(struct worker *worker, uint8_t port, enum counter counter, uint3
 static inline void
 expecting_send(struct expecting *run)
 {
-	const unsigned int n = run->answers.turns.n;
+	for (unsigned int timestamps = 0; timestamps < 2; timestamps++) {
+		struct expecting_answers *answers = &run->answers[timestamps];
+		const unsigned int n = answers->turns.n;
 
-	if (n == 0)
-		return;
-	turn_columns(&run->answers.turns);
-	transmit_replies(run->worker, run->answers.packet, n, run->port);
+		if (n == 0)
+			continue;
+		answers->turns.family = run->desk->family;
+		turn_columns(&answers->turns);
+		transmit_replies(run->worker, answers->packet, n, run->port);
+	}
 }
 
 /* What was counted belongs to one desk. */

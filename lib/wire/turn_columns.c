@@ -20,6 +20,13 @@
 /* From the first word of the IP header to the last one of the TCP header, options and all. */
 #define WORDS 18
 
+/* Sixteen of them. */
+struct turning {
+	const struct turn_columns *turns;
+	unsigned int first;
+	uint8_t *data[COLUMNS];
+};
+
 struct turned {
 	__m512i word[WORDS];
 	struct columns_sum sum; /* Of what the TCP checksum covers, so far. */
@@ -47,30 +54,38 @@ number(const __m512i numbers, struct columns_sum *sum)
 	return words;
 }
 
+/* What is told of the sixteen. */
+AVX512 static inline __m512i
+told(const struct turning *turning, enum turn_columns_number which)
+{
+	return _mm512_loadu_si512(&turning->turns->number[which][turning->first]);
+}
+
 /* The TCP header, and the pseudo-header's sum. @param at  Its first word. @return words of it. */
 AVX512 static inline unsigned int
-turn_tcp(struct turned *turned, const struct turn_columns *turns, unsigned int at, __m512i ports)
+turn_tcp(struct turned *turned, const struct turning *turning, unsigned int at, __m512i ports)
 {
-	const unsigned int words = turns->timestamps ? 8 : 5;
+	const bool timestamps = turning->turns->timestamps;
+	const unsigned int words = timestamps ? 8 : 5;
 	const __m512i length = _mm512_add_epi32(
-			_mm512_loadu_si512(turns->payload), _mm512_set1_epi32((int)words * 4));
+			told(turning, TURN_COLUMNS_PAYLOAD), _mm512_set1_epi32((int)words * 4));
 	const __m512i says = _mm512_or_si512(
-			_mm512_loadu_si512(turns->says), _mm512_set1_epi32((int)(words << 28)));
+			told(turning, TURN_COLUMNS_SAYS), _mm512_set1_epi32((int)(words << 28)));
 	struct columns_sum *sum = &turned->sum;
 	__m512i *word = &turned->word[at];
 
 	number(length, sum);
 	columns_sum_add(sum, same(BUILD_PROTOCOL_TCP));
-	columns_sum_add(sum, _mm512_loadu_si512(turns->payload_sum));
+	columns_sum_add(sum, told(turning, TURN_COLUMNS_PAYLOAD_SUM));
 	columns_sum_add(sum, ports);
 	word[0] = _mm512_rol_epi32(ports, 16);
-	word[1] = number(_mm512_loadu_si512(turns->seq), sum);
-	word[2] = number(_mm512_loadu_si512(turns->ack), sum);
+	word[1] = number(told(turning, TURN_COLUMNS_SEQ), sum);
+	word[2] = number(told(turning, TURN_COLUMNS_ACK), sum);
 	word[3] = number(says, sum);
-	if (turns->timestamps) {
+	if (timestamps) {
 		word[5] = number(_mm512_set1_epi32(0x0101080a), sum);
-		word[6] = number(_mm512_loadu_si512(turns->tsval), sum);
-		word[7] = number(_mm512_loadu_si512(turns->tsecr), sum);
+		word[6] = number(told(turning, TURN_COLUMNS_TSVAL), sum);
+		word[7] = number(told(turning, TURN_COLUMNS_TSECR), sum);
 	}
 	word[4] = finish(sum);
 	return words;
@@ -84,15 +99,15 @@ store(const struct turned *turned, uint8_t *const rows[COLUMNS], unsigned int at
 }
 
 AVX512 static void
-turn_ipv4(struct turned *turned, const struct turn_columns *turns)
+turn_ipv4(struct turned *turned, const struct turning *turning)
 {
-	const unsigned int headers = IPV4 + (turns->timestamps ? 32 : 20);
-	const __m512i length = _mm512_add_epi32(_mm512_loadu_si512(turns->payload),
+	const unsigned int headers = IPV4 + (turning->turns->timestamps ? 32 : 20);
+	const __m512i length = _mm512_add_epi32(told(turning, TURN_COLUMNS_PAYLOAD),
 			_mm512_set1_epi32((int)(0x45000000u + headers)));
 	struct columns_sum ip_sum;
 	__m512i from[4]; /* Source, destination, ports, number. */
 
-	columns_load((const uint8_t *const *)turns->data, ETHER + 12, from);
+	columns_load((const uint8_t *const *)turning->data, ETHER + 12, from);
 	columns_sum_add(&turned->sum, from[0]);
 	columns_sum_add(&turned->sum, from[1]);
 	ip_sum = turned->sum;
@@ -104,22 +119,22 @@ turn_ipv4(struct turned *turned, const struct turn_columns *turns)
 	turned->word[2] = _mm512_or_si512(turned->word[2], _mm512_slli_epi32(finish(&ip_sum), 16));
 	turned->word[3] = from[1];
 	turned->word[4] = from[0];
-	turn_tcp(turned, turns, 5, from[2]);
-	columns_turn_ethernet(turns->data);
-	store(turned, turns->data, 0);
-	store(turned, turns->data, 4);
-	if (turns->timestamps)
-		store(turned, turns->data, 8);
-	store(turned, turns->data, turns->timestamps ? 9 : 6);
+	turn_tcp(turned, turning, 5, from[2]);
+	columns_turn_ethernet(turning->data);
+	store(turned, turning->data, 0);
+	store(turned, turning->data, 4);
+	if (turning->turns->timestamps)
+		store(turned, turning->data, 8);
+	store(turned, turning->data, turning->turns->timestamps ? 9 : 6);
 }
 
 AVX512 static void
-turn_ipv6(struct turned *turned, const struct turn_columns *turns)
+turn_ipv6(struct turned *turned, const struct turning *turning)
 {
-	const uint8_t *const *rows = (const uint8_t *const *)turns->data;
-	const unsigned int header = turns->timestamps ? 32 : 20;
+	const uint8_t *const *rows = (const uint8_t *const *)turning->data;
+	const unsigned int header = turning->turns->timestamps ? 32 : 20;
 	const __m512i length =
-			_mm512_slli_epi32(_mm512_add_epi32(_mm512_loadu_si512(turns->payload),
+			_mm512_slli_epi32(_mm512_add_epi32(told(turning, TURN_COLUMNS_PAYLOAD),
 							  _mm512_set1_epi32((int)header)),
 					16);
 	__m512i tcp[4];
@@ -132,30 +147,51 @@ turn_ipv6(struct turned *turned, const struct turn_columns *turns)
 	turned->word[0] = same(0x60000000u);
 	turned->word[1] = columns_swap_32(_mm512_or_si512(
 			length, _mm512_set1_epi32(BUILD_PROTOCOL_TCP << 8 | BUILD_HOP_LIMIT)));
-	turn_tcp(turned, turns, 10, tcp[0]);
-	columns_turn_ethernet(turns->data);
-	store(turned, turns->data, 0);
-	store(turned, turns->data, 4);
-	store(turned, turns->data, 8);
-	if (turns->timestamps)
-		store(turned, turns->data, 12);
-	store(turned, turns->data, turns->timestamps ? 14 : 11);
+	turn_tcp(turned, turning, 10, tcp[0]);
+	columns_turn_ethernet(turning->data);
+	store(turned, turning->data, 0);
+	store(turned, turning->data, 4);
+	store(turned, turning->data, 8);
+	if (turning->turns->timestamps)
+		store(turned, turning->data, 12);
+	store(turned, turning->data, turning->turns->timestamps ? 14 : 11);
+}
+
+AVX512 static void
+turn(const struct turn_columns *turns, unsigned int first)
+{
+	uint8_t nobody[BUILD_HEADERS_MAX] = {0};
+	struct turning turning = {.turns = turns, .first = first};
+	struct turned turned;
+
+	for (unsigned int i = 0; i < COLUMNS; i++)
+		turning.data[i] = first + i < turns->n ? turns->data[first + i] : nobody;
+	turned.sum.low = turned.sum.high = _mm512_setzero_si512();
+	if (turns->family == 4)
+		turn_ipv4(&turned, &turning);
+	else
+		turn_ipv6(&turned, &turning);
+}
+
+void
+turn_columns(struct turn_columns *turns)
+{
+	for (unsigned int first = 0; first < turns->n; first += COLUMNS)
+		turn(turns, first);
+	turns->n = 0;
 }
 
 AVX512 void
-turn_columns(struct turn_columns *turns)
+turn_columns_add_lanes(struct turn_columns *turns,
+		const uint32_t number[TURN_COLUMNS_NUMBERS][COLUMNS], uint16_t lanes)
 {
-	uint8_t nobody[BUILD_HEADERS_MAX] = {0};
-	struct turned turned;
+	for (unsigned int which = 0; which < TURN_COLUMNS_NUMBERS; which++) {
+		const __m512i numbers = _mm512_loadu_si512(number[which]);
 
-	for (unsigned int i = turns->n; i < COLUMNS; i++)
-		turns->data[i] = nobody;
-	turned.sum.low = turned.sum.high = _mm512_setzero_si512();
-	if (turns->family == 4)
-		turn_ipv4(&turned, turns);
-	else
-		turn_ipv6(&turned, turns);
-	turns->n = 0;
+		_mm512_storeu_si512(&turns->number[which][turns->n],
+				_mm512_maskz_compress_epi32(lanes, numbers));
+	}
+	turns->n += (unsigned int)__builtin_popcount(lanes);
 }
 
 #else
@@ -164,6 +200,13 @@ void
 turn_columns(struct turn_columns *turns)
 {
 	turns->n = 0;
+}
+
+void
+turn_columns_add_lanes(struct turn_columns *turns,
+		const uint32_t number[TURN_COLUMNS_NUMBERS][COLUMNS], uint16_t lanes)
+{
+	(void)turns, (void)number, (void)lanes;
 }
 
 #endif

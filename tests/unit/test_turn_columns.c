@@ -44,12 +44,12 @@ static void
 check_turns(uint64_t *random, const uint8_t *golden, size_t golden_length, uint8_t family,
 		bool timestamps)
 {
-	const unsigned int n = 1 + random_below(random, COLUMNS);
+	const unsigned int n = 1 + random_below(random, TURN_COLUMNS_MAX);
 	const struct frame frame = {.l3_offset = 14,
 			.l4_offset = family == 4 ? 34 : 54,
 			.kind = FRAME_TCP,
 			.family = family};
-	uint8_t frames[COLUMNS][ROOM], expected[COLUMNS][ROOM];
+	uint8_t frames[TURN_COLUMNS_MAX][ROOM], expected[TURN_COLUMNS_MAX][ROOM];
 	struct turn_columns turns = {.family = family, .timestamps = timestamps};
 
 	assert_true(turn_columns_may(&frame));
@@ -71,6 +71,39 @@ check_turns(uint64_t *random, const uint8_t *golden, size_t golden_length, uint8
 	assert_int_equal(turns.n, 0);
 	for (unsigned int i = 0; i < n; i++)
 		assert_memory_equal(frames[i], expected[i], ROOM);
+}
+
+/* Lanes that are added at once are the same as each of them added alone. */
+static void
+lanes_are_added_in_order(void **state)
+{
+	uint32_t number[TURN_COLUMNS_NUMBERS][COLUMNS];
+	uint64_t random = SEED;
+
+	(void)state;
+	if (!columns_available()) {
+		print_message("this CPU has no AVX-512\n");
+		skip();
+	}
+	print_message("seed %u\n", SEED);
+	for (unsigned int round = 0; round < 1000; round++) {
+		const uint16_t lanes = (uint16_t)random_next(&random);
+		const unsigned int before = random_below(&random, TURN_COLUMNS_MAX - COLUMNS + 1);
+		struct turn_columns turns = {.n = before};
+		unsigned int n = before;
+
+		random_fill(&random, (uint8_t *)number, sizeof(number));
+		turn_columns_add_lanes(&turns, (const uint32_t(*)[COLUMNS])number, lanes);
+		for (unsigned int i = 0; i < COLUMNS; i++) {
+			for (unsigned int k = 0; (lanes >> i & 1) != 0 && k < TURN_COLUMNS_NUMBERS;
+					k++)
+				assert_int_equal(turns.number[k][n], number[k][i]);
+			n += lanes >> i & 1;
+		}
+		assert_int_equal(turns.n, n);
+		for (unsigned int k = 0; k < TURN_COLUMNS_NUMBERS && before > 0; k++)
+			assert_int_equal(turns.number[k][before - 1], 0);
+	}
 }
 
 static void
@@ -96,6 +129,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(lanes_are_added_in_order),
 			cmocka_unit_test(
 					frames_turned_around_at_once_are_those_turned_around_alone),
 	};
