@@ -6,180 +6,61 @@
 
 #include "engine/burst_columns.h"
 #include "engine/burst_env.h"
-#include "engine/burst_expecting.h"
-#include "step/step_columns.h"
+#include "engine/burst_group.h"
 #include "step/step_masks.h"
-#include "tcp/tcp_expect.h"
 
 /* Fewer than so many at once take longer than one by one. */
-#define BURST_COLUMNS_MIN 3
-
-/* Connections are told apart by so many kinds of slots. */
-#define BURST_COLUMNS_KINDS 1024
-
-/* Kinds of connections. */
-struct kinds {
-	uint64_t bits[BURST_COLUMNS_KINDS / 64];
-};
-
-/* The packets of a burst that came to one desk, and those of them that are stepped together. */
-struct group {
-	struct expecting run;
-	uint64_t done;            /* Packets to which this has happened. */
-	uint64_t left;            /* Packets that were left alone. */
-	uint16_t kind[BURST_MAX]; /* Of a packet's connection. */
-	uint8_t first[BURST_MAX]; /* Packets, of each connection one. */
-	unsigned int n;           /* Lanes. */
-	uint8_t packet[COLUMNS];
-	struct conn *conn[COLUMNS];
-	struct conn_tail *tail[COLUMNS];
-	struct step_columns columns;
-};
+#define BURST_COLUMNS_MIN 2
 
 /* In pieces whose size the compiler knows: it would begin a loop of microcode else. */
 static inline void
-kinds_clear(struct kinds *kinds)
+kinds_clear(struct burst_kinds *kinds)
 {
 	memset(kinds->bits, 0, sizeof(kinds->bits) / 2);
-	memset(&kinds->bits[BURST_COLUMNS_KINDS / 64 / 2], 0, sizeof(kinds->bits) / 2);
+	memset(&kinds->bits[BURST_GROUP_KINDS / 64 / 2], 0, sizeof(kinds->bits) / 2);
 }
 
 static inline unsigned int
 kind_of(const struct worker *worker, const struct conn *conn)
 {
-	return conn_table_slot(worker->table, conn) % BURST_COLUMNS_KINDS;
+	return conn_table_slot(worker->table, conn) % BURST_GROUP_KINDS;
 }
 
-/* What the ACK of a SYN-ACK leaves to be said, which is nothing unless the service speaks first. */
-static inline void
-group_settle_opened(struct group *group, unsigned int lane)
+/* What a segment must fit into; any before the connection is open, for that has no part in it. */
+static inline uint32_t
+group_window(const struct burst_group *group, const struct conn *conn, const struct conn_tail *tail)
 {
-	struct expecting *run = &group->run;
-	struct worker *worker = run->worker;
-	const struct burst_desk *desk = run->desk;
-	struct conn *conn = group->conn[lane];
-	struct tcp_stream stream;
+	const struct respond_usual *usual = &group->run.desk->usual;
+	const uint64_t state = respond_usual_state(&tail->respond);
+	uint32_t window;
 
-	if (run->burst->action[group->packet[lane]].send != TCP_SEND_NOTHING)
-		return;
-	stream.end = respond_end(desk->service->respond, &group->tail[lane]->respond,
-			worker->echo_buffers, &stream.fin);
-	if (stream.fin || stream.end != conn->tcp.snd_nxt)
-		return;
-	timer_wheel_postpone(worker->wheel, conn,
-			worker->now_ms + tcp_expect_output_timer(&conn->tcp, desk->env.config));
-	expecting_consume(run, group->packet[lane]);
+	if (!usual->known || conn->tcp.state < TCP_ESTABLISHED)
+		return burst_env_window(group->run.worker, group->run.desk->service, conn);
+	if (state == usual->opened.state)
+		window = usual->opened.window;
+	else if (state == usual->asked.state && usual->text_length > 0)
+		window = usual->asked.window;
+	else
+		return burst_env_window(group->run.worker, group->run.desk->service, conn);
+	if ((conn->tcp.flags & TCP_CONN_WINDOW_SCALE) == 0)
+		return RTE_MIN(window, (uint32_t)UINT16_MAX);
+	return window;
 }
 
-static inline struct expected
-group_lane(struct group *group, unsigned int lane)
-{
-	return (struct expected){
-			.run = &group->run,
-			.i = group->packet[lane],
-			.conn = group->conn[lane],
-			.tail = group->tail[lane],
-	};
-}
-
+/* Asked only where a segment has a length. */
 static void
-group_opened(struct group *group, const struct step_columns_result *result)
+group_windows(struct burst_group *group, uint32_t lanes)
 {
-	const uint16_t silent = (uint16_t)(~(result->data | result->peer_fin));
-
-	for (uint32_t left = result->opened; left != 0; left &= left - 1) {
-		const unsigned int lane = rte_bsf32(left);
-		const struct expected this = group_lane(group, lane);
-
-		expect_opened(&this);
-		if ((silent >> lane & 1) != 0)
-			group_settle_opened(group, lane);
-	}
-}
-
-static void
-group_ended(struct group *group, const struct step_columns_result *result)
-{
-	for (uint32_t left = result->ended; left != 0; left &= left - 1) {
-		const unsigned int lane = rte_bsf32(left);
-		const struct expected this = group_lane(group, lane);
-
-		expect_ended(&this);
-		if (this.conn->tcp.state == TCP_CLOSED &&
-				group->run.burst->action[this.i].send == TCP_SEND_NOTHING)
-			expecting_consume(&group->run, this.i);
-	}
-}
-
-/* Tell the service what came, to which nothing ended. */
-static void
-group_brought(struct group *group, const struct step_columns_result *result)
-{
-	const uint32_t taken = (result->data | result->peer_fin) & ~(uint32_t)result->output;
-	struct expecting *run = &group->run;
-
-	for (uint32_t left = taken & ~(uint32_t)result->ended; left != 0; left &= left - 1) {
-		const unsigned int lane = rte_bsf32(left);
-		const struct expected this = group_lane(group, lane);
-
-		this.conn->tcp.flags |= TCP_CONN_ACK_DUE;
-		if ((result->data >> lane & 1) != 0)
-			expect_data(&this, run->burst->action[this.i].take);
-		if ((result->peer_fin >> lane & 1) != 0)
-			respond_peer_closed(run->desk->service->respond, &this.tail->respond);
-	}
-	for (uint32_t left = result->output & ~(uint32_t)result->ended; left != 0;
-			left &= left - 1) {
-		const unsigned int lane = rte_bsf32(left);
-
-		burst_step_outcome(run->worker, run->burst, group->packet[lane],
-				group->columns.acked[lane]);
-	}
-}
-
-/* @param lanes  A bit for each lane to which nothing has happened. */
-static void
-group_leave(struct group *group, uint32_t lanes)
-{
-	for (; lanes != 0; lanes &= lanes - 1)
-		group->left |= UINT64_C(1) << group->packet[rte_bsf32(lanes)];
-}
-
-/* Let the segments of a group happen. */
-static void
-group_step(struct group *group)
-{
-	const uint32_t all = (1u << group->n) - 1;
-	struct step_columns_result result;
-
-	result = step_columns_expect(&group->columns, group->n, group->run.desk->env.config);
-	for (uint32_t left = result.known; left != 0; left &= left - 1)
-		group->done |= UINT64_C(1) << group->packet[rte_bsf32(left)];
-	for (unsigned int r = 0; r < result.rules; r++)
-		group->run.worker->rules[result.rule[r]] += result.times[r];
-	if (unlikely(result.known != all))
-		group_leave(group, ~(uint32_t)result.known & all);
-	group_opened(group, &result);
-	group_ended(group, &result);
-	group_brought(group, &result);
-}
-
-/* What a segment must fit into is asked only where it has a length: that takes a call. */
-static void
-group_windows(struct group *group, uint32_t lanes)
-{
-	const struct expecting *run = &group->run;
-
 	for (; lanes != 0; lanes &= lanes - 1) {
 		const unsigned int lane = rte_bsf32(lanes);
 
-		group->columns.rcv_wnd[lane] = burst_env_window(
-				run->worker, run->desk->service, group->conn[lane]);
+		group->columns.rcv_wnd[lane] =
+				group_window(group, group->conn[lane], group->tail[lane]);
 	}
 }
 
 static void
-group_load(struct group *group, const uint8_t packets[], unsigned int n)
+group_load(struct burst_group *group, const uint8_t packets[], unsigned int n)
 {
 	const struct worker *worker = group->run.worker;
 	struct burst *burst = group->run.burst;
@@ -203,18 +84,33 @@ group_load(struct group *group, const uint8_t packets[], unsigned int n)
 					       0)
 			       << lane;
 	}
+	group->alone = (uint16_t)((1u << n) - 1);
 	group_windows(group, with_length);
 }
 
-/* Bits by kind, to which one is added. @return whether it was there. */
-static inline bool
-kinds_add(struct kinds *kinds, unsigned int kind)
+/* Lanes whose connection has another packet in the burst, to be stepped later or answered later,
+ * cannot be answered now. */
+static void
+group_set_alone(struct burst_group *group, const struct burst_kinds *busy)
 {
-	uint64_t *word = &kinds->bits[kind / 64];
-	const bool again = (*word >> kind % 64 & 1) != 0;
+	for (unsigned int lane = 0; lane < group->n; lane++)
+		group->alone &= (uint16_t) ~(
+				burst_kinds_have(busy, group->kind[group->packet[lane]]) << lane);
+}
 
-	*word |= UINT64_C(1) << kind % 64;
-	return again;
+/* Connections of which more is to come, or is to be said. */
+static void
+group_look_around(struct burst_group *group, uint64_t others, struct burst_kinds *busy)
+{
+	if (!group->crowded) {
+		if ((others | group->left) == 0)
+			return;
+		group->crowded = true;
+		kinds_clear(&group->owing);
+	}
+	*busy = group->owing;
+	for (uint64_t left = others | group->left; left != 0; left &= left - 1)
+		burst_kinds_add(busy, group->kind[rte_bsf64(left)]);
 }
 
 /*
@@ -224,24 +120,25 @@ kinds_add(struct kinds *kinds, unsigned int kind)
  * @return how many; @p others becomes those to be looked at again.
  */
 static unsigned int
-group_choose(struct group *group, uint64_t packets, uint64_t *others)
+group_choose(struct burst_group *group, uint64_t packets, uint64_t *others)
 {
-	struct kinds seen, left_alone;
+	struct burst_kinds seen, left_alone;
 	unsigned int n = 0;
 
 	kinds_clear(&seen);
 	kinds_clear(&left_alone);
 	for (uint64_t left = group->left; left != 0; left &= left - 1)
-		kinds_add(&left_alone, group->kind[rte_bsf64(left)]);
+		burst_kinds_add(&left_alone, group->kind[rte_bsf64(left)]);
 	*others = 0;
 	for (; packets != 0; packets &= packets - 1) {
 		const unsigned int i = rte_bsf64(packets), kind = group->kind[i];
 		const bool may = (left_alone.bits[kind / 64] >> kind % 64 & 1) == 0;
-		const bool again = kinds_add(&seen, kind);
+		const bool again = burst_kinds_add(&seen, kind);
 
 		group->first[n] = (uint8_t)i;
 		n += may & !again;
 		*others |= (uint64_t)(may & again) << i;
+		group->left |= (uint64_t)!may << i;
 	}
 	return n;
 }
@@ -251,14 +148,14 @@ group_choose(struct group *group, uint64_t packets, uint64_t *others)
  * the rest is left alone.  Without a branch, for where connections are is random.
  */
 static unsigned int
-group_begin(struct group *group, uint64_t known, uint64_t *others)
+group_begin(struct burst_group *group, uint64_t known, uint64_t *others)
 {
 	const struct worker *worker = group->run.worker;
 	const struct burst *burst = group->run.burst;
 	const uint16_t endpoint = (uint16_t)group->run.desk->place;
 	const uint8_t port = group->run.port;
 	uint64_t packets = 0;
-	struct kinds seen;
+	struct burst_kinds seen;
 	unsigned int n = 0;
 
 	kinds_clear(&seen);
@@ -272,7 +169,7 @@ group_begin(struct group *group, uint64_t known, uint64_t *others)
 				  (conn->key.endpoint == endpoint) &
 				  (conn_table_tail(worker->table, conn)->port == port);
 		const unsigned int kind = kind_of(worker, conn);
-		const bool again = kinds_add(&seen, kind);
+		const bool again = burst_kinds_add(&seen, kind);
 
 		group->kind[i] = (uint16_t)kind;
 		packets |= (uint64_t)(may & here) << i;
@@ -288,18 +185,23 @@ group_begin(struct group *group, uint64_t known, uint64_t *others)
 
 /* Of each connection the first packet, then the second one, and so on. */
 static void
-group_run(struct group *group, uint64_t known)
+group_run(struct burst_group *group, uint64_t known)
 {
+	struct burst_kinds busy;
 	uint64_t others;
 	unsigned int n = group_begin(group, known, &others);
 
+	group->crowded = false;
 	while (n > 0) {
+		group_look_around(group, others, &busy);
 		for (unsigned int k = 0; k < n; k += COLUMNS) {
 			group_load(group, &group->first[k], RTE_MIN(n - k, (unsigned int)COLUMNS));
+			if (group->crowded)
+				group_set_alone(group, &busy);
 			if (group->n >= BURST_COLUMNS_MIN)
-				group_step(group);
+				burst_group_step(group);
 			else
-				group_leave(group, (1u << group->n) - 1);
+				burst_group_leave(group, (1u << group->n) - 1);
 		}
 		n = others != 0 ? group_choose(group, others, &others) : 0;
 	}
@@ -309,7 +211,7 @@ uint64_t
 burst_columns(struct worker *worker, struct burst *burst)
 {
 	struct burst_desk *desk;
-	struct group group;
+	struct burst_group group;
 	uint64_t known;
 	unsigned int first;
 
@@ -328,8 +230,8 @@ burst_columns(struct worker *worker, struct burst *burst)
 	expecting_begin(&group.run, worker, burst);
 	group.run.desk = desk;
 	group.run.port = (uint8_t)(desk->place >> 16);
-	group.done = 0;
+	group.answers = desk->usual.known && !worker->engine->port[group.run.port].transmit_offload;
 	group_run(&group, known);
 	expecting_end(&group.run);
-	return group.done;
+	return known & ~group.left;
 }

@@ -29,6 +29,7 @@ burst_desk_open(struct worker *worker, uint8_t port, uint16_t number)
 	desk->family = listener->family;
 	desk->opens = !listener->closed && service->fast_open_pending == 0;
 	desk->starts = respond_opens_always(service->respond);
+	respond_usual_begin(&desk->usual, service->respond, worker->echo_buffers);
 	desk->env = (struct tcp_env){
 			.config = &service->tcp,
 			.rcv_wnd = BURST_ENV_FIRST_WINDOW,

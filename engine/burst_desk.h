@@ -22,6 +22,7 @@
 #include "engine/burst_env.h"
 #include "engine/services.h"
 #include "engine/worker.h"
+#include "respond/respond_usual.h"
 #include "wire/build_reply.h"
 
 /** SYN-ACKs by what they offer: window scale, SACK and timestamps, as in enum tcp_option_bit; ECN.
@@ -42,6 +43,7 @@ struct burst_desk {
 	bool starts;        /**< Its service never refuses a connection that opened. */
 	uint8_t family;
 	struct build_form form[BURST_DESK_FORMS];
+	struct respond_usual usual; /**< What the service says to most. */
 };
 
 /** Work one out. */

@@ -22,19 +22,38 @@
 #include "tcp/tcp_step.h"
 #include "wire/columns.h"
 
+/** Words of struct tcp_conn, and behind them those of struct tcp_action. */
+enum step_columns_word {
+	STEP_SND_UNA,
+	STEP_SND_NXT,
+	STEP_RCV_NXT,
+	STEP_TS_RECENT,
+	STEP_WND_MSS,
+	STEP_SRTT_RTTVAR,
+	STEP_FLAGS_TICK,
+	STEP_STATE_SCALES_RETRIES_CWND,
+	STEP_DELAY,
+	STEP_SKIP_TAKE,
+	STEP_RULE_SEND_TIMER,
+	STEP_OUTCOME,
+	STEP_WORDS,
+};
+
 /** Segments of as many different connections, with what tcp_env says of each. */
 struct step_columns {
 	struct tcp_conn *conn[COLUMNS];
 	const struct tcp_segment *segment[COLUMNS];
-	struct tcp_action *action[COLUMNS]; /**< Written for known ones; for others anything. */
+	struct tcp_action *action[COLUMNS];
 	uint32_t ts_clock[COLUMNS];
 	uint32_t rcv_wnd[COLUMNS]; /**< Any for a segment without text and FIN. */
-	uint32_t acked[COLUMNS];   /**< Written: how far SND.UNA went, of known ones. */
+	uint32_t acked[COLUMNS];   /**< Becomes how far SND.UNA went, of known ones. */
+	/** What known ones become, a lane after the other; step_columns_store() stores it. */
+	uint32_t word[STEP_WORDS][COLUMNS] __rte_aligned(64);
 };
 
 /** What happened, a bit for each lane. */
 struct step_columns_result {
-	uint16_t known; /**< The others were left as they are. */
+	uint16_t known; /**< Of the others nothing is. */
 	uint16_t opened;
 	uint16_t ended; /**< In CLOSED or TIME_WAIT. */
 	uint16_t data;
@@ -46,7 +65,7 @@ struct step_columns_result {
 };
 
 /**
- * Let up to sixteen segments happen.
+ * Work out what up to sixteen segments do; it has not happened until it is stored.
  *
  * @param n
  *   How many.
@@ -55,5 +74,8 @@ struct step_columns_result {
  */
 struct step_columns_result step_columns_expect(
 		struct step_columns *columns, unsigned int n, const struct tcp_config *config);
+
+/** Let it happen: connections and actions of these lanes, known ones, become what they are. */
+void step_columns_store(const struct step_columns *columns, uint16_t lanes);
 
 #endif /* STEP_COLUMNS_H */

@@ -46,8 +46,7 @@ tcp_output_open(struct tcp_conn *conn, struct tcp_sender *sender, const struct t
 {
 	/* RFC 5681 3.1: after the loss of a SYN or SYN-ACK, one segment. */
 	conn->cwnd = (conn->flags & TCP_CONN_SYN_RETRANSMITTED) != 0 ? 1 : config->initial_cwnd;
-	sender->ssthresh = CWND_MAX;
-	sender->recover = conn->snd_una - 1; /* never at SND.UNA: see react_to_third_duplicate() */
+	*sender = tcp_output_begin(conn->snd_una);
 	if (in_flight(conn) == 0)
 		return;
 	/* Text went out before the handshake was complete (RFC 7413 4.2.2).  If our SYN,ACK was

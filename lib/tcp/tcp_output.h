@@ -45,6 +45,14 @@ struct tcp_chunk {
 	bool again;      /**< A retransmission. */
 };
 
+/** Where the sender of a connection begins whose stream does. */
+static inline struct tcp_sender
+tcp_output_begin(uint32_t snd_una)
+{
+	/* Never at SND.UNA: that is where recovery was. */
+	return (struct tcp_sender){.recover = snd_una - 1, .ssthresh = UINT8_MAX};
+}
+
 /** A connection was opened: start the congestion window; with Fast Open, anew. */
 void tcp_output_open(
 		struct tcp_conn *conn, struct tcp_sender *sender, const struct tcp_config *config);
