@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/load.h"
+#include "engine/load_table.h"
 #include "engine/local.h"
 #include "engine/targets.h"
 #include "engine/transmit.h"
@@ -374,7 +375,7 @@ load_turn(struct worker *worker)
 	burst_parse(worker, &burst);
 	load_classify(worker, &burst);
 	if (keeps_state) {
-		burst_lookup(worker, &burst);
+		load_table_find_all(worker, &burst);
 		load_step(worker, &burst);
 		busy = load_open(worker) > 0;
 		load_watch(worker);

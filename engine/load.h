@@ -26,6 +26,7 @@
 #include "load/frame_template.h"
 #include "load/http_answer.h"
 #include "load/pace.h"
+#include "load/tuple_index.h"
 #include "load/tuple_walk.h"
 #include "settings/settings.h"
 #include "tcp/tcp_step.h"
@@ -169,6 +170,7 @@ struct load_worker {
 	uint64_t secret;          /**< Of stateless sequence numbers; the same for all workers. */
 	const struct conn *conns; /**< All lines of the table, */
 	struct load_conn *own;    /**< and what lies over their tails. */
+	struct tuple_index index; /**< And which is whose. */
 	uint32_t syn_rto_ms;      /**< Until a SYN is repeated. */
 	struct tuple_walk *walk;  /**< By port. */
 	uint8_t port;             /**< Through which the next ones begin, */

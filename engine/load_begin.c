@@ -88,6 +88,24 @@ load_mtu(const struct engine *engine)
 	return mtu;
 }
 
+/* Places for as many connections as there may be at once. */
+static int
+load_init_index(struct worker *worker)
+{
+	const uint64_t share = worker->load->load->plan.concurrency / worker->engine->worker_count;
+	const uint32_t capacity = conn_table_capacity(worker->table);
+	const uint32_t most = worker->load->load->plan.exchange == LOAD_IDLE
+					      ? 0
+					      : (uint32_t)RTE_MIN(share + 1, (uint64_t)capacity);
+	void *memory = rte_zmalloc_socket("handfast_load_index", tuple_index_footprint(most),
+			RTE_CACHE_LINE_SIZE, worker->numa_node);
+
+	if (memory == NULL)
+		return -1;
+	tuple_index_init(&worker->load->index, memory, most);
+	return 0;
+}
+
 static int
 load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 {
@@ -120,6 +138,8 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 		tuple_walk_seek(&own->walk[p],
 				(load_random(own) >> 1) % tuple_walk_count(&own->walk[p]));
 	pace_init(&own->pace, plan->shape, own->random | 1, worker->now_us);
+	if (load_init_index(worker) != 0)
+		return -1;
 	load_init_config(own, &engine->settings->tcp);
 	own->syn_rto_ms = tcp_step_rto_ms(
 			&(const struct tcp_conn){.state = TCP_SYN_SENT}, &own->config);
@@ -294,8 +314,10 @@ void
 load_free(struct engine *engine)
 {
 	for (unsigned int i = 0; i < engine->worker_count; i++) {
-		if (engine->worker[i]->load != NULL)
+		if (engine->worker[i]->load != NULL) {
 			load_idle_free(engine->worker[i]->load);
+			rte_free(engine->worker[i]->load->index.slot);
+		}
 		rte_free(engine->worker[i]->load);
 		engine->worker[i]->load = NULL;
 	}

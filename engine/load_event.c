@@ -2,6 +2,7 @@
 
 #include "engine/load_event.h"
 
+#include "engine/load_table.h"
 #include "engine/worker.h"
 #include "tcp/tcp_output.h"
 
@@ -35,12 +36,11 @@ load_event_fail(struct load_event *event, enum failure failure)
 }
 
 void
-load_event_note(struct load_event *event, uint64_t hash)
+load_event_note(struct load_event *event)
 {
 	struct worker *worker = event->worker;
 
-	worker->ending[worker->ending_count++] =
-			(struct worker_ending){.conn = event->conn, .hash = hash};
+	worker->ending[worker->ending_count++].conn = event->conn;
 	event->load->active--;
 	event->load->finished_us = worker->now_us;
 }
@@ -117,12 +117,11 @@ void
 load_event_settle(struct worker *worker)
 {
 	for (unsigned int i = 0; i < worker->ending_count; i++) {
-		const struct worker_ending *ending = &worker->ending[i];
-		struct conn *conn = ending->conn;
+		struct conn *conn = worker->ending[i].conn;
 
 		if (timer_wheel_is_scheduled(conn))
 			timer_wheel_cancel(worker->wheel, conn);
-		conn_table_remove(worker->table, conn, ending->hash);
+		load_table_remove(worker, conn);
 	}
 	worker->ending_count = 0;
 }

@@ -50,7 +50,7 @@ void load_event_ended(struct load_event *event, enum tcp_event happened, enum tc
 		uint8_t outcome);
 
 /** Out of the table when the burst is over. */
-void load_event_note(struct load_event *event, uint64_t hash);
+void load_event_note(struct load_event *event);
 
 /** What ended leaves the table; of TIME_WAIT nothing need be kept (load_stranger.c). */
 void load_event_settle(struct worker *worker);

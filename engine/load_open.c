@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/load.h"
+#include "engine/load_table.h"
 #include "engine/steering.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
@@ -21,22 +22,20 @@
 /* Tuples of other workers passed over for one start: with hundreds of workers it does not happen.
  */
 #define LOAD_OPEN_SEARCH 65536
-/* Bits that tell most tuples of a burst apart. */
-#define LOAD_OPEN_SEEN 256
-/* Tuples looked at for one start before there is none to be had. */
+/* Tuples looked at for one start before there is none to be had, */
 #define LOAD_OPEN_TRIES 64
+/* and the first of them, of which one may be found that is more quickly found again. */
+#define LOAD_OPEN_TRIES_FREE 4
 
 /* Connections that are about to begin. */
 struct load_starts {
 	unsigned int n;
 	uint64_t intended_us[LOAD_OPEN_MAX];
 	struct flow_key key[LOAD_OPEN_MAX];
-	uint64_t hash[LOAD_OPEN_MAX];
 	uint64_t isn[LOAD_OPEN_MAX];
 	struct conn *conn[LOAD_OPEN_MAX];
-	const struct frame_shape *shape;    /* Of the SYNs that are to be written, */
-	struct frame_shape_rows rows;       /* which are these. */
-	uint64_t seen[LOAD_OPEN_SEEN / 64]; /* Bits of those before, by their hashes. */
+	const struct frame_shape *shape; /* Of the SYNs that are to be written, */
+	struct frame_shape_rows rows;    /* which are these. */
 };
 
 /* The walk came round: how long that took says when a tuple is used again. */
@@ -62,8 +61,7 @@ load_batch_give_up(struct worker *worker)
 		struct conn *conn;
 
 		if (load_read_source(load->load, load->batch[i], &key)) {
-			conn = conn_table_lookup(
-					worker->table, &key, conn_table_hash(worker->table, &key));
+			conn = load_table_find(worker, &key);
 			if (conn != NULL)
 				load_conn_of(worker->load, conn)->flags |= LOAD_CONN_UNSENT;
 		}
@@ -112,28 +110,55 @@ load_owns(const struct worker *worker, const struct tuple *tuple)
 	return steering_flow_owner(engine, &engine->port[target->by_port], &flow) == worker->index;
 }
 
+static inline void
+load_open_walk(struct load_worker *load, struct tuple *tuple)
+{
+	struct tuple_walk *walk = &load->walk[load->port];
+
+	if (load->load->plan.random_order)
+		tuple_walk_random(walk, load_random(load), tuple);
+	else
+		tuple_walk_next(walk, tuple);
+}
+
+static inline void
+load_open_set_key(struct flow_key *key, const struct tuple *tuple)
+{
+	memcpy(key->address, tuple->address, sizeof(key->address));
+	key->port = tuple->port;
+	key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | tuple->target);
+}
+
 /* The next tuple whose answers will come to this worker; nobody's when it has none. */
 static void
-load_open_next(struct worker *worker, struct flow_key *key)
+load_open_next_own(struct worker *worker, struct flow_key *key)
 {
-	struct load_worker *load = worker->load;
-	struct tuple_walk *walk = &load->walk[load->port];
-	const uint64_t rounds = load->walk[0].rounds;
 	unsigned int tries = LOAD_OPEN_SEARCH;
 	struct tuple tuple;
 
-	do {
-		if (load->load->plan.random_order)
-			tuple_walk_random(walk, load_random(load), &tuple);
-		else
-			tuple_walk_next(walk, &tuple);
-	} while (worker->engine->worker_count > 1 && !load_owns(worker, &tuple) && --tries > 0);
-	load_open_note_round(worker, rounds);
-	memcpy(key->address, tuple.address, sizeof(key->address));
-	key->port = tuple.port;
-	key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | tuple.target);
+	do
+		load_open_walk(worker->load, &tuple);
+	while (!load_owns(worker, &tuple) && --tries > 0);
+	load_open_set_key(key, &tuple);
 	if (tries == 0)
 		key->endpoint |= FLOW_KEY_NOBODY;
+}
+
+static inline void
+load_open_next(struct worker *worker, struct flow_key *key)
+{
+	struct load_worker *load = worker->load;
+	const uint64_t rounds = load->walk[0].rounds;
+
+	if (worker->engine->worker_count > 1) {
+		load_open_next_own(worker, key);
+	} else {
+		struct tuple tuple;
+
+		load_open_walk(load, &tuple);
+		load_open_set_key(key, &tuple);
+	}
+	load_open_note_round(worker, rounds);
 }
 
 /* How many are to begin now, and when each was meant to. */
@@ -157,49 +182,46 @@ load_open_due(struct worker *worker, struct load_starts *starts)
 	return n;
 }
 
-/* Whether an earlier one of the same burst is to have the tuple. */
-static inline bool
-load_open_is_twin(struct load_starts *starts, unsigned int i)
+/* A tuple that has no connection gets one; NULL: it did not, and why is counted. */
+static struct conn *
+load_open_take(struct worker *worker, struct flow_key *key)
 {
-	const uint64_t hash = starts->hash[i];
-	const uint64_t bit = UINT64_C(1) << (hash % 64);
-	uint64_t *seen = &starts->seen[hash / 64 % RTE_DIM(starts->seen)];
+	struct load_worker *load = worker->load;
+	enum load_table_result result = LOAD_TABLE_FULL;
+	struct conn *conn = NULL;
 
-	if (likely((*seen & bit) == 0)) {
-		*seen |= bit;
-		return false;
+	for (unsigned int tries = 0; tries < LOAD_OPEN_TRIES; tries++) {
+		load_open_next(worker, key);
+		if (unlikely(!flow_key_is_active(key)))
+			break;
+		/* At random any other will do as well. */
+		if (load->load->plan.random_order && tries < LOAD_OPEN_TRIES_FREE &&
+				!load_table_is_free(load, key))
+			continue;
+		result = load_table_add(worker, key, &conn);
+		if (likely(result != LOAD_TABLE_PRESENT))
+			break;
 	}
-	for (unsigned int before = 0; before < i; before++) {
-		if (starts->hash[before] == hash)
-			return true;
-	}
-	return false;
+	if (unlikely(conn == NULL))
+		figures_fail(load->figures, result == LOAD_TABLE_FULL && flow_key_is_active(key)
+							    ? FAILURE_table_full
+							    : FAILURE_no_tuple);
+	return conn;
 }
 
-/* Tuples that have no connection. */
+/* Connections for tuples that have none; fewer than asked for where there is no room for more. */
 static void
 load_open_choose(struct worker *worker, struct load_starts *starts)
 {
-	for (unsigned int i = 0; i < starts->n; i++)
-		load_open_next(worker, &starts->key[i]);
-	conn_table_hash_bulk(worker->table, starts->key, starts->n, starts->hash);
-	conn_table_lookup_bulk(worker->table, starts->key, starts->hash, starts->n, starts->conn);
-	memset(starts->seen, 0, sizeof(starts->seen));
-	for (unsigned int i = 0; i < starts->n; i++) {
-		unsigned int tries = LOAD_OPEN_TRIES;
+	unsigned int n = 0;
 
-		while (starts->conn[i] != NULL || load_open_is_twin(starts, i)) {
-			if (tries-- == 0) {
-				starts->key[i].endpoint |= FLOW_KEY_NOBODY;
-				break;
-			}
-			load_open_next(worker, &starts->key[i]);
-			starts->hash[i] = conn_table_hash(worker->table, &starts->key[i]);
-			starts->conn[i] = conn_table_lookup(
-					worker->table, &starts->key[i], starts->hash[i]);
-		}
+	for (unsigned int i = 0; i < starts->n; i++) {
+		starts->intended_us[n] = starts->intended_us[i];
+		starts->conn[n] = load_open_take(worker, &starts->key[n]);
+		n += starts->conn[n] != NULL;
 	}
-	siphash_flow_bulk(&worker->engine->isn_key, starts->key, starts->n, starts->isn);
+	starts->n = n;
+	siphash_flow_bulk(&worker->engine->isn_key, starts->key, n, starts->isn);
 }
 
 /* By the machine. @return the SYN's length. */
@@ -253,35 +275,25 @@ load_open_plain(struct worker *worker, struct load_starts *starts, struct conn *
 	return shape->length;
 }
 
-/* One connection: into the table, and its SYN into @p packet. @return false: it did not begin. */
-static bool
+/* The SYN of a connection into @p packet. */
+static inline void
 load_open_one(struct worker *worker, struct load_starts *starts, unsigned int i,
 		struct rte_mbuf *packet)
 {
 	struct load_worker *load = worker->load;
-	const struct flow_key *key = &starts->key[i];
-	struct conn *conn = NULL;
-	struct load_conn *own;
+	struct conn *conn = starts->conn[i];
+	struct load_conn *own = load_conn_of(load, conn);
 	unsigned int length;
 
-	if (flow_key_is_active(key))
-		conn = conn_table_insert(worker->table, key, starts->hash[i]);
-	if (conn == NULL) {
-		figures_fail(load->figures,
-				flow_key_is_active(key) ? FAILURE_table_full : FAILURE_no_tuple);
-		return false;
-	}
-	own = load_conn_of(load, conn);
 	own->begin_us = (uint32_t)starts->intended_us[i];
 	own->requests_left = load->load->plan.requests;
 	/* RFC 6528: a clock of 4 us, so that a reused tuple's numbers rise, and a secret. */
 	load->env.isn = (uint32_t)starts->isn[i] + (uint32_t)(worker->now_us >> 2);
-	load->active++;
 	length = load->predicts ? load_open_plain(worker, starts, conn, packet)
 				: load_open_begin(worker, conn, packet);
+	packet->port = load->port;
 	packet->data_len = (uint16_t)length;
 	packet->pkt_len = length;
-	return true;
 }
 
 /* No buffers: those starts are lost, and said to be. */
@@ -297,6 +309,7 @@ load_open(struct worker *worker)
 {
 	struct load_worker *load = worker->load;
 	struct load_starts starts;
+	unsigned int n;
 
 	if (!load_batch_send(worker) || !load->starting)
 		return 0;
@@ -311,22 +324,20 @@ load_open(struct worker *worker)
 		load_open_without_buffers(load, starts.n);
 		return 0;
 	}
+	n = starts.n;
 	load_open_choose(worker, &starts);
 	starts.shape = NULL;
 	starts.rows.n = 0;
-	for (unsigned int i = 0; i < starts.n; i++) {
-		struct rte_mbuf *packet = load->batch[i];
-
-		packet->port = load->port;
-		if (load_open_one(worker, &starts, i, packet))
-			load->batch[load->batch_end++] = packet;
-		else
-			rte_pktmbuf_free(packet);
-	}
+	for (unsigned int i = 0; i < starts.n; i++)
+		load_open_one(worker, &starts, i, load->batch[i]);
 	load_open_write(&starts);
+	if (unlikely(starts.n < n))
+		rte_pktmbuf_free_bulk(&load->batch[starts.n], n - starts.n);
+	load->active += starts.n;
+	load->batch_end = starts.n;
 	load->batch_port = load->port;
 	load_next_port(load, worker->engine->port_count);
 	load->batch_us = worker->now_us;
 	load_batch_send(worker);
-	return starts.n;
+	return n;
 }

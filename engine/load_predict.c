@@ -127,8 +127,7 @@ load_predict_note_open(struct load_worker *load, struct load_conn *own, const st
 static inline void
 load_predict_note_ended(struct worker *worker, const struct burst *burst, unsigned int i)
 {
-	worker->ending[worker->ending_count++] =
-			(struct worker_ending){.conn = burst->conn[i], .hash = burst->hash[i]};
+	worker->ending[worker->ending_count++].conn = burst->conn[i];
 }
 
 /* So many of those came to their end. */

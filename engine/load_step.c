@@ -430,14 +430,14 @@ load_step_outcome(struct load_event *event, const struct burst *burst, unsigned 
 
 /* We end it ourselves. */
 static void
-load_step_abort(struct load_event *event, uint64_t hash)
+load_step_abort(struct load_event *event)
 {
 	const struct tcp_action action =
 			tcp_step(event->tcp, TCP_EVENT_ABORT, NULL, &event->load->env);
 
 	if (action.send != TCP_SEND_NOTHING)
 		load_step_control(event, (enum tcp_send)action.send, NULL);
-	load_event_note(event, hash);
+	load_event_note(event);
 }
 
 /* Whether there may be something to say now. */
@@ -519,18 +519,18 @@ load_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 		load_step_answer(&event, &action, segment);
 	} else {
 		load_event_fail(&event, FAILURE_wrong_reply);
-		load_step_abort(&event, burst->hash[i]);
+		load_step_abort(&event);
 	}
 	load_step_challenged(&event, &action);
 	if (before != TCP_TIME_WAIT && conn->tcp.state == TCP_TIME_WAIT) {
 		load_event_closed(&event);
-		load_event_note(&event, burst->hash[i]);
+		load_event_note(&event);
 	} else if ((action.outcome & LOAD_STEP_ENDED) != 0 && before != TCP_TIME_WAIT) {
-		load_event_note(&event, burst->hash[i]);
+		load_event_note(&event);
 	} else if ((action.outcome & TCP_OUTCOME_OPENED) != 0 &&
 			event.load->load->plan.exchange == LOAD_HANDSHAKE) {
 		figures_count(event.load->figures, FIGURE_completed, 1);
-		load_step_abort(&event, burst->hash[i]);
+		load_step_abort(&event);
 	}
 	if (event.packet != NULL)
 		worker_drop(worker, event.packet, DROP_consumed);

@@ -93,9 +93,15 @@ tuple_walk_set_low_bits(uint8_t address[16], uint32_t bits)
 static inline void
 tuple_walk_set_source(const struct tuple_walk_range *range, uint64_t offset, struct tuple *tuple)
 {
-	memcpy(tuple->address, range->first, sizeof(tuple->address));
-	tuple_walk_set_low_bits(
-			tuple->address, tuple_walk_low_bits(range->first) + (uint32_t)offset);
+	const uint32_t bits = tuple_walk_low_bits(range->first) + (uint32_t)offset;
+	const uint64_t low = rte_cpu_to_be_32(bits);
+	uint64_t word[2];
+
+	/* As the words in which it is read: a load across two stores would wait for both. */
+	memcpy(word, range->first, sizeof(word));
+	word[1] = RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN ? (uint32_t)word[1] | low << 32
+						      : (word[1] >> 32) << 32 | low;
+	memcpy(tuple->address, word, sizeof(word));
 }
 
 /** The next tuple. */

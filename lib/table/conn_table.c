@@ -404,16 +404,23 @@ bucket_for(const struct conn_table *table, uint64_t hash, uint32_t *empty)
 	return bucket;
 }
 
-static inline uint32_t
-slot_take(struct conn_table *table)
+/* A free line and its tail become the key's. */
+static inline struct conn *
+slot_take(struct conn_table *table, const struct flow_key *key, uint32_t *slot)
 {
-	uint32_t slot = table->free_slot;
+	struct conn *conn;
 
-	if (slot != CONN_TABLE_NO_SLOT)
-		table->free_slot = table->conns[slot].timer_next;
+	*slot = table->free_slot;
+	if (*slot != CONN_TABLE_NO_SLOT)
+		table->free_slot = table->conns[*slot].timer_next;
 	else
-		slot = table->high_water++;
-	return slot;
+		*slot = table->high_water++;
+	table->count++;
+	conn = &table->conns[*slot];
+	memset(conn, 0, sizeof(*conn));
+	conn->key = *key;
+	memset(table->tails + *slot * table->tail, 0, sizeof(struct conn_tail));
+	return conn;
 }
 
 struct conn *
@@ -429,14 +436,28 @@ conn_table_insert(struct conn_table *table, const struct flow_key *key, uint64_t
 	bucket = bucket_for(table, hash, &empty);
 	if (unlikely(bucket == NULL))
 		return NULL;
-	slot = slot_take(table);
+	conn = slot_take(table, key, &slot);
 	bucket_set(bucket, empty, bucket_tag(hash), slot);
-	table->count++;
-	conn = &table->conns[slot];
-	memset(conn, 0, sizeof(*conn));
-	conn->key = *key;
-	memset(table->tails + slot * table->tail, 0, sizeof(struct conn_tail));
 	return conn;
+}
+
+struct conn *
+conn_table_take(struct conn_table *table, const struct flow_key *key)
+{
+	uint32_t slot;
+
+	if (unlikely(table->count == table->capacity))
+		return NULL;
+	return slot_take(table, key, &slot);
+}
+
+void
+conn_table_release(struct conn_table *table, struct conn *conn)
+{
+	conn->key = free_key;
+	conn->timer_next = table->free_slot;
+	table->free_slot = conn_table_slot(table, conn);
+	table->count--;
 }
 
 void
@@ -456,10 +477,7 @@ conn_table_remove(struct conn_table *table, struct conn *conn, uint64_t hash)
 	if (unlikely(ways == 0))
 		return;
 	buckets[way / SECOND_SHIFT]->tag[way % SECOND_SHIFT] = BUCKET_TAG_EMPTY;
-	conn->key = free_key;
-	conn->timer_next = table->free_slot;
-	table->free_slot = slot;
-	table->count--;
+	conn_table_release(table, conn);
 }
 
 struct conn *

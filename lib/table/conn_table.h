@@ -145,6 +145,17 @@ struct conn *conn_table_insert(struct conn_table *table, const struct flow_key *
 /** Forget a connection; the pointer is dead on return.  It must not be in a timer wheel. */
 void conn_table_remove(struct conn_table *table, struct conn *conn, uint64_t hash);
 
+/**
+ * Make a connection that the table's index does not know: who takes it finds it by other means.
+ *
+ * @return
+ *   As conn_table_insert(); NULL when the table is full.
+ */
+struct conn *conn_table_take(struct conn_table *table, const struct flow_key *key);
+
+/** Forget a connection that was taken; the pointer is dead on return. */
+void conn_table_release(struct conn_table *table, struct conn *conn);
+
 /** The hash of a connection's key; for removals that no packet caused. */
 uint64_t conn_table_hash(const struct conn_table *table, const struct flow_key *key);
 

@@ -162,6 +162,30 @@ no_more_than_the_concurrency_are_open(void **state)
 	bench_end();
 }
 
+/* More than have a place of their own. */
+static void
+all_tuples_can_be_open_at_once(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_REQUEST, "10.9.0.2", 80);
+
+	(void)state;
+	plan.concurrency = 600;
+	plan.first_port = 20001;
+	plan.last_port = 20600;
+	plan.count = 600;
+	bench_begin(&plan);
+	bench_wait_ms(40);
+	assert_int_equal(bench_load()->active, 600);
+	assert_int_equal(conn_table_count(bench.generator.worker[0]->table), 600);
+	bench_play(20000);
+	assert_true(load_is_done(&bench.generator));
+	assert_int_equal(bench_all_failed(), 0);
+	assert_int_equal(bench_count(FIGURE_completed), 600);
+	assert_int_equal(bench_count(FIGURE_syn_retransmits), 0);
+	assert_int_equal(conn_table_count(bench.generator.worker[0]->table), 0);
+	bench_end();
+}
+
 static void
 it_stops_at_the_end_of_its_duration(void **state)
 {
@@ -606,6 +630,7 @@ main(int argc, char **argv)
 			BENCH_TEST(workers_share_the_work),
 			BENCH_TEST(a_worker_without_a_tuple_says_so),
 			BENCH_TEST(no_more_than_the_concurrency_are_open),
+			BENCH_TEST(all_tuples_can_be_open_at_once),
 			BENCH_TEST(it_stops_at_the_end_of_its_duration),
 			BENCH_TEST(ramps_rise_and_fall),
 			BENCH_TEST(latency_counts_from_the_intended_start),

@@ -127,6 +127,29 @@ removed_connection_is_gone_and_its_slot_is_clean_when_reused(void **state)
 }
 
 static void
+taken_connection_is_not_found_and_its_slot_is_used_again(void **state)
+{
+	struct conn_table *table = table_new(1);
+	struct flow_key key = key_of(2);
+	const struct conn expected = {.key = key};
+	struct conn *conn = conn_table_take(table, &key);
+
+	(void)state;
+	assert_non_null(conn);
+	assert_memory_equal(conn, &expected, sizeof(expected));
+	assert_null(lookup(table, 2));
+	assert_ptr_equal(conn_table_at(table, 0), conn);
+	assert_int_equal(conn_table_count(table), 1);
+	assert_null(conn_table_take(table, &key));
+	assert_null(insert(table, 3));
+	conn_table_release(table, conn);
+	assert_int_equal(conn_table_count(table), 0);
+	assert_null(conn_table_at(table, 0));
+	assert_ptr_equal(insert(table, 3), conn);
+	free(table);
+}
+
+static void
 longer_tails_are_lines_of_their_own(void **state)
 {
 	const uint32_t capacity = 100;
@@ -469,6 +492,7 @@ main(void)
 			cmocka_unit_test(inserted_connection_is_found_and_zero_but_for_its_key),
 			cmocka_unit_test(
 					removed_connection_is_gone_and_its_slot_is_clean_when_reused),
+			cmocka_unit_test(taken_connection_is_not_found_and_its_slot_is_used_again),
 			cmocka_unit_test(longer_tails_are_lines_of_their_own),
 			cmocka_unit_test(removing_twice_changes_nothing),
 			cmocka_unit_test(slot_names_a_connection_until_it_is_removed),
