@@ -12,6 +12,8 @@
 /* Fewer than so many at once take longer than one by one. */
 #define BURST_COLUMNS_MIN 2
 
+#define AVX512            COLUMNS_AVX512
+
 /* In pieces whose size the compiler knows: it would begin a loop of microcode else. */
 static inline void
 kinds_clear(struct burst_kinds *kinds)
@@ -20,190 +22,196 @@ kinds_clear(struct burst_kinds *kinds)
 	memset(&kinds->bits[BURST_GROUP_KINDS / 64 / 2], 0, sizeof(kinds->bits) / 2);
 }
 
-static inline unsigned int
-kind_of(const struct worker *worker, const struct conn *conn)
+/*
+ * The smallest window that a connection of a usual service has which owes nothing: what fits into
+ * it fits into theirs, and of others it is asked when it is known who they are.
+ */
+static uint32_t
+group_least_window(const struct burst_group *group)
 {
-	return conn_table_slot(worker->table, conn) % BURST_GROUP_KINDS;
+	const uint32_t window = RTE_MIN(group->run.desk->usual.opened.window, (uint32_t)UINT16_MAX);
+
+	return RTE_MIN(window, (uint32_t)BURST_ENV_FIRST_WINDOW);
 }
 
-/* What a segment must fit into; any before the connection is open, for that has no part in it. */
-static inline uint32_t
-group_window(const struct burst_group *group, const struct conn *conn, const struct conn_tail *tail)
-{
-	const struct respond_usual *usual = &group->run.desk->usual;
-	const uint64_t state = respond_usual_state(&tail->respond);
-	uint32_t window;
-
-	if (!usual->known || conn->tcp.state < TCP_ESTABLISHED)
-		return burst_env_window(group->run.worker, group->run.desk->service, conn);
-	if (state == usual->opened.state)
-		window = usual->opened.window;
-	else if (state == usual->asked.state && usual->text_length > 0)
-		window = usual->asked.window;
-	else
-		return burst_env_window(group->run.worker, group->run.desk->service, conn);
-	if ((conn->tcp.flags & TCP_CONN_WINDOW_SCALE) == 0)
-		return RTE_MIN(window, (uint32_t)UINT16_MAX);
-	return window;
-}
-
-/* Asked only where a segment has a length. */
+/* What segments of an unusual service must fit into; asked where one has a length: it is a call. */
 static void
-group_windows(struct burst_group *group, uint32_t lanes)
+group_ask_windows(struct burst_group *group)
 {
-	for (; lanes != 0; lanes &= lanes - 1) {
-		const unsigned int lane = rte_bsf32(lanes);
+	const struct expecting *run = &group->run;
 
-		group->columns.rcv_wnd[lane] =
-				group_window(group, group->conn[lane], group->tail[lane]);
+	for (unsigned int lane = 0; lane < group->n; lane++) {
+		const struct tcp_segment *segment = group->columns.segment[lane];
+
+		group->columns.rcv_wnd[lane] = BURST_ENV_FIRST_WINDOW;
+		if (tcp_segment_length(segment) != 0)
+			group->columns.rcv_wnd[lane] = burst_env_window(
+					run->worker, run->desk->service, group->conn[lane]);
 	}
 }
 
-static void
-group_load(struct burst_group *group, const uint8_t packets[], unsigned int n)
+/* The next packets become lanes. @return those that are left. */
+AVX512 static uint64_t
+group_load(struct burst_group *group, uint64_t packets)
 {
 	const struct worker *worker = group->run.worker;
 	struct burst *burst = group->run.burst;
-	uint32_t with_length = 0;
+	const uint64_t before = packets;
+	unsigned int n;
 
-	group->n = n;
-	for (unsigned int lane = 0; lane < n; lane++) {
-		const unsigned int i = packets[lane];
-		const struct tcp_segment *segment = &burst->segment[i];
+	for (n = 0; packets != 0 && n < COLUMNS; n++, packets &= packets - 1) {
+		const unsigned int i = rte_bsf64(packets);
 		struct conn *conn = burst->conn[i];
 
-		group->packet[lane] = (uint8_t)i;
-		group->conn[lane] = conn;
-		group->tail[lane] = conn_table_tail(worker->table, conn);
-		group->columns.conn[lane] = &conn->tcp;
-		group->columns.segment[lane] = segment;
-		group->columns.action[lane] = &burst->action[i];
-		group->columns.ts_clock[lane] = burst_env_ts_clock(worker, burst->hash[i]);
-		group->columns.rcv_wnd[lane] = BURST_ENV_FIRST_WINDOW;
-		with_length |= (uint32_t)((segment->payload_length | (segment->flags & TCP_FIN)) !=
-					       0)
-			       << lane;
+		group->packet[n] = (uint8_t)i;
+		group->conn[n] = conn;
+		group->tail[n] = conn_table_tail(worker->table, conn);
+		group->frame[n] = rte_pktmbuf_mtod(burst->packet[i], uint8_t *);
+		group->columns.conn[n] = &conn->tcp;
+		group->columns.segment[n] = &burst->segment[i];
+		group->columns.ts_clock[n] = burst_env_ts_clock(worker, burst->hash[i]);
 	}
-	group->alone = (uint16_t)((1u << n) - 1);
-	group_windows(group, with_length);
+	group->n = n;
+	group->packets = before & ~packets;
+	if (unlikely(!group->usual))
+		group_ask_windows(group);
+	return packets;
 }
 
-/* Lanes whose connection has another packet in the burst, to be stepped later or answered later,
- * cannot be answered now. */
-static void
-group_set_alone(struct burst_group *group, const struct burst_kinds *busy)
+/* Those connections have another packet in the burst, to be stepped or answered later. */
+AVX512 static void
+group_look_around(struct burst_group *group, uint64_t now, uint64_t others)
 {
-	for (unsigned int lane = 0; lane < group->n; lane++)
-		group->alone &= (uint16_t) ~(
-				burst_kinds_have(busy, group->kind[group->packet[lane]]) << lane);
-}
+	struct burst_kinds busy;
 
-/* Connections of which more is to come, or is to be said. */
-static void
-group_look_around(struct burst_group *group, uint64_t others, struct burst_kinds *busy)
-{
+	group->alone = now;
 	if (!group->crowded) {
-		if ((others | group->left) == 0)
+		if (others == 0)
 			return;
 		group->crowded = true;
 		kinds_clear(&group->owing);
 	}
-	*busy = group->owing;
-	for (uint64_t left = others | group->left; left != 0; left &= left - 1)
-		burst_kinds_add(busy, group->kind[rte_bsf64(left)]);
+	busy = group->owing;
+	for (uint64_t left = others; left != 0; left &= left - 1)
+		burst_kinds_add(&busy, group->kind[rte_bsf64(left)]);
+	for (uint64_t left = now; left != 0; left &= left - 1) {
+		const unsigned int i = rte_bsf64(left);
+
+		group->alone &= ~((uint64_t)burst_kinds_have(&busy, group->kind[i]) << i);
+	}
 }
 
 /*
- * Of some packets, the first of each connection, unless an earlier one was left alone.  Two
- * connections of one kind are taken for one: the later waits for the next pass.
- *
- * @return how many; @p others becomes those to be looked at again.
+ * Of some packets, the first of each connection.  Two connections of one kind are taken for one:
+ * the later waits for the next pass.  Whatever is in the list is of a packet that is asked for.
  */
-static unsigned int
-group_choose(struct burst_group *group, uint64_t packets, uint64_t *others)
+AVX512 static uint64_t
+group_first(const struct burst_group *group, uint64_t packets)
 {
-	struct burst_kinds seen, left_alone;
-	unsigned int n = 0;
+	uint8_t list[BURST_GROUP_KINDS];
+	uint64_t first = 0;
 
-	kinds_clear(&seen);
+	for (uint64_t left = packets; left != 0;) {
+		const unsigned int i = 63 - (unsigned int)__builtin_clzll(left);
+
+		list[group->kind[i]] = (uint8_t)i;
+		left &= ~(UINT64_C(1) << i);
+	}
+	for (uint64_t left = packets; left != 0; left &= left - 1) {
+		const unsigned int i = rte_bsf64(left);
+
+		first |= (uint64_t)(list[group->kind[i]] == i) << i;
+	}
+	return first;
+}
+
+/* Packets of whose connections an earlier one was left alone are left alone. @return the others. */
+AVX512 static uint64_t
+group_follow(struct burst_group *group, uint64_t packets)
+{
+	struct burst_kinds left_alone;
+	uint64_t may = 0;
+
+	if (group->left == 0)
+		return packets;
 	kinds_clear(&left_alone);
 	for (uint64_t left = group->left; left != 0; left &= left - 1)
 		burst_kinds_add(&left_alone, group->kind[rte_bsf64(left)]);
-	*others = 0;
-	for (; packets != 0; packets &= packets - 1) {
-		const unsigned int i = rte_bsf64(packets), kind = group->kind[i];
-		const bool may = (left_alone.bits[kind / 64] >> kind % 64 & 1) == 0;
-		const bool again = burst_kinds_add(&seen, kind);
+	for (uint64_t left = packets; left != 0; left &= left - 1) {
+		const unsigned int i = rte_bsf64(left);
 
-		group->first[n] = (uint8_t)i;
-		n += may & !again;
-		*others |= (uint64_t)(may & again) << i;
-		group->left |= (uint64_t)!may << i;
+		may |= (uint64_t)!burst_kinds_have(&left_alone, group->kind[i]) << i;
 	}
-	return n;
+	group->left |= packets & ~may;
+	return may;
+}
+
+/* Whether a frame is one that is turned with others; of those that were parsed at once it is known.
+ */
+static inline bool
+group_is_plain(const struct burst *burst, unsigned int i)
+{
+	return build_turn_may(&burst->frame[i]) && turn_columns_may(&burst->frame[i]);
 }
 
 /*
- * Of packets of connections, those that may be expected, and of them the first of each connection;
- * the rest is left alone.  Without a branch, for where connections are is random.
+ * What packets of connections are: whose, of those that may be expected, and with room for an
+ * answer.  Without a branch, for where connections are is random.
+ *
+ * @return those that may be expected; the rest is left alone.
  */
-static unsigned int
-group_begin(struct burst_group *group, uint64_t known, uint64_t *others)
+AVX512 static uint64_t
+group_begin(struct burst_group *group, uint64_t known)
 {
 	const struct worker *worker = group->run.worker;
 	const struct burst *burst = group->run.burst;
 	const uint16_t endpoint = (uint16_t)group->run.desk->place;
+	const int room = BUILD_HEADERS_MAX + group->run.desk->env.path_mss;
 	const uint8_t port = group->run.port;
-	uint64_t packets = 0;
-	struct burst_kinds seen;
-	unsigned int n = 0;
+	uint64_t here = 0, roomy = 0;
 
-	kinds_clear(&seen);
-	*others = 0;
 	for (uint64_t left = known; left != 0; left &= left - 1) {
 		const unsigned int i = rte_bsf64(left);
+		const struct rte_mbuf *packet = burst->packet[i];
 		const struct conn *conn = burst->conn[i];
-		const uint8_t event = burst->event[i];
-		const bool may = (event == TCP_EVENT_ACK) | (event == TCP_EVENT_FIN);
-		const bool here = (burst->packet[i]->port == port) &
-				  (conn->key.endpoint == endpoint) &
-				  (conn_table_tail(worker->table, conn)->port == port);
-		const unsigned int kind = kind_of(worker, conn);
-		const bool again = burst_kinds_add(&seen, kind);
 
-		group->kind[i] = (uint16_t)kind;
-		packets |= (uint64_t)(may & here) << i;
-		*others |= (uint64_t)again << i;
-		group->first[n] = (uint8_t)i;
-		n += !again;
+		here |= (uint64_t)((packet->port == port) & (conn->key.endpoint == endpoint) &
+					(conn_table_tail(worker->table, conn)->port == port))
+			<< i;
+		roomy |= (uint64_t)(packet->buf_len - packet->data_off >= room) << i;
+		group->kind[i] = (uint16_t)(conn_table_slot(worker->table, conn) %
+					    BURST_GROUP_KINDS);
 	}
-	group->left = known & ~packets;
-	if (likely(group->left == 0))
-		return n;
-	return group_choose(group, packets, others);
+	group->roomy = roomy & burst->known;
+	for (uint64_t left = roomy & ~burst->known; left != 0; left &= left - 1)
+		group->roomy |= (uint64_t)group_is_plain(burst, rte_bsf64(left)) << rte_bsf64(left);
+	here &= step_masks_equal(burst->event, TCP_EVENT_ACK, true) |
+		step_masks_equal(burst->event, TCP_EVENT_FIN, true);
+	group->left = known & ~here;
+	return group_follow(group, known & here);
 }
 
 /* Of each connection the first packet, then the second one, and so on. */
 static void
 group_run(struct burst_group *group, uint64_t known)
 {
-	struct burst_kinds busy;
-	uint64_t others;
-	unsigned int n = group_begin(group, known, &others);
+	uint64_t packets = group_begin(group, known);
 
 	group->crowded = false;
-	while (n > 0) {
-		group_look_around(group, others, &busy);
-		for (unsigned int k = 0; k < n; k += COLUMNS) {
-			group_load(group, &group->first[k], RTE_MIN(n - k, (unsigned int)COLUMNS));
-			if (group->crowded)
-				group_set_alone(group, &busy);
+	while (packets != 0) {
+		uint64_t now = group_first(group, packets);
+
+		packets &= ~now;
+		group_look_around(group, now, packets);
+		while (now != 0) {
+			now = group_load(group, now);
 			if (group->n >= BURST_COLUMNS_MIN)
 				burst_group_step(group);
 			else
 				burst_group_leave(group, (1u << group->n) - 1);
 		}
-		n = others != 0 ? group_choose(group, others, &others) : 0;
+		if (packets != 0)
+			packets = group_follow(group, packets);
 	}
 }
 
@@ -230,7 +238,9 @@ burst_columns(struct worker *worker, struct burst *burst)
 	expecting_begin(&group.run, worker, burst);
 	group.run.desk = desk;
 	group.run.port = (uint8_t)(desk->place >> 16);
-	group.answers = desk->usual.known && !worker->engine->port[group.run.port].transmit_offload;
+	group.usual = desk->usual.known && !worker->engine->port[group.run.port].transmit_offload;
+	for (unsigned int lane = 0; lane < COLUMNS && group.usual; lane++)
+		group.columns.rcv_wnd[lane] = group_least_window(&group);
 	group_run(&group, known);
 	expecting_end(&group.run);
 	return known & ~group.left;

@@ -8,9 +8,9 @@
  * The fifth stage for expected segments of many connections, all at once.
  *
  * A burst is a mixture, and who goes through it packet by packet guesses wrong at each of them
- * what comes next.  Here segments are stepped sixteen at a time (step_columns.h), whatever they
- * are, and what each kind brings about is done for all of that kind in a row.  Those after which
- * nothing is to be said are done with.
+ * what comes next.  Here segments are stepped sixteen at a time (burst_group.h), whatever they
+ * are, and what each kind brings about is done for all of that kind in a row.  Those that could be
+ * answered, or after which nothing is to be said, are done with.
  *
  * That changes the order of what happens to different connections in a burst, and nothing else:
  * segments of one connection stay in order, since none is taken before an earlier one that was left

@@ -6,7 +6,7 @@
 /**
  * @file
  * What expected segments bring about outside the TCP machine, in line: for burst_expect.c, which
- * takes them one by one, and burst_columns.c, which takes many at once.
+ * takes them one by one, and burst_group.c, which takes many at once.
  */
 
 #include <string.h>

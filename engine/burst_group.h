@@ -33,17 +33,19 @@ struct burst_kinds {
 struct burst_group {
 	struct expecting run;
 	uint64_t left;            /**< Packets that were left alone. */
+	uint64_t roomy;           /**< Packets in which an answer can be turned at once. */
+	uint64_t alone;           /**< Packets of whose connection the burst has nothing more. */
 	bool crowded;             /**< Some connection may have several packets. */
-	bool answers;             /**< Its answers are of those that can be turned at once. */
+	bool usual;               /**< The desk's service is, and its answers can be turned. */
 	struct burst_kinds owing; /**< Connections to be answered later. */
 	uint16_t kind[BURST_MAX]; /**< Of a packet's connection. */
-	uint8_t first[BURST_MAX]; /**< Packets, of each connection one. */
+	uint64_t packets;         /**< Those of the lanes. */
 	unsigned int n;           /**< Lanes. */
-	uint16_t alone;           /**< Lanes of whose connection the burst has nothing more. */
+	uint8_t stranger;         /**< The lane of a text that is not the usual one, or COLUMNS. */
 	uint8_t packet[COLUMNS];
-	uint8_t strange; /**< A lane with another text, or COLUMNS. */
 	struct conn *conn[COLUMNS];
 	struct conn_tail *tail[COLUMNS];
+	uint8_t *frame[COLUMNS];
 	struct step_columns columns;
 	struct step_answer answer;
 };
@@ -73,7 +75,7 @@ burst_group_leave(struct burst_group *group, uint32_t lanes)
 		group->left |= UINT64_C(1) << group->packet[rte_bsf32(lanes)];
 }
 
-/** Let the segments of a group happen. */
+/** Let the segments of the lanes happen. */
 void burst_group_step(struct burst_group *group);
 
 #endif /* BURST_GROUP_H */

@@ -14,6 +14,8 @@
 #include "wire/build_columns.h"
 #include "wire/turn_columns.h"
 
+#define AVX512 COLUMNS_AVX512
+
 /* Fewer than so many at once take longer than one by one. */
 #define BURST_SYN_MIN 3
 
@@ -42,47 +44,49 @@ syns_find(const struct burst *burst, uint64_t *strangers)
 	       step_masks_equal(burst->event, TCP_EVENT_SYN, true);
 }
 
-/* Of some packets, those whose flow has no other one among the strangers; and some who have none.
+/* Flows are told apart by so many kinds of hashes. */
+#define SYNS_KINDS 1024
+
+/*
+ * Of SYNs, those whose flow has no other one among the strangers.  Whatever is in the list is of a
+ * stranger.
  */
-static inline uint64_t
+AVX512 static inline uint64_t
 syns_alone(const struct burst *burst, uint64_t syns, uint64_t strangers)
 {
-	uint64_t seen[16] = {0}, twice[16] = {0}, alone = 0;
+	uint8_t list[SYNS_KINDS];
+	uint64_t alone = syns;
 
-	for (; strangers != 0; strangers &= strangers - 1) {
-		const uint64_t hash = burst->hash[rte_bsf64(strangers)];
-		const uint64_t bit = UINT64_C(1) << hash % 64;
+	for (uint64_t left = strangers; left != 0; left &= left - 1)
+		list[burst->hash[rte_bsf64(left)] % SYNS_KINDS] = (uint8_t)rte_bsf64(left);
+	for (uint64_t left = strangers; left != 0; left &= left - 1) {
+		const unsigned int i = rte_bsf64(left);
+		const unsigned int last = list[burst->hash[i] % SYNS_KINDS];
 
-		twice[hash / 64 % 16] |= seen[hash / 64 % 16] & bit;
-		seen[hash / 64 % 16] |= bit;
-	}
-	for (uint64_t left = syns; left != 0; left &= left - 1) {
-		const uint64_t hash = burst->hash[rte_bsf64(left)];
-		const uint64_t others = twice[hash / 64 % 16] >> hash % 64 & 1;
-
-		alone |= (others ^ 1) << rte_bsf64(left);
+		alone &= ~((uint64_t)(last != i) << i | (uint64_t)(last != i) << last);
 	}
 	return alone;
 }
 
 /* Whether a SYN is for the desk, and can be answered in columns. */
-static inline bool
+AVX512 static inline bool
 syns_may(const struct syns *syns, unsigned int i)
 {
 	const struct burst *burst = syns->burst;
 	const struct rte_mbuf *packet = burst->packet[i];
 	const struct flow_key *key = &burst->key[i];
 	const struct frame *frame = &burst->frame[i];
+	const bool known = (burst->known >> i & 1) != 0;
 
-	return burst_desk_place((uint8_t)packet->port, key->endpoint) == syns->desk->place &&
-	       (burst->segment[i].flags & TCP_FIN) == 0 && key->port != 0 &&
-	       build_turn_may(frame) && turn_columns_may(frame) &&
-	       packet->buf_len - packet->data_off >= BUILD_HEADERS_MAX &&
+	return (burst_desk_place((uint8_t)packet->port, key->endpoint) == syns->desk->place) &
+			       ((burst->segment[i].flags & TCP_FIN) == 0) & (key->port != 0) &
+			       (packet->buf_len - packet->data_off >= BUILD_HEADERS_MAX) &&
+	       (likely(known) || (build_turn_may(frame) && turn_columns_may(frame))) &&
 	       !service_map_is_no_peer(
 			       syns->worker->services->map[syns->port->index], key->address);
 }
 
-static void
+AVX512 static void
 syns_make_isns(struct syns *syns)
 {
 	uint64_t hash[BURST_MAX];
@@ -93,7 +97,7 @@ syns_make_isns(struct syns *syns)
 			syns->isn);
 }
 
-static void
+AVX512 static void
 syns_send(struct syns *syns)
 {
 	const unsigned int n = syns->answers.n;
@@ -108,7 +112,7 @@ syns_send(struct syns *syns)
 	syns->answers.n = 0;
 }
 
-static inline void
+AVX512 static inline void
 syns_answer(struct syns *syns, unsigned int i, const struct tcp_conn *tcp, uint32_t ts_clock)
 {
 	const struct build_form *form = burst_desk_form(syns->desk, tcp->flags);
@@ -128,7 +132,7 @@ syns_answer(struct syns *syns, unsigned int i, const struct tcp_conn *tcp, uint3
 }
 
 /* @return the row that fired, or 0: no room. */
-static inline unsigned int
+AVX512 static inline unsigned int
 syns_keep(struct syns *syns, unsigned int k)
 {
 	struct burst_desk *desk = syns->desk;
@@ -161,7 +165,7 @@ syns_keep(struct syns *syns, unsigned int k)
 }
 
 /* All whose number was made. @return which of them are answered. */
-static uint64_t
+AVX512 static uint64_t
 syns_keep_all(struct syns *syns)
 {
 	struct service_share *share = syns->desk->share;
@@ -190,6 +194,17 @@ syns_keep_all(struct syns *syns)
 	worker_count(worker, syns->port->index, COUNTER_syn_received, kept);
 	worker_count(worker, syns->port->index, COUNTER_synack_sent, kept);
 	return done;
+}
+
+AVX512 static void
+syns_choose(struct syns *syns, uint64_t packets)
+{
+	for (uint64_t left = packets; left != 0; left &= left - 1) {
+		const unsigned int i = rte_bsf64(left);
+
+		syns->packet[syns->n] = (uint8_t)i;
+		syns->n += syns_may(syns, i);
+	}
 }
 
 /* Whether SYNs to the desk are kept, whatever else is in the burst. */
@@ -222,12 +237,7 @@ burst_syn(struct worker *worker, struct burst *burst, uint64_t packets)
 	syns.desk = burst_desk(worker, syns.port->index, burst->key[first].endpoint);
 	if (syns.desk == NULL || !syns_are_kept(worker, syns.desk, syns.port))
 		return 0;
-	for (left = syns_alone(burst, left, strangers); left != 0; left &= left - 1) {
-		const unsigned int i = rte_bsf64(left);
-
-		syns.packet[syns.n] = (uint8_t)i;
-		syns.n += syns_may(&syns, i);
-	}
+	syns_choose(&syns, syns_alone(burst, left, strangers));
 	if (syns.n < BURST_SYN_MIN)
 		return 0;
 	syns_make_isns(&syns);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include <rte_branch_prediction.h>
+
 #include "engine/pools.h"
 #include "engine/services.h"
 #include "engine/transparent.h"
@@ -104,4 +106,19 @@ services_release(const struct service *service, struct service_share *share)
 		share->credit -= limit->batch;
 		__atomic_fetch_add(&limit->credit, (int64_t)limit->batch, __ATOMIC_RELAXED);
 	}
+}
+
+void
+services_release_bulk(const struct service *service, struct service_share *share, unsigned int n)
+{
+	const struct service_limit *limit = service->limit;
+
+	/* None goes back: there is room for all. */
+	if (likely(!limit->lowered && share->credit + n <= limit->batch && limit->batch > 1)) {
+		share->connections -= n;
+		share->credit += n;
+		return;
+	}
+	for (unsigned int i = 0; i < n; i++)
+		services_release(service, share);
 }

@@ -192,4 +192,8 @@ bool services_admit(const struct service *service, struct service_share *share);
 /** A connection ended. */
 void services_release(const struct service *service, struct service_share *share);
 
+/** So many ended. */
+void services_release_bulk(
+		const struct service *service, struct service_share *share, unsigned int n);
+
 #endif /* SERVICES_H */

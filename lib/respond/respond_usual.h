@@ -74,23 +74,4 @@ respond_usual_set(struct respond_conn *conn, uint32_t base, const struct respond
 	memcpy(conn->state, &turn->state, sizeof(turn->state));
 }
 
-/** Whether a text is the one that is remembered.  In line and in words: it is short. */
-static inline bool
-respond_usual_is_text(const struct respond_usual *usual, const uint8_t *text, size_t length)
-{
-	uint64_t left, right, differs = 0;
-	size_t i;
-
-	if (length != usual->text_length || length < sizeof(left))
-		return false;
-	for (i = 0; i + sizeof(left) < length; i += sizeof(left)) {
-		memcpy(&left, usual->text + i, sizeof(left));
-		memcpy(&right, text + i, sizeof(right));
-		differs |= left ^ right;
-	}
-	memcpy(&left, usual->text + length - sizeof(left), sizeof(left));
-	memcpy(&right, text + length - sizeof(right), sizeof(right));
-	return (differs | (left ^ right)) == 0;
-}
-
 #endif /* RESPOND_USUAL_H */

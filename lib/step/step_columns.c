@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include <rte_bitops.h>
+
 #include "step/step_columns.h"
 #include "step/step_lanes.h"
 #include "tcp/tcp_rules.h"
@@ -331,24 +333,6 @@ lanes_load(struct lanes *lanes, const struct step_columns *columns)
 	columns_load(segments, 16, &lanes->segment[4]);
 }
 
-/* Count by rows: mostly all lanes go by one or two. */
-AVX512 static inline void
-count_rules(__m512i rows, __mmask16 left, struct step_columns_result *result)
-{
-	result->rules = 0;
-	while (left != 0) {
-		const __m512i first = _mm512_maskz_compress_epi32(left, rows);
-		const unsigned int row =
-				(unsigned int)_mm_cvtsi128_si32(_mm512_castsi512_si128(first));
-		const __mmask16 same =
-				_mm512_mask_cmpeq_epi32_mask(left, rows, step_lanes_set(row));
-
-		result->rule[result->rules] = (uint16_t)row;
-		result->times[result->rules++] = (uint8_t)__builtin_popcount(same);
-		left &= (__mmask16)~same;
-	}
-}
-
 AVX512 struct step_columns_result
 step_columns_expect(struct step_columns *columns, unsigned int n, const struct tcp_config *config)
 {
@@ -369,16 +353,14 @@ step_columns_expect(struct step_columns *columns, unsigned int n, const struct t
 	lanes_take_header(&lanes, columns->ts_clock);
 	lanes_follow_row(&lanes);
 	lanes_keep(&lanes, columns, config);
-	count_rules(lanes.row, known, &result);
 	result.known = known;
 	result.opened = known & step_lanes_have(lanes.outcome, TCP_OUTCOME_OPENED);
 	result.data = known & step_lanes_have(lanes.outcome, TCP_OUTCOME_DATA);
 	result.peer_fin = known & step_lanes_have(lanes.outcome, TCP_OUTCOME_PEER_FIN);
 	result.output = known &
 			step_lanes_have(lanes.outcome, TCP_OUTCOME_ACKED | TCP_OUTCOME_OUTPUT);
-	result.ended = known & (_mm512_cmpeq_epi32_mask(lanes.state, step_lanes_set(TCP_CLOSED)) |
-					       _mm512_cmpeq_epi32_mask(lanes.state,
-							       step_lanes_set(TCP_TIME_WAIT)));
+	result.waits = known & step_lanes_are(lanes.state, TCP_TIME_WAIT);
+	result.ended = result.waits | (known & step_lanes_are(lanes.state, TCP_CLOSED));
 	return result;
 }
 
@@ -407,7 +389,29 @@ step_columns_store(const struct step_columns *columns, uint16_t lanes)
 {
 	store((void *const *)columns->conn, 0, &columns->word[0], lanes);
 	store((void *const *)columns->conn, 16, &columns->word[4], lanes);
-	store((void *const *)columns->action, 0, &columns->word[STEP_DELAY], lanes);
+}
+
+AVX512 void
+step_columns_actions(const struct step_columns *columns, struct tcp_action *action[COLUMNS],
+		uint16_t lanes)
+{
+	store((void *const *)action, 0, &columns->word[STEP_DELAY], lanes);
+}
+
+/* By rows: mostly all lanes go by one or two. */
+AVX512 void
+step_columns_count(const struct step_columns *columns, uint16_t lanes, uint64_t rules[])
+{
+	const __m512i rows =
+			step_lanes_low_half(_mm512_load_si512(columns->word[STEP_RULE_SEND_TIMER]));
+
+	while (lanes != 0) {
+		const uint32_t row = columns->word[STEP_RULE_SEND_TIMER][rte_bsf32(lanes)] & 0xffff;
+		const __mmask16 same = lanes & step_lanes_are(rows, row);
+
+		rules[row] += (uint64_t)__builtin_popcount(same);
+		lanes &= (uint16_t)~same;
+	}
 }
 
 #else
@@ -423,6 +427,19 @@ void
 step_columns_store(const struct step_columns *columns, uint16_t lanes)
 {
 	(void)columns, (void)lanes;
+}
+
+void
+step_columns_actions(const struct step_columns *columns, struct tcp_action *action[COLUMNS],
+		uint16_t lanes)
+{
+	(void)columns, (void)action, (void)lanes;
+}
+
+void
+step_columns_count(const struct step_columns *columns, uint16_t lanes, uint64_t rules[])
+{
+	(void)columns, (void)lanes, (void)rules;
 }
 
 #endif

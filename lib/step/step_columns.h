@@ -43,7 +43,6 @@ enum step_columns_word {
 struct step_columns {
 	struct tcp_conn *conn[COLUMNS];
 	const struct tcp_segment *segment[COLUMNS];
-	struct tcp_action *action[COLUMNS];
 	uint32_t ts_clock[COLUMNS];
 	uint32_t rcv_wnd[COLUMNS]; /**< Any for a segment without text and FIN. */
 	uint32_t acked[COLUMNS];   /**< Becomes how far SND.UNA went, of known ones. */
@@ -56,12 +55,10 @@ struct step_columns_result {
 	uint16_t known; /**< Of the others nothing is. */
 	uint16_t opened;
 	uint16_t ended; /**< In CLOSED or TIME_WAIT. */
+	uint16_t waits; /**< In TIME_WAIT. */
 	uint16_t data;
 	uint16_t peer_fin;
 	uint16_t output; /**< TCP_OUTCOME_ACKED or TCP_OUTCOME_OUTPUT. */
-	uint8_t rules;   /**< How many rows fired; which, and for how many lanes: */
-	uint16_t rule[COLUMNS];
-	uint8_t times[COLUMNS];
 };
 
 /**
@@ -75,7 +72,14 @@ struct step_columns_result {
 struct step_columns_result step_columns_expect(
 		struct step_columns *columns, unsigned int n, const struct tcp_config *config);
 
-/** Let it happen: connections and actions of these lanes, known ones, become what they are. */
+/** Let it happen: connections of these lanes, known ones, become what they are. */
 void step_columns_store(const struct step_columns *columns, uint16_t lanes);
+
+/** Write the actions of these lanes, known ones; the others' pointers may be any. */
+void step_columns_actions(const struct step_columns *columns, struct tcp_action *action[COLUMNS],
+		uint16_t lanes);
+
+/** Add what these lanes, known ones, are to the numbers of times that rows fired. */
+void step_columns_count(const struct step_columns *columns, uint16_t lanes, uint64_t rules[]);
 
 #endif /* STEP_COLUMNS_H */

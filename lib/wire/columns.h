@@ -28,14 +28,17 @@
 
 #ifdef RTE_ARCH_X86_64
 
-#define COLUMNS_AVX512 __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl")))
+/** For functions that go through lanes, too: masks are a bit for each. */
+#define COLUMNS_AVX512 \
+	__attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,bmi,bmi2,lzcnt")))
 
 static inline bool
 columns_available(void)
 {
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 	       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-	       __builtin_cpu_supports("avx512vl");
+	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi") &&
+	       __builtin_cpu_supports("bmi2");
 }
 
 /** A word as it is in memory, of the number that it is on the wire. */
@@ -182,6 +185,8 @@ columns_are(__m512i words, int mask, int word)
 }
 
 #else
+
+#define COLUMNS_AVX512
 
 static inline bool
 columns_available(void)

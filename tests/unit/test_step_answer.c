@@ -75,6 +75,8 @@ make_usual(struct tcp_conn *conn, struct tcp_segment *segment, uint64_t *state)
 static void
 lanes_begin(struct lanes *lanes, uint64_t *state)
 {
+	struct tcp_action *actions[COLUMNS];
+
 	for (unsigned int i = 0; i < COLUMNS; i++) {
 		lanes->conn[i] = random_tcp_conn(state);
 		lanes->segment[i] = random_tcp_segment(state, &lanes->conn[i]);
@@ -83,12 +85,13 @@ lanes_begin(struct lanes *lanes, uint64_t *state)
 		lanes->env[i].rcv_wnd = 1000;
 		lanes->columns.conn[i] = &lanes->conn[i];
 		lanes->columns.segment[i] = &lanes->segment[i];
-		lanes->columns.action[i] = &lanes->action[i];
+		actions[i] = &lanes->action[i];
 		lanes->columns.ts_clock[i] = lanes->env[i].ts_clock;
 		lanes->columns.rcv_wnd[i] = lanes->env[i].rcv_wnd;
 	}
 	lanes->result = step_columns_expect(&lanes->columns, COLUMNS, &random_tcp_config);
 	step_columns_store(&lanes->columns, lanes->result.known);
+	step_columns_actions(&lanes->columns, actions, lanes->result.known);
 }
 
 /* What services say, to some of those that they may be asked for. */
