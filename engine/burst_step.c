@@ -24,6 +24,7 @@
 #include "engine/burst_env.h"
 #include "engine/burst_expect.h"
 #include "engine/burst_fast_open.h"
+#include "engine/burst_merge.h"
 #include "engine/burst_older.h"
 #include "engine/burst_syn.h"
 #include "engine/half_open.h"
@@ -528,7 +529,9 @@ burst_step(struct worker *worker, struct burst *burst)
 
 	burst->isns = 0;
 	burst->silent = 0;
-	left = burst_all(burst) & ~burst_columns(worker, burst);
+	if (likely(!worker->services->changing))
+		burst_merge(worker, burst);
+	left = burst_all(burst) & ~burst->silent & ~burst_columns(worker, burst);
 	left &= ~burst_syn(worker, burst, left);
 	for (; (left = burst_expect(worker, burst, left)) != 0; left &= left - 1)
 		burst_step_one(worker, burst, rte_bsf64(left));

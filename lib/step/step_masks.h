@@ -30,4 +30,7 @@ uint64_t step_masks_there(const void *pointers, bool columns);
 /** Where a byte has a value. */
 uint64_t step_masks_equal(const uint8_t bytes[STEP_MASKS_MAX], uint8_t value, bool columns);
 
+/** Where a pointer is the same as the one behind it; never the last. */
+uint64_t step_masks_same_as_next(const void *pointers, bool columns);
+
 #endif /* STEP_MASKS_H */
