@@ -251,6 +251,8 @@ control_loop(struct engine *engine)
 		local_ports_report(engine);
 		reload_poll(engine);
 		tap_watch(engine);
+		for (unsigned int p = 0; p < engine->port_count; p++)
+			port_watch(&engine->port[p]);
 		if (!draining)
 			draining_us = clock_us(&engine->clock);
 		if (health_is_needed(engine))

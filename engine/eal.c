@@ -105,16 +105,33 @@ eal_choose_cores(const struct settings *settings, struct eal_cores *cores)
 	}
 }
 
+bool
+eal_lends_buffers(const struct settings *settings)
+{
+	for (unsigned int i = 0; i < settings->port_count; i++) {
+		if (settings_device_is_zero_copy(&settings->port[i].device))
+			return true;
+	}
+	return false;
+}
+
 unsigned int
 eal_buffer_count(const struct settings *settings, const struct eal_cores *cores)
 {
 	const unsigned int workers = cores->worker_count;
-	unsigned int queues = 0;
+	unsigned int descriptors = 0;
 
-	for (unsigned int i = 0; i < settings->port_count; i++)
-		queues += RTE_MAX(settings->port[i].queues, workers);
+	for (unsigned int i = 0; i < settings->port_count; i++) {
+		const struct settings_port *port = &settings->port[i];
+		unsigned int most = PORT_DESCRIPTORS;
+
+		/* Its rings are full of our buffers, all the time. */
+		if (settings_device_is_zero_copy(&port->device))
+			most = RTE_MAX(most, settings_device_ring_slots(&port->device));
+		descriptors += RTE_MAX(port->queues, workers) * most;
+	}
 	/* Descriptors both ways; caches and bursts of every worker; rings between them. */
-	return queues * 2 * PORT_DESCRIPTORS + workers * 1024 + workers * (workers - 1) * 1024 +
+	return descriptors * 2 + workers * 1024 + workers * (workers - 1) * 1024 +
 	       workers * proxy_buffers(settings) + 4095;
 }
 
@@ -180,7 +197,9 @@ eal_choose_memory(const struct settings *settings, const struct eal_cores *cores
 
 	memory->mode = settings->engine.memory;
 	memory->bytes = settings->engine.memory_size != 0 ? settings->engine.memory_size : needed;
-	if (memory->mode == SETTINGS_MEMORY_AUTO && free_bytes >= memory->bytes) {
+	if (memory->mode == SETTINGS_MEMORY_AUTO && eal_lends_buffers(settings)) {
+		memory->mode = SETTINGS_MEMORY_NONE;
+	} else if (memory->mode == SETTINGS_MEMORY_AUTO && free_bytes >= memory->bytes) {
 		memory->mode = SETTINGS_MEMORY_HUGE;
 	} else if (memory->mode == SETTINGS_MEMORY_AUTO) {
 		memory->mode = SETTINGS_MEMORY_NONE;
@@ -283,6 +302,8 @@ eal_start(const struct settings *settings, const struct eal_cores *cores,
 	eal_add_cores(&arguments, cores);
 	eal_add(&arguments, "--file-prefix=%s", settings->engine.instance);
 	eal_add_memory(&arguments, memory);
+	if (eal_lends_buffers(settings))
+		eal_add(&arguments, "--single-file-segments");
 	eal_add_devices(&arguments, settings);
 	if (settings->engine.log_level < SETTINGS_LOG_DEBUG)
 		eal_add(&arguments, "--log-level=*:error");

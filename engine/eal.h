@@ -8,6 +8,7 @@
  * The command line that DPDK is started with, made from the settings: nobody has to know `--`.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "settings/settings.h"
@@ -29,6 +30,9 @@ struct eal_memory {
 
 /** Choose cores: the settings', or all we may use but one for control where there are several. */
 void eal_choose_cores(const struct settings *settings, struct eal_cores *cores);
+
+/** Whether another process sees our packet buffers (a memif with zero-copy=yes). */
+bool eal_lends_buffers(const struct settings *settings);
 
 /** Packet buffers for all ports and workers. */
 unsigned int eal_buffer_count(const struct settings *settings, const struct eal_cores *cores);

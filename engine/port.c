@@ -288,11 +288,12 @@ port_wait_for_link(const struct port *port)
 }
 
 static void
-port_announce(const struct port *port)
+port_announce(struct port *port)
 {
 	char mac[RTE_ETHER_ADDR_FMT_SIZE];
 	const char *link = port_wait_for_link(port);
 
+	port->link_up = strcmp(link, "up") == 0;
 	rte_ether_format_addr(mac, sizeof(mac), &port->mac);
 	log_info(port->settings->name,
 			"device=%s driver=%s mac=%s vlan=%u mtu=%u queues=%u csum_rx=%s csum_tx=%s "
@@ -348,14 +349,41 @@ port_open(struct port *port, const struct settings_port *settings, unsigned int 
 		return -1;
 	result = rte_eth_dev_start(port->id);
 	if (result != 0) {
-		log_error(settings->name, "%s does not start: %s", port->device.name,
-				strerror(-result));
+		log_error(settings->name, "%s does not start: %s%s", port->device.name,
+				strerror(-result),
+				settings_device_is_memif_client(&settings->device)
+						? "; nobody listens at its socket: start the "
+						  "memif's server first"
+						: "");
 		return -1;
 	}
 	port_fill_reta(port, &info);
 	port_set_optional(port);
 	port_announce(port);
 	return 0;
+}
+
+void
+port_watch(struct port *port)
+{
+	const bool was_up = port->link_up;
+	struct rte_eth_link link = {0};
+
+	if (port->settings->device.kind != SETTINGS_DEVICE_MEMIF ||
+			rte_eth_link_get_nowait(port->id, &link) != 0)
+		return;
+	port->link_up = link.link_status == RTE_ETH_LINK_UP;
+	if (port->link_up == was_up)
+		return;
+	if (port->link_up)
+		log_info(port->settings->name, "the memif's other end has come");
+	else if (!settings_device_is_memif_client(&port->settings->device))
+		log_warning(port->settings->name,
+				"the memif's other end has gone; it may come back");
+	else
+		log_error(port->settings->name,
+				"the memif's server has gone, and DPDK's client does not come "
+				"back: start handfast again once the server listens");
 }
 
 void

@@ -31,6 +31,7 @@ struct port {
 	bool hardware_steering; /**< The NIC finds it.  With one worker neither is needed. */
 	bool transmit_offload;  /**< The NIC computes checksums. */
 	bool receive_offload;   /**< The NIC verifies checksums. */
+	bool link_up;           /**< When control looked last. */
 	uint16_t vlan;
 	uint16_t mtu;
 	uint16_t receive_queues;
@@ -62,6 +63,9 @@ int port_open(struct port *port, const struct settings_port *settings, unsigned 
 
 /** Receive and transmit queues port_open() would use at most; for sizing buffer pools. */
 #define PORT_DESCRIPTORS 1024
+
+/** Say when the other end of a memif comes or goes; control calls it about every second. */
+void port_watch(struct port *port);
 
 /** Stop the device and close it. */
 void port_close(struct port *port);

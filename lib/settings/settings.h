@@ -280,4 +280,13 @@ const char *settings_format_address(const uint8_t address[16], char text[46]);
 const char *settings_format_device(
 		const struct settings_device *device, char text[SETTINGS_DEVICE_TEXT_MAX]);
 
+/** Whether a memif connects to another process, which listens. */
+bool settings_device_is_memif_client(const struct settings_device *device);
+
+/** Whether a memif lends its packet buffers to the other process instead of copying. */
+bool settings_device_is_zero_copy(const struct settings_device *device);
+
+/** Packets that each ring of a memif has room for. */
+unsigned int settings_device_ring_slots(const struct settings_device *device);
+
 #endif /* SETTINGS_H */

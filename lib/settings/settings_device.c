@@ -10,7 +10,10 @@
 
 #include "settings/settings_value.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "settings/settings.h"
 
 #define INTERFACE_MAX   15  /* IFNAMSIZ - 1 */
 #define SOCKET_PATH_MAX 107 /* struct sockaddr_un */
@@ -138,19 +141,75 @@ take_pcap(struct settings_value *value, struct settings_device *device)
 	return true;
 }
 
-/* One key=value of a memif.  @return its row in keys, or -1 */
+/* What a memif takes, by DPDK's names. */
+enum memif_key {
+	MEMIF_SOCKET,
+	MEMIF_ROLE,
+	MEMIF_ID,
+	MEMIF_BSIZE,
+	MEMIF_RSIZE,
+	MEMIF_SECRET,
+	MEMIF_ZERO_COPY,
+	MEMIF_SOCKET_ABSTRACT,
+	MEMIF_KEYS,
+};
+
+static const char *const memif_keys[MEMIF_KEYS] = {
+		[MEMIF_SOCKET] = "socket",
+		[MEMIF_ROLE] = "role",
+		[MEMIF_ID] = "id",
+		[MEMIF_BSIZE] = "bsize",
+		[MEMIF_RSIZE] = "rsize",
+		[MEMIF_SECRET] = "secret",
+		[MEMIF_ZERO_COPY] = "zero-copy",
+		[MEMIF_SOCKET_ABSTRACT] = "socket-abstract",
+};
+
+#define MEMIF_RSIZE_USUAL 10
+#define MEMIF_RSIZE_MAX   14
+
+/* One key=value of a memif.  @return enum memif_key, or -1 */
 static int
-memif_key(const char *item, size_t length, const char *const *keys)
+memif_key(const char *item, size_t length)
 {
 	size_t key = strcspn(item, "=");
-	int i;
 
 	if (key + 1 >= length)
 		return -1;
-	for (i = 0; keys[i] != NULL; i++)
-		if (strlen(keys[i]) == key && strncmp(keys[i], item, key) == 0)
+	for (int i = 0; i < MEMIF_KEYS; i++)
+		if (strlen(memif_keys[i]) == key && strncmp(memif_keys[i], item, key) == 0)
 			return i;
 	return -1;
+}
+
+/* The value of a key that settings_device_read() has seen; NULL when it was not given. */
+static const char *
+memif_value(const char *argument, enum memif_key wanted)
+{
+	while (*argument != '\0') {
+		const size_t length = strcspn(argument, ",");
+
+		if (memif_key(argument, length) == (int)wanted)
+			return strchr(argument, '=') + 1;
+		argument += length + (argument[length] == ',');
+	}
+	return NULL;
+}
+
+static bool
+is_either(const char *text, size_t length, const char *one, const char *other)
+{
+	return (length == strlen(one) && strncmp(text, one, length) == 0) ||
+	       (length == strlen(other) && strncmp(text, other, length) == 0);
+}
+
+/* DPDK takes the upper bits of longer numbers away, in silence. */
+static bool
+is_number(const char *text, size_t length, unsigned long least, unsigned long most)
+{
+	if (length >= 10 || strspn(text, DIGITS) < length)
+		return false;
+	return strtoul(text, NULL, 10) >= least && strtoul(text, NULL, 10) <= most;
 }
 
 static bool
@@ -160,13 +219,19 @@ memif_item_good(const char *item, size_t length, int key)
 	size_t left = length - (size_t)(text - item);
 
 	switch (key) {
-	case 0:
+	case MEMIF_SOCKET:
 		return left <= SOCKET_PATH_MAX;
-	case 1:
-		return (left == 6) &&
-		       (strncmp(text, "server", 6) == 0 || strncmp(text, "client", 6) == 0);
-	case 2:
-		return left < 10 && strspn(text, DIGITS) >= left;
+	case MEMIF_ROLE:
+		return is_either(text, left, "server", "client");
+	case MEMIF_ID:
+		return is_number(text, left, 0, 999999999);
+	case MEMIF_BSIZE:
+		return is_number(text, left, 1, UINT16_MAX);
+	case MEMIF_RSIZE:
+		return is_number(text, left, 1, MEMIF_RSIZE_MAX);
+	case MEMIF_ZERO_COPY:
+	case MEMIF_SOCKET_ABSTRACT:
+		return is_either(text, left, "yes", "no");
 	default:
 		return true;
 	}
@@ -175,32 +240,59 @@ memif_item_good(const char *item, size_t length, int key)
 static bool
 take_memif(struct settings_value *value, struct settings_device *device)
 {
-	static const char *const keys[] = {"socket", "role", "id", "bsize", "rsize", "secret",
-			"zero-copy", "socket-abstract", NULL};
 	const char *item = device->argument;
 	unsigned int seen = 0;
 
 	while (*item != '\0') {
 		size_t length = strcspn(item, ",");
-		int key = memif_key(item, length, keys);
+		int key = memif_key(item, length);
 
 		if (key < 0 || !memif_item_good(item, length, key) || (seen & 1u << key) != 0) {
 			settings_problem_add(value->errors, value->place,
 					"device: \"%.*s\" is not understood", (int)length, item);
 			settings_problem_hint(value->errors,
-					"a memif takes socket=, role=server or "
-					"role=client, id=, bsize=, rsize=, "
-					"secret=, zero-copy=, socket-abstract=, "
+					"a memif takes socket=, role=server or role=client, id=, "
+					"bsize= (bytes), rsize= (1 to 14: a power of two), "
+					"secret=, zero-copy=yes or no, socket-abstract=yes or no, "
 					"each once");
 			return false;
 		}
 		seen |= 1u << key;
 		item += length + (item[length] == ',');
 	}
-	if ((seen & 3) != 3)
+	if ((seen & 1u << MEMIF_ROLE) == 0 || (seen & 1u << MEMIF_SOCKET) == 0)
 		return refuse(value, "needs socket= and role=",
 				"such as memif:socket=/run/handfast.sock,role=server,id=0");
+	if (settings_device_is_zero_copy(device) && !settings_device_is_memif_client(device))
+		return refuse(value, "is a server, which always copies",
+				"packet buffers are the client's: write role=client, or leave "
+				"zero-copy=yes to the other end");
 	return true;
+}
+
+bool
+settings_device_is_memif_client(const struct settings_device *device)
+{
+	return device->kind == SETTINGS_DEVICE_MEMIF &&
+	       memif_value(device->argument, MEMIF_ROLE)[0] == 'c';
+}
+
+bool
+settings_device_is_zero_copy(const struct settings_device *device)
+{
+	const char *wanted = device->kind == SETTINGS_DEVICE_MEMIF
+					     ? memif_value(device->argument, MEMIF_ZERO_COPY)
+					     : NULL;
+
+	return wanted != NULL && wanted[0] == 'y';
+}
+
+unsigned int
+settings_device_ring_slots(const struct settings_device *device)
+{
+	const char *wanted = memif_value(device->argument, MEMIF_RSIZE);
+
+	return 1u << (wanted != NULL ? strtoul(wanted, NULL, 10) : MEMIF_RSIZE_USUAL);
 }
 
 static bool

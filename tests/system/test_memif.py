@@ -12,8 +12,8 @@ import lab
 ENGINE_ROLE = {"server": "client", "client": "server"}
 
 
-def serve(role: str) -> None:
-    """The engine in one memif role, testpmd in the other, curl and ab behind it."""
+def serve(role: str, more: str = "") -> None:
+    """The engine in one memif role, testpmd in the other, curl and ab behind it; testpmd dies."""
     lab.need("dpdk-testpmd", "curl", "ab")
     with lab.Lab() as here:
         client, inside = here.namespace(), here.namespace()
@@ -32,14 +32,14 @@ def serve(role: str) -> None:
         def engine() -> lab.Engine:
             return here.engine(
                 [{"name": "lan", "mac": lab.ENGINE_MAC,
-                  "device": f"memif:role={role},id=0,socket={path},socket-abstract=no",
+                  "device": f"memif:role={role},id=0,socket={path},socket-abstract=no{more}",
                   "addresses": [f"{lab.ENGINE4}/24", f"{lab.ENGINE6}/64"]}], None, inside)
 
         # Whichever is the server makes the socket, so it starts first: DPDK's client tries once.
         # And a TAP may leave for another namespace once its driver has started it.
         if role == "server":
             running = engine()
-        testpmd()
+        other = testpmd()
         lab.wait_for("testpmd", lambda: "Port statistics" in log.read_text(), 20)
         if role == "client":
             running = engine()
@@ -55,6 +55,13 @@ def serve(role: str) -> None:
         lab.check("Complete requests:      500" in said, said)
         lab.check("Failed requests:        0" in said, said)
         lab.check(running.settled("lan")["requests"] == 502, running.counters("lan"))
+        # Control looks once a second.
+        lab.wait_for("word of the other end", lambda: "link=up" in running.said()
+                     or "other end has come" in running.said(), 10)
+        other.kill()
+        lab.wait_for("word of its end", lambda: "other end has gone" in running.said()
+                     or "server has gone" in running.said(), 10)
+        lab.check(running.counters("lan")["requests"] == 502, running.counters("lan"))
 
 
 def test_engine_is_the_memif_server():
@@ -63,8 +70,8 @@ def test_engine_is_the_memif_server():
 
 
 def test_engine_is_the_memif_client():
-    """The engine connects to another process's socket."""
-    serve("client")
+    """The engine connects to another process's socket, and lends it its buffers."""
+    serve("client", ",zero-copy=yes")
 
 
 if __name__ == "__main__":

@@ -239,6 +239,29 @@ devices_have_one_spelling(void **state)
 }
 
 static void
+buffers_are_lent_by_a_memif_that_asks_for_it(void **state)
+{
+	struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
+
+	(void)state;
+	snprintf(device.argument, sizeof(device.argument),
+			"socket=/zero-copy=yes,role=client,zero-copy=no");
+	assert_true(settings_device_is_memif_client(&device));
+	assert_false(settings_device_is_zero_copy(&device));
+	assert_int_equal(settings_device_ring_slots(&device), 1024);
+	snprintf(device.argument, sizeof(device.argument),
+			"zero-copy=yes,rsize=12,role=client,socket=/x");
+	assert_true(settings_device_is_zero_copy(&device));
+	assert_int_equal(settings_device_ring_slots(&device), 4096);
+	snprintf(device.argument, sizeof(device.argument), "role=server,socket=/x");
+	assert_false(settings_device_is_memif_client(&device));
+	device.kind = SETTINGS_DEVICE_VDEV;
+	snprintf(device.argument, sizeof(device.argument), "net_memif0,role=client,zero-copy=yes");
+	assert_false(settings_device_is_memif_client(&device));
+	assert_false(settings_device_is_zero_copy(&device));
+}
+
+static void
 printed_settings_read_back(void **state)
 {
 	(void)state;
@@ -469,6 +492,7 @@ main(void)
 			cmocka_unit_test(quoted_and_plain_scalars_are_equal),
 			cmocka_unit_test(addresses_of_both_families_share_one_form),
 			cmocka_unit_test(devices_have_one_spelling),
+			cmocka_unit_test(buffers_are_lent_by_a_memif_that_asks_for_it),
 			cmocka_unit_test(printed_settings_read_back),
 			cmocka_unit_test(random_settings_read_back),
 			cmocka_unit_test(errors_come_all_at_once_and_in_order),
