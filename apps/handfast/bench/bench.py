@@ -156,6 +156,7 @@ def parse(arguments: list):
     parser.add_argument("--concurrency", type=int, default=512)
     parser.add_argument("--cores", default="")
     parser.add_argument("--memory", default="auto", choices=("auto", "huge", "none"))
+    parser.add_argument("--zero-copy", default="yes", choices=("yes", "no"))
     parser.add_argument("--against", default="")
     parser.add_argument("--limit", nargs="?", const="5tswap", default="")
     parser.add_argument("--exchange", default="open-close",
@@ -174,6 +175,8 @@ def parse(arguments: list):
         parser.error("--repetitions, --seconds (0.2) and --concurrency have to be more")
     if not PRECISION_LEAST <= asked.precision < 1:
         parser.error(f"--precision is a share of the rate: {PRECISION_LEAST} and more, below 1")
+    # Lent buffers cannot be in hugepages.
+    asked.lends = asked.zero_copy == "yes" and asked.memory != "huge"
     asked.limit = [mode for mode in asked.limit.split(",") if mode]
     if set(asked.limit) - {"5tswap", "macswap", "io"}:
         parser.error("--limit takes 5tswap, macswap, io, separated by commas")
@@ -192,7 +195,7 @@ def measure_all(asked, document: dict) -> None:
     for name in asked.names:
         PACE.next(name)
         measure = MEASURES.get(name, measure_case)
-        with Bench(asked.core_pair, asked.memory) as bench:
+        with Bench(asked.core_pair, asked.memory, lends=asked.lends) as bench:
             try:
                 result = measure(bench, name, asked)
             except Trouble as trouble:
@@ -224,6 +227,7 @@ def measured(asked) -> dict:
     document = {"schema": 1, "environment": environment(asked.core_pair),
                 "settings": {"repetitions": asked.repetitions, "seconds": asked.seconds,
                              "concurrency": asked.concurrency, "memory": asked.memory,
+                             "zero_copy": asked.lends,
                              "priority": bool(in_front())}, "results": []}
     if asked.report:
         # Half an hour later would be late to find that this cannot be written.

@@ -5,8 +5,8 @@ import time
 
 from machine import Gone, Trouble, core_to_core, load_average
 from pace import progress, until_stopped
-from processes import (BACK_MAC, Bench, CLIENT, ENGINE_MAC, SERVER, SERVER_MAC, SOURCES, Testpmd,
-                       WILD, WILD_SOURCES)
+from processes import (BACK_MAC, Bench, CLIENT, ENGINE_MAC, LENT, SERVER, SERVER_MAC, SOURCES,
+                       Testpmd, WILD, WILD_SOURCES)
 
 HEAD = """\
 engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: {idle},
@@ -14,7 +14,7 @@ engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memor
 tcp: {{max_tw_buckets: {time_wait}}}
 ports:
   - name: lan
-    device: "memif:socket={folder}/a.sock,role=server,id=0,socket-abstract=no"
+    device: "memif:socket={folder}/a.sock,{link},id=0,socket-abstract=no"
     mac: "%s"
     addresses: [10.9.0.2/16]
 """ % ENGINE_MAC
@@ -158,12 +158,18 @@ def run_once(bench: Bench, case: str, seconds: float, words: list, path: str = "
 def exchange_once(bench: Bench, case: str, seconds: float, words: list, path: str) -> dict:
     """The same, of connections."""
     text, port, exchange, backend = CASES[case]
-    engine = bench.engine(text, path=path)
-    if backend:
-        bench.engine(BACKEND, core=bench.cores[1])
-        time.sleep(1.0)  # Backends are resolved once a second.
-    before = engine.snapshot()
-    load = bench.load(*target(port), *exchange, "--duration", f"{int(seconds * 1000)}ms", *words)
+    words = [*target(port), *exchange, "--duration", f"{int(seconds * 1000)}ms", *words]
+    if bench.lends and not backend:
+        load = bench.listening_load(*words, "--resolve", "30s")
+        engine = bench.engine(text, path=path, link=LENT)
+        before = engine.snapshot()
+    else:
+        engine = bench.engine(text, path=path)
+        if backend:
+            bench.engine(BACKEND, core=bench.cores[1])
+            time.sleep(1.0)  # Backends are resolved once a second.
+        before = engine.snapshot()
+        load = bench.load(*words)
     end = load.result(seconds + 30)
     spent = engine.spent(before, engine.snapshot())
     result = summarise(end, spent, engine.tsc_hz)

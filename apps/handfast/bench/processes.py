@@ -19,6 +19,10 @@ CLIENT, SERVER = "10.9.0.1", "10.9.0.2"
 SOURCES = "10.9.128.0/17"
 ENGINE_MAC, BACK_MAC, SERVER_MAC = ("02:00:00:00:09:02", "02:00:00:00:08:02", "02:00:00:00:08:03")
 WILD, WILD_SOURCES = "10.7.0.2", "10.7.128.0/17"
+# What an engine's end of the memif is: what lends its buffers must be the client.
+COPIED, LENT = "role=server", "role=client,zero-copy=yes"
+# Seconds that a process may take to listen, and another one to come.
+PATIENCE = 30
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -136,11 +140,11 @@ class Engine(Dpdk):
     """`handfast run` with a configuration."""
 
     def __init__(self, bench: "Bench", text: str, core: int, main_core: int, path: str = "",
-                 wait: bool = True):
+                 wait: bool = True, link: str = COPIED):
         name = bench.name()
         config = bench.folder / f"{name}.yaml"
         config.write_text(text.format(name=name, core=core, main=main_core, memory=bench.memory,
-                                      folder=bench.folder, idle=bench.idle,
+                                      folder=bench.folder, idle=bench.idle, link=link,
                                       connections=bench.connections,
                                       time_wait=max(262144, bench.connections)))
         super().__init__([*bench.front, path or os.environ["HANDFAST"], "run", "-c", config],
@@ -165,11 +169,11 @@ class Engine(Dpdk):
 class Load(Process):
     """handfast-load, left running; its JSON lines at the end."""
 
-    def __init__(self, bench: "Bench", socket_name: str, core: int, *words: object):
-        name = bench.name()
+    def __init__(self, bench: "Bench", socket_name: str, role: str, *words: object):
+        name, core = bench.name(), bench.cores[1]
         self.out = bench.folder / f"{name}.json"
         argv = [*bench.front, program("handfast-load"), "--port",
-                f"memif:role=client,id=0,socket={bench.folder}/{socket_name},socket-abstract=no",
+                f"memif:role={role},id=0,socket={bench.folder}/{socket_name},socket-abstract=no",
                 "--workers", f"[{core}]", "--main-core", bench.cores[0], "--memory", bench.memory,
                 "--instance", name, "--json", "--quiet", *words]
         super().__init__(["sh", "-c", 'out=$1; shift; exec "$@" >"$out"', "sh", self.out, *argv],
@@ -212,8 +216,9 @@ class Testpmd(Dpdk):
 class Bench(contextlib.AbstractContextManager):
     """What all processes of a benchmark share, and the end of all of them."""
 
-    def __init__(self, cores: tuple, memory: str, connections: int = 262144):
+    def __init__(self, cores: tuple, memory: str, connections: int = 262144, lends: bool = False):
         self.cores, self.memory, self.connections = cores, memory, connections
+        self.lends = lends  # Whether engines that can do so lend their buffers to the generator.
         self.folder = Path(tempfile.mkdtemp(prefix="handfast-bench-"))
         self.front = in_front()
         # Spinning on one core that is also the generator's would only steal from it.
@@ -233,7 +238,28 @@ class Bench(contextlib.AbstractContextManager):
 
     def load(self, *words: object, socket_name: str = "a.sock") -> Load:
         """Start a generator on the generator's core."""
-        return self.keep(Load(self, socket_name, self.cores[1], *words))
+        return self.keep(Load(self, socket_name, "client", *words))
+
+    def listening_load(self, *words: object) -> Load:
+        """The same for an engine that is the memif's client, and to be started then."""
+        load = self.keep(Load(self, "a.sock", "server", *words))
+        self.await_socket(load)
+        return load
+
+    def await_socket(self, process: Process) -> None:
+        """Wait until a process listens for the memif's client."""
+        until = time.monotonic() + PATIENCE
+        while not self.listens("a.sock"):
+            if process.process.poll() is not None or time.monotonic() > until:
+                raise Trouble(f"{process.name} does not listen:\n{process.said()[-2000:]}")
+            time.sleep(0.02)
+
+    def listens(self, socket_name: str) -> bool:
+        """Whether somebody takes connections at a socket of the kernel's list of them."""
+        path = f"{self.folder}/{socket_name}"
+        # Number, references, protocol, flags: those of who listens, type, state, inode, path.
+        return any(line.endswith(" " + path) and line.split()[3] == "00010000"
+                   for line in Path("/proc/net/unix").read_text().splitlines())
 
     def keep(self, process: Process) -> Process:
         """It ends with us at the latest."""
