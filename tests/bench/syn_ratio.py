@@ -10,10 +10,14 @@ of CPU time their worker got, so that a busy machine does less harm.
 Every SYN is answered by a cookie, every forged ACK is refused by its MAC; all checksums are
 verified and made in software.
 
-  syn_ratio.py [--handfast PROGRAM] [--seconds S] [--rounds N] [--json] [CASE...]
+  syn_ratio.py [--handfast PROGRAM] [--seconds S] [--rounds N] [--huge] [--json] [CASE...]
+
+With --huge both have huge pages, which are reserved meanwhile: testpmd gains by them, since its
+buffers then do not each begin a page any more; the engine's never do.
 """
 
 import argparse
+import contextlib
 import ctypes
 import json
 import os
@@ -41,6 +45,10 @@ SYN, ACK = 0x02, 0x10
 # Words that keep everybody else from the worker's core; see --in-front.
 IN_FRONT = []
 
+# Huge pages that one contestant may need, and where the kernel is asked for them.
+HUGE_PAGES = 512
+HUGE_PAGES_FILE = pathlib.Path("/proc/sys/vm/nr_hugepages")
+
 # Name: IP version, flags, options of what is received.
 CASES = {
     "syn4": (4, SYN, "linux"),
@@ -52,7 +60,7 @@ CASES = {
 }
 
 CONFIG = """\
-engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: none, idle: spin,
+engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: spin,
          connections: 65536, secret: "{secret}"}}
 ports:
   - name: flood
@@ -211,24 +219,42 @@ class Contestant:
         self.said.close()
 
 
-def start_engine(program: str, frames: pathlib.Path, core: int, main: int) -> Contestant:
+@contextlib.contextmanager
+def huge_pages(wanted: bool):
+    """Reserve huge pages, and give them back."""
+    if not wanted:
+        yield
+        return
+    before = HUGE_PAGES_FILE.read_text()
+    try:
+        HUGE_PAGES_FILE.write_text(f"{HUGE_PAGES}\n")
+        if int(HUGE_PAGES_FILE.read_text()) < HUGE_PAGES:
+            raise RuntimeError("the kernel has not so many huge pages: memory is in pieces")
+        yield
+    finally:
+        HUGE_PAGES_FILE.write_text(before)
+
+
+def start_engine(program: str, frames: pathlib.Path, core: int, main: int,
+                 huge: bool) -> Contestant:
     """The engine, with a secret from a file so that every ACK's cookie is judged."""
     name = f"synratio{os.getpid()}"
     secret, config = frames.with_suffix(".secret"), frames.with_suffix(".yaml")
     secret.write_bytes(os.urandom(32))
     secret.chmod(0o600)
-    config.write_text(CONFIG.format(name=name, core=core, main=main, secret=secret, frames=frames))
+    config.write_text(CONFIG.format(name=name, core=core, main=main, secret=secret, frames=frames,
+                                    memory="huge" if huge else "none"))
     return Contestant(IN_FRONT + [program, "run", "-c", str(config)], name,
                       "/handfast/counters,flood", "rx")
 
 
-def start_testpmd(frames: pathlib.Path, core: int, main: int) -> Contestant:
+def start_testpmd(frames: pathlib.Path, core: int, main: int, huge: bool) -> Contestant:
     """dpdk-testpmd with 5tswap."""
     name = f"synlimit{os.getpid()}"
     # Its prompt ends at the end of its input; with a statistics period it runs until told.
     return Contestant(
-        IN_FRONT + ["dpdk-testpmd", "-l", f"{main},{core}", "--no-huge", "-m", "1024",
-                      "--no-pci", f"--file-prefix={name}",
+        IN_FRONT + ["dpdk-testpmd", "-l", f"{main},{core}", "--no-pci", f"--file-prefix={name}",
+                      *(["--in-memory"] if huge else ["--no-huge", "-m", "1024"]),
                       f"--vdev=net_pcap0,rx_pcap={frames},infinite_rx=1", "--",
                       "--forward-mode=5tswap", "--auto-start", "--stats-period", "60",
                       "--nb-cores=1", "--total-num-mbufs=16384"],
@@ -244,15 +270,15 @@ def check_answers(case: str, counters: dict) -> None:
 
 
 def measure_case(case: str, program: str, cores: tuple, rounds: int, seconds: float,
-                 told=lambda text: None) -> dict:
+                 told=lambda text: None, huge: bool = False) -> dict:
     """Engine and testpmd in turns, over the same frames; medians of the rounds."""
     engine, limit = [], []
     with tempfile.TemporaryDirectory(prefix="handfast-syn-") as folder:
         frames = pathlib.Path(folder) / "frames.pcap"
         write_frames(frames, case)
         for number in range(rounds):
-            for start, results in ((lambda: start_engine(program, frames, *cores), engine),
-                                   (lambda: start_testpmd(frames, *cores), limit)):
+            for start, results in ((lambda: start_engine(program, frames, *cores, huge), engine),
+                                   (lambda: start_testpmd(frames, *cores, huge), limit)):
                 contestant = start()
                 try:
                     results.append(contestant.measure(seconds))
@@ -296,6 +322,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="of each case")
     parser.add_argument("--core", type=int, default=1, help="the worker's")
     parser.add_argument("--main-core", type=int, default=0)
+    parser.add_argument("--huge", action="store_true", help="pages, for both")
     parser.add_argument("--in-front", action="store_true",
                         help="by a real-time class; starves whoever else needs the cores")
     parser.add_argument("--json", action="store_true")
@@ -308,11 +335,12 @@ def main() -> int:
     if asked.in_front:
         IN_FRONT.extend(["chrt", "-f", "10"])
     results = []
-    for case in asked.case or CASES:
-        results.append(measure_case(case, asked.handfast, (asked.core, asked.main_core),
-                                    asked.rounds, asked.seconds))
-        if asked.json:
-            print(json.dumps(results[-1]), flush=True)
+    with huge_pages(asked.huge):
+        for case in asked.case or CASES:
+            results.append(measure_case(case, asked.handfast, (asked.core, asked.main_core),
+                                        asked.rounds, asked.seconds, huge=asked.huge))
+            if asked.json:
+                print(json.dumps(results[-1]), flush=True)
     if not asked.json:
         print(table(results))
     return 0
