@@ -163,6 +163,13 @@ class Bench(unittest.TestCase):
         self.assertIn("ok: start-up: at most 1000 ms", text)
         self.assertIn("forward: this machine lacks <something>", text)
 
+    def test_a_busy_machine_is_said(self):
+        busy = document()
+        self.assertNotIn("busy with other things", REPORT.text(busy))
+        busy["results"][1]["contestants"]["handfast"]["engine_share"] = 0.28
+        self.assertIn("careful: the machine was busy with other things: the engine had 28% of its "
+                      "core", REPORT.text(busy))
+
     def test_plots_bear_zeros_and_single_points(self):
         bare = document()
         bare["results"] = [{"name": "open-close", "contestants": {"handfast": contestant(0)},

@@ -6,6 +6,7 @@ import math
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 20, 50
+MARK_ROOM = 170  # of "NDR = PDR = closed loop"
 # Readable on white and on black, and told apart by those who see no red or green.
 COLOURS = ("#2b83c6", "#d0603f", "#4f9a5b", "#9a76c4", "#b08900", "#808080")
 
@@ -103,9 +104,12 @@ def marked(axis: Axis, marks: dict) -> str:
     parts = []
     for number, (name, value) in enumerate(sorted(marks.items(), key=lambda mark: mark[1])):
         x = axis.place(value)
+        # Left of its line, unless there is no room.
+        side, anchor = (-4, "end") if x > LEFT + MARK_ROOM else (4, "start")
         parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" '
-                     f'y2="{HEIGHT - BOTTOM}"/><text class="tick" x="{x - 4:.1f}" '
-                     f'y="{TOP + 14 + 15 * number}" text-anchor="end">{html.escape(name)}</text>')
+                     f'y2="{HEIGHT - BOTTOM}"/><text class="tick" x="{x + side:.1f}" '
+                     f'y="{TOP + 14 + 15 * number}" text-anchor="{anchor}">{html.escape(name)}'
+                     '</text>')
     return "".join(parts)
 
 

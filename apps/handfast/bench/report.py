@@ -61,6 +61,7 @@ COLUMNS = (
 )
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99", "max")
 AT_LEAST = {"syn": 0.5}
+OWN_CORE = 0.8  # An engine that spins has all of it when nobody else wants it.
 
 
 def number(value: float) -> str:
@@ -122,7 +123,7 @@ def packets(one: dict) -> str:
     """Packets of a connection: those planned, and those seen where it was not so many."""
     planned = one.get("packets_per_connection", 1)
     seen = one.get("packets_per_connection_seen", planned)
-    return f"{planned}" if abs(seen - planned) < 0.005 else f"{planned} ({seen:.2f})"
+    return f"{planned:g}" if abs(seen - planned) < 0.005 else f"{planned:g} ({seen:.2f})"
 
 
 def case_table(result: dict) -> Table:
@@ -212,6 +213,10 @@ def notes(result: dict) -> list:
         said.append((None, "ended before all repetitions were done"))
     if "core_to_core_ns" in result:
         probe = result["core_to_core_ns"]
+        share = result["contestants"]["handfast"].get("engine_share", 1)
+        if share < OWN_CORE:
+            said.append((None, f"careful: the machine was busy with other things: the engine had {share:.0%} "
+                         "of its core, so that these figures say little"))
         said.append((None, f"core to core and back {probe['median']:.0f} ns (quartiles "
                      f"{probe['q1']:.0f} .. {probe['q3']:.0f}), load average "
                      f"{result['load_average']:.2f}"))
