@@ -143,7 +143,7 @@ print_head(const struct explain *explain, const struct explain_file *file, FILE 
 			(double)(explain->latest_ns - explain->earliest_ns) / 1e9, "backward",
 			(json_int_t)explain->backward, "total", (json_int_t)explain->records,
 			"problem", file->problem);
-	char *text = json_dumps(head, JSON_COMPACT);
+	char *text = json_dumps(head, JSON_COMPACT | JSON_REAL_PRECISION(15));
 
 	if (text != NULL)
 		fprintf(out, "%.*s", (int)(strlen(text) - 1), text);
@@ -165,7 +165,7 @@ explain_print_json(const struct explain *explain, const struct explain_file *fil
 			continue;
 		object = connection_object(explain->record[i], explain->filter.ladders);
 		fputs(comma, out);
-		json_dumpf(object, out, JSON_COMPACT | JSON_REAL_PRECISION(9));
+		json_dumpf(object, out, JSON_COMPACT | JSON_REAL_PRECISION(15));
 		json_decref(object);
 		comma = ",\n";
 	}
