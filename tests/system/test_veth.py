@@ -8,9 +8,11 @@ sum of the pseudo header only.  The engine takes such segments on veths and coun
 import hashlib
 import os
 import re
+from pathlib import Path
 
 import lab
 
+SYNS = 1000
 AF_PACKET, AF_XDP = "veth:{},af_packet", "veth:{},af_xdp"
 
 
@@ -30,7 +32,7 @@ class VethSite:
             [{"name": "lan", "device": device.format(near), "mac": lab.ENGINE_MAC,
               "addresses": [f"{lab.ENGINE4}/24", f"{lab.ENGINE6}/64"], **port}], served,
             inside)
-        self.capture = here.capture(self.client, far, 40000)
+        self.far, self.capture = far, here.capture(self.client, far, 40000)
 
 
 def use(device: str) -> None:
@@ -77,6 +79,22 @@ def test_partial_checksums_can_be_refused():
                                ok=False)
         lab.check(done.returncode == 28, f"curl: {done.returncode} {done.stderr}")
         lab.check(site.engine.settled("lan")["drop_bad_tcp_checksum"] > 0, "not counted")
+
+
+def test_pktgens_frames_by_trafgen_are_answered():
+    """config/pktgen/syn.trafgen, which sends to the address in config/veth.yaml: all answered."""
+    lab.need("trafgen")
+    config = Path(__file__).resolve().parents[2] / "config"
+    mac = re.search(r'mac: "([\w:]+)"', (config / "veth.yaml").read_text())[1]
+    with lab.Lab() as here:
+        site = VethSite(here, AF_PACKET, lab.services(web={"cookies": "always"}), mac=mac)
+        site.capture.mac = mac
+        site.client.run("trafgen", "--dev", site.far, "--conf", str(config / "pktgen/syn.trafgen"),
+                        "--cpus", "1", "-n", str(SYNS), "--rate", "5000pps")
+        now = site.engine.settled("lan")
+        lab.check(now["syn_cookies_sent"] == now["syn_received"] > SYNS // 2, f"counters: {now}")
+        # One source in 65536 is the engine's own.
+        lab.check(now["syn_received"] + now["drop_bad_source"] == SYNS, f"counters: {now}")
 
 
 if __name__ == "__main__":
