@@ -88,6 +88,14 @@ enum load_phase {
 	LOAD_PHASES,
 };
 
+/** What connections say once they are open. */
+struct load_shapes {
+	struct frame_shape ack;
+	struct frame_shape fin;
+	struct frame_shape request;
+	struct frame_shape reset;
+};
+
 struct load_target {
 	uint8_t address[16];
 	rte_be32_t ipv4; /**< Of an IPv4 address; 0: of another. */
@@ -96,10 +104,7 @@ struct load_target {
 	uint8_t next_hop[16];
 	struct frame_template frames; /**< Once its next hop is known; these too: */
 	struct frame_shape syn;
-	struct frame_shape ack;
-	struct frame_shape fin;
-	struct frame_shape request;
-	struct frame_shape reset;
+	struct load_shapes shapes[2]; /**< Without timestamps, with them. */
 };
 
 struct load {

@@ -23,6 +23,9 @@
 /* Our receive window; a scale of 2 says it exactly, so every segment says 65535. */
 #define LOAD_WINDOW       (65535u << 2)
 #define LOAD_WINDOW_SCALE 2
+/* Where TSval is in the options, as tcp_options_build() writes them: of a SYN behind the MSS. */
+#define LOAD_TIMES_OFFSET     4
+#define LOAD_TIMES_OFFSET_SYN 8
 
 static void
 load_init_config(struct load_worker *load, const struct settings_tcp *tcp)
@@ -46,22 +49,28 @@ load_init_config(struct load_worker *load, const struct settings_tcp *tcp)
 	};
 }
 
-/* The options of a SYN; the time stamp of each is in the frames of those who offer it. */
-static void
-load_init_options(struct load_worker *load, uint16_t mss)
+/* The options of a SYN. @return their length. */
+static unsigned int
+load_options(const struct load_worker *load, uint32_t tsval, uint8_t *to)
 {
 	const struct tcp_options options = {
 			.options = (uint8_t)(TCP_OPTION_MSS |
 					     (load->config.window_scaling ? TCP_OPTION_WINDOW_SCALE
 									  : 0) |
 					     (load->config.timestamps ? TCP_OPTION_TIMESTAMPS : 0)),
-			.mss = mss,
+			.mss = load->env.path_mss,
 			.window_scale = LOAD_WINDOW_SCALE,
-			.tsval = load->env.ts_clock,
+			.tsval = tsval,
 	};
 
+	return tcp_options_build(to, &options);
+}
+
+static void
+load_set_options(struct load_worker *load)
+{
 	load->syn_options.bytes = load->syn_option_bytes;
-	load->syn_options.length = tcp_options_build(load->syn_option_bytes, &options);
+	load->syn_options.length = load_options(load, load->env.ts_clock, load->syn_option_bytes);
 	load->syn_options.sum = checksum_add(0, load->syn_option_bytes, load->syn_options.length);
 }
 
@@ -69,12 +78,14 @@ void
 load_set_env(struct worker *worker)
 {
 	struct load_worker *load = worker->load;
+	const uint32_t ts_clock = worker->now_ms + worker->engine->cookies.ts_base_ms;
 
 	load->env.now_ms = worker->now_ms;
-	load->env.ts_clock = worker->now_ms + worker->engine->cookies.ts_base_ms;
-	if (!load->config.timestamps)
+	if (load->env.ts_clock == ts_clock)
 		return;
-	load_init_options(load, load->env.path_mss);
+	load->env.ts_clock = ts_clock;
+	if (load->config.timestamps)
+		load_set_options(load);
 }
 
 /* The smallest of all ports. */
@@ -149,7 +160,7 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 			.path_mss = mss,
 			.default_mss = ipv4 ? 536 : 1220,
 	};
-	load_init_options(own, mss);
+	load_set_options(own);
 	own->predicts = predict_is_possible(&own->config);
 	own->request = (struct frame_text){load->request, plan->request_length,
 			checksum_add(0, plan->request, plan->request_length)};
@@ -327,21 +338,45 @@ load_free(struct engine *engine)
 	engine->load = NULL;
 }
 
-/* What connections without timestamps say; the texts are the same for all workers. */
 static void
-load_resolve_shapes(const struct load_worker *load, struct load_target *target)
+load_resolve_shapes_of(const struct load_worker *load, const struct frame_template *frames,
+		const struct frame_text *options, struct load_shapes *shapes)
 {
-	struct frame_tcp tcp = {.window = UINT16_MAX, .flags = TCP_SYN};
+	struct frame_tcp tcp = {.window = UINT16_MAX, .flags = TCP_ACK};
 
-	frame_shape_init(&target->syn, &target->frames, &tcp, &load->syn_options, NULL);
-	tcp.flags = TCP_ACK;
-	frame_shape_init(&target->ack, &target->frames, &tcp, NULL, NULL);
+	frame_shape_init(&shapes->ack, frames, &tcp, options, NULL);
 	tcp.flags = TCP_ACK | TCP_FIN;
-	frame_shape_init(&target->fin, &target->frames, &tcp, NULL, NULL);
+	frame_shape_init(&shapes->fin, frames, &tcp, options, NULL);
 	tcp.flags = TCP_ACK | TCP_PSH;
-	frame_shape_init(&target->request, &target->frames, &tcp, NULL, &load->request);
+	frame_shape_init(&shapes->request, frames, &tcp, options, &load->request);
 	tcp.flags = TCP_ACK | TCP_RST;
-	frame_shape_init(&target->reset, &target->frames, &tcp, NULL, NULL);
+	frame_shape_init(&shapes->reset, frames, &tcp, options, NULL);
+	if (options == NULL)
+		return;
+	frame_shape_set_times(&shapes->ack, LOAD_TIMES_OFFSET);
+	frame_shape_set_times(&shapes->fin, LOAD_TIMES_OFFSET);
+	frame_shape_set_times(&shapes->request, LOAD_TIMES_OFFSET);
+	frame_shape_set_times(&shapes->reset, LOAD_TIMES_OFFSET);
+}
+
+/* What connections say; the texts are the same for all workers. */
+static void
+load_resolve_shapes(struct load_worker *load, struct load_target *target)
+{
+	const struct tcp_options times = {.options = TCP_OPTION_TIMESTAMPS};
+	const struct frame_tcp tcp = {.window = UINT16_MAX, .flags = TCP_SYN};
+	uint8_t bytes[TCP_OPTIONS_BYTES_MAX];
+	struct frame_text text = {.bytes = bytes};
+
+	text.length = load_options(load, 0, bytes);
+	text.sum = checksum_add(0, bytes, text.length);
+	frame_shape_init(&target->syn, &target->frames, &tcp, &text, NULL);
+	if (load->config.timestamps)
+		frame_shape_set_times(&target->syn, LOAD_TIMES_OFFSET_SYN);
+	load_resolve_shapes_of(load, &target->frames, NULL, &target->shapes[false]);
+	text.length = tcp_options_build(bytes, &times);
+	text.sum = checksum_add(0, bytes, text.length);
+	load_resolve_shapes_of(load, &target->frames, &text, &target->shapes[true]);
 }
 
 static enum load_result

@@ -271,6 +271,7 @@ load_open_plain(struct worker *worker, struct load_starts *starts, struct conn *
 	rows->to[rows->n] = rte_pktmbuf_mtod(packet, uint8_t *);
 	rows->local[rows->n] = &conn->key;
 	rows->seq[rows->n] = conn->tcp.snd_una;
+	rows->tsecr[rows->n] = 0;
 	rows->ack[rows->n++] = 0;
 	return shape->length;
 }
@@ -328,6 +329,7 @@ load_open(struct worker *worker)
 	load_open_choose(worker, &starts);
 	starts.shape = NULL;
 	starts.rows.n = 0;
+	starts.rows.tsval = load->env.ts_clock;
 	for (unsigned int i = 0; i < starts.n; i++)
 		load_open_one(worker, &starts, i, load->batch[i]);
 	load_open_write(&starts);

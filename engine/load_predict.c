@@ -22,9 +22,24 @@ load_predict_is_alone(const struct load_plan *plan)
  */
 struct load_predict_run {
 	struct frame_shape_rows rows;
+	bool timed; /* Connections with timestamps, all of them or none. */
 	struct rte_mbuf *packet[FRAME_SHAPE_ROWS];
 	struct rte_mbuf *spare[FRAME_SHAPE_ROWS]; /* For what is said besides the answer. */
 };
+
+static inline bool
+load_predict_is_timed(const struct tcp_conn *tcp)
+{
+	return (tcp->flags & TCP_CONN_TIMESTAMPS) != 0;
+}
+
+static inline void
+load_predict_begin(struct load_predict_run *run, const struct load_worker *load, bool timed)
+{
+	run->rows.n = 0;
+	run->rows.tsval = load->env.ts_clock;
+	run->timed = timed;
+}
 
 /* A packet that was received is to be an answer. */
 static inline void
@@ -40,6 +55,7 @@ load_predict_take(struct load_predict_run *run, const struct burst *burst, unsig
 	rows->local[rows->n] = &burst->conn[i]->key;
 	rows->seq[rows->n] = seq;
 	rows->ack[rows->n] = burst->conn[i]->tcp.rcv_nxt;
+	rows->tsecr[rows->n] = burst->conn[i]->tcp.ts_recent;
 	run->packet[rows->n++] = packet;
 }
 
@@ -94,17 +110,17 @@ load_predict_set_deadline(struct worker *worker, struct conn *conn)
  */
 static inline const struct frame_shape *
 load_predict_speak(const struct load_worker *load, struct tcp_conn *tcp,
-		const struct load_target *target)
+		const struct load_shapes *shapes)
 {
 	if (load->load->plan.exchange == LOAD_HANDSHAKE) {
 		tcp->state = TCP_CLOSED; /* TCP_EVENT_ABORT */
-		return &target->reset;
+		return &shapes->reset;
 	}
 	if (load->load->plan.exchange == LOAD_OPEN_CLOSE) {
 		predict_close(tcp);
-		return &target->fin;
+		return &shapes->fin;
 	}
-	return predict_send(tcp, load->request.length) ? &target->request : NULL;
+	return predict_send(tcp, load->request.length) ? &shapes->request : NULL;
 }
 
 static inline void
@@ -150,13 +166,16 @@ load_predict_opened(
 	const struct load_target *target = &load->load->target[flow_key_target(&burst->key[first])];
 	const bool alone = load_predict_is_alone(&load->load->plan);
 	const uint32_t now_us = (uint32_t)worker->now_us;
-	const struct frame_shape *shape = NULL;
+	const struct frame_shape *shape = NULL, *speak;
 	uint32_t took_us[FRAME_SHAPE_ROWS];
 	struct load_predict_run run;
 	bool ended = false;
 	uint32_t n = 0;
 
-	run.rows.n = 0;
+	/* Offered by us; what the first peer says to it, those after it will say, too. */
+	load_predict_begin(&run, load,
+			load->config.timestamps && (burst->segment[first].options &
+								   TCP_OPTION_TIMESTAMPS) != 0);
 	if (alone && rte_pktmbuf_alloc_bulk(worker->pool, run.spare, end - first) != 0)
 		return 0;
 	for (unsigned int i = first; i < end; i++) {
@@ -164,11 +183,13 @@ load_predict_opened(
 		struct load_conn *own = load_conn_of(load, conn);
 		struct tcp_conn tcp = conn->tcp;
 
-		if (!predict_open(&tcp, &burst->segment[i], &load->env))
+		if (!predict_open(&tcp, &burst->segment[i], &load->env) ||
+				load_predict_is_timed(&tcp) != run.timed)
 			break;
-		shape = load_predict_speak(load, &tcp, target);
-		if (shape == NULL)
+		speak = load_predict_speak(load, &tcp, &target->shapes[run.timed]);
+		if (speak == NULL)
 			break;
+		shape = speak;
 		conn->tcp = tcp;
 		took_us[n++] = now_us - own->begin_us;
 		load_predict_note_open(load, own, &tcp, now_us);
@@ -189,7 +210,7 @@ load_predict_opened(
 		load_predict_count_ended(worker, n);
 	else if (load->load->plan.exchange != LOAD_OPEN_CLOSE)
 		figures_count(load->figures, FIGURE_bytes_sent, (uint64_t)n * load->request.length);
-	load_predict_answer(worker, &run, alone ? &target->ack : shape);
+	load_predict_answer(worker, &run, alone ? &target->shapes[run.timed].ack : shape);
 	if (alone)
 		load_predict_say(worker, &run, shape);
 	return n;
@@ -213,12 +234,13 @@ load_predict_closed(
 	uint32_t took_us[FRAME_SHAPE_ROWS];
 	struct load_predict_run run;
 
-	run.rows.n = 0;
+	load_predict_begin(&run, load, load_predict_is_timed(&burst->conn[first]->tcp));
 	for (unsigned int i = first; i < end; i++) {
 		struct conn *conn = burst->conn[i];
 		const struct load_conn *own = load_conn_of(load, conn);
 
 		if (!load_predict_is_closing(own) ||
+				load_predict_is_timed(&conn->tcp) != run.timed ||
 				!predict_finish(&conn->tcp, &burst->segment[i], &load->env))
 			break;
 		took_us[run.rows.n] = (uint32_t)worker->now_us - own->mark_us;
@@ -229,7 +251,7 @@ load_predict_closed(
 		return 0;
 	histogram_record_each(&load->figures->close_us, took_us, run.rows.n);
 	load_predict_count_ended(worker, run.rows.n);
-	load_predict_answer(worker, &run, &target->ack);
+	load_predict_answer(worker, &run, &target->shapes[run.timed].ack);
 	return run.rows.n;
 }
 
@@ -300,14 +322,15 @@ load_predict_answered(
 	struct load_predict_run run;
 	uint64_t bytes = 0;
 
-	run.rows.n = 0;
 	if (!load->load->plan.http)
 		return 0;
+	load_predict_begin(&run, load, load_predict_is_timed(&burst->conn[first]->tcp));
 	for (unsigned int i = first; i < end; i++) {
 		struct conn *conn = burst->conn[i];
 		struct load_conn *own = load_conn_of(load, conn);
 
-		if (own->requests_left != 1 || !load_predict_has_answer(load, own, burst, i) ||
+		if (own->requests_left != 1 || load_predict_is_timed(&conn->tcp) != run.timed ||
+				!load_predict_has_answer(load, own, burst, i) ||
 				!predict_answer(&conn->tcp, &burst->segment[i], &load->env,
 						own->ssthresh))
 			break;
@@ -324,7 +347,7 @@ load_predict_answered(
 	figures_count(load->figures, FIGURE_bytes_received, bytes);
 	figures_count(load->figures, FIGURE_requests, run.rows.n);
 	histogram_record_each(&load->figures->first_byte_us, took_us, run.rows.n);
-	load_predict_answer(worker, &run, &target->fin);
+	load_predict_answer(worker, &run, &target->shapes[run.timed].fin);
 	return run.rows.n;
 }
 
@@ -361,19 +384,21 @@ load_predict_went_on(
 	const struct load_plan *plan = &load->load->plan;
 	const struct load_target *target = &load->load->target[flow_key_target(&burst->key[first])];
 	const bool last = load_conn_of(load, burst->conn[first])->requests_left == 1;
+	const struct load_shapes *shapes;
 	uint32_t took_us[FRAME_SHAPE_ROWS];
 	struct load_predict_run run;
 	uint64_t bytes = 0;
 
-	run.rows.n = 0;
 	if (!plan->http || (last && plan->peer_closes))
 		return 0;
+	load_predict_begin(&run, load, load_predict_is_timed(&burst->conn[first]->tcp));
 	for (unsigned int i = first; i < end; i++) {
 		const struct load_conn *own = load_conn_of(load, burst->conn[i]);
 		const bool is_first = own->requests_left == plan->requests;
 		const uint32_t since_us = is_first ? own->begin_us : own->mark_us;
 
-		if (!load_predict_go_on(worker, burst, i, last))
+		if (load_predict_is_timed(&burst->conn[i]->tcp) != run.timed ||
+				!load_predict_go_on(worker, burst, i, last))
 			break;
 		bytes += burst->segment[i].payload_length;
 		took_us[run.rows.n] = (uint32_t)worker->now_us - since_us;
@@ -381,13 +406,14 @@ load_predict_went_on(
 	}
 	if (run.rows.n == 0)
 		return 0;
+	shapes = &target->shapes[run.timed];
 	figures_count(load->figures, FIGURE_bytes_received, bytes);
 	figures_count(load->figures, FIGURE_requests, run.rows.n);
 	if (!last)
 		figures_count(load->figures, FIGURE_bytes_sent,
 				(uint64_t)run.rows.n * load->request.length);
 	histogram_record_each(&load->figures->first_byte_us, took_us, run.rows.n);
-	load_predict_answer(worker, &run, last ? &target->fin : &target->request);
+	load_predict_answer(worker, &run, last ? &shapes->fin : &shapes->request);
 	return run.rows.n;
 }
 

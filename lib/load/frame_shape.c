@@ -68,6 +68,7 @@ struct shape_columns {
 	uint32_t sum[FRAME_SHAPE_ROWS];    /* Of what is in no other column. */
 	uint32_t seq[FRAME_SHAPE_ROWS];
 	uint32_t ack[FRAME_SHAPE_ROWS];
+	uint32_t tsecr[FRAME_SHAPE_ROWS];
 	uint32_t ip_field[FRAME_SHAPE_ROWS];
 	uint32_t tcp_field[FRAME_SHAPE_ROWS];
 };
@@ -118,6 +119,13 @@ sum_columns(const struct frame_shape *shape, const struct frame_shape_rows *rows
 	tcp = ip;
 	columns_sum_add(&tcp, seq);
 	columns_sum_add(&tcp, ack);
+	if (shape->times != 0) {
+		const __m512i tsecr = columns_swap_32(_mm512_loadu_si512(rows->tsecr));
+
+		columns_sum_add(&tcp, tsecr);
+		columns_sum_add(&tcp, _mm512_set1_epi32(COLUMNS_WORD(rows->tsval)));
+		_mm512_storeu_si512(columns->tsecr, tsecr);
+	}
 	tcp.low = _mm512_add_epi32(tcp.low, _mm512_loadu_si512(columns->sum));
 	ip.low = _mm512_add_epi32(ip.low, _mm512_set1_epi32(checksum_fold(shape->ip_sum)));
 	tcp.low = _mm512_add_epi32(tcp.low, _mm512_set1_epi32(checksum_fold(shape->tcp_sum)));
@@ -150,6 +158,7 @@ write_rows(const struct frame_shape *shape, const struct frame_shape_rows *rows,
 		unsigned int family)
 {
 	const unsigned int l3 = shape->l3, l4 = shape->l4;
+	const uint32_t tsval = rte_cpu_to_be_32(rows->tsval);
 	struct shape_columns columns;
 
 	gather_senders(rows, &columns);
@@ -173,6 +182,11 @@ write_rows(const struct frame_shape *shape, const struct frame_shape_rows *rows,
 		memcpy(header, &local->port, sizeof(local->port));
 		memcpy(header + 4, &numbers, sizeof(numbers));
 		memcpy(header + 16, &tcp_field, sizeof(tcp_field));
+		if (shape->times != 0) {
+			const uint64_t times = tsval | (uint64_t)columns.tsecr[i] << 32;
+
+			memcpy(to + shape->times, &times, sizeof(times));
+		}
 	}
 }
 
@@ -208,5 +222,5 @@ frame_shape_write_rows(const struct frame_shape *shape, const struct frame_shape
 		return;
 	}
 	for (uint32_t i = 0; i < rows->n; i++)
-		frame_shape_write(shape, rows->to[i], rows->local[i], rows->seq[i], rows->ack[i]);
+		frame_shape_write(shape, rows, i);
 }

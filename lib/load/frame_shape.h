@@ -34,6 +34,7 @@ struct frame_shape {
 	uint8_t family;   /**< 4 or 6. */
 	uint8_t l3;
 	uint8_t l4;
+	uint8_t times;                    /**< Where TSval is; 0: no timestamps. */
 	bool columns;                     /**< This CPU writes many at once. */
 	const struct frame_text *payload; /**< NULL: none. */
 } __rte_aligned(64);
@@ -43,10 +44,14 @@ struct frame_shape {
 
 struct frame_shape_rows {
 	uint32_t n;
-	uint8_t *to[FRAME_SHAPE_ROWS]; /**< As in frame_shape_write(), as are the others. */
-	const struct flow_key *local[FRAME_SHAPE_ROWS];
+	uint32_t tsval; /**< Of all; this and TSecr only where the shape has timestamps. */
+	/** Room for FRAME_SHAPE_BYTES, which may all be written to, and for the payload's pieces.
+	 */
+	uint8_t *to[FRAME_SHAPE_ROWS];
+	const struct flow_key *local[FRAME_SHAPE_ROWS]; /**< Address and port are the sender's. */
 	uint32_t seq[FRAME_SHAPE_ROWS];
 	uint32_t ack[FRAME_SHAPE_ROWS];
+	uint32_t tsecr[FRAME_SHAPE_ROWS];
 };
 
 _Static_assert(BUILD_HEADERS_MAX <= FRAME_SHAPE_BYTES, "any header fits");
@@ -64,6 +69,13 @@ _Static_assert(BUILD_HEADERS_MAX <= FRAME_SHAPE_BYTES, "any header fits");
 void frame_shape_init(struct frame_shape *shape, const struct frame_template *frames,
 		const struct frame_tcp *tcp, const struct frame_text *options,
 		const struct frame_text *payload);
+
+/** TSval, and TSecr behind it, are in the options from @p offset on, where there are zeroes yet. */
+static inline void
+frame_shape_set_times(struct frame_shape *shape, unsigned int offset)
+{
+	shape->times = (uint8_t)(shape->l4 + 20 + offset);
+}
 
 /** Write the sender, and fold the IPv4 header's sum. @return what it adds to the TCP sum. */
 static inline uint64_t
@@ -98,27 +110,27 @@ frame_shape_copy(const struct frame_shape *shape, uint8_t *to)
 		memcpy(to + shape->headers + at, shape->payload->bytes + at, FRAME_SHAPE_CHUNK);
 }
 
-/**
- * Write a frame.
- *
- * @param to
- *   Room for FRAME_SHAPE_BYTES, which may all be written to, and for the payload's pieces.
- * @param local
- *   Its address and port are the sender's.
- * @return its length.
- */
+/** Write row i. @return its length. */
 static inline unsigned int
-frame_shape_write(const struct frame_shape *shape, uint8_t *to, const struct flow_key *local,
-		uint32_t seq, uint32_t ack)
+frame_shape_write(const struct frame_shape *shape, const struct frame_shape_rows *rows, uint32_t i)
 {
-	const uint32_t numbers[2] = {rte_cpu_to_be_32(seq), rte_cpu_to_be_32(ack)};
-	uint8_t *header = to + shape->l4;
+	const uint32_t numbers[2] = {
+			rte_cpu_to_be_32(rows->seq[i]), rte_cpu_to_be_32(rows->ack[i])};
+	const struct flow_key *local = rows->local[i];
+	uint8_t *to = rows->to[i], *header = to + shape->l4;
 	rte_be16_t field;
 	uint64_t sum;
 
 	frame_shape_copy(shape, to);
 	sum = shape->tcp_sum + frame_shape_write_source(shape, to, local->address);
 	sum += (uint64_t)local->port + numbers[0] + numbers[1];
+	if (shape->times != 0) {
+		const uint32_t times[2] = {
+				rte_cpu_to_be_32(rows->tsval), rte_cpu_to_be_32(rows->tsecr[i])};
+
+		sum += (uint64_t)times[0] + times[1];
+		memcpy(to + shape->times, times, sizeof(times));
+	}
 	field = checksum_finish(sum);
 	memcpy(header, &local->port, sizeof(local->port));
 	memcpy(header + 4, numbers, sizeof(numbers));

@@ -10,9 +10,9 @@
  * the peer's FIN.
  *
  * Each function does what tcp_step() and tcp_output would do, bit by bit, or says that it cannot
- * and has changed nothing.  They hold for connections that use no timestamps and lost nothing so
- * far; that is what makes the machine's facts known beforehand.  test_predict.c runs both over
- * random connections and segments and compares.
+ * and has changed nothing.  They hold for connections that lost nothing so far; that is what makes
+ * the machine's facts known beforehand.  test_predict.c runs both over random connections and
+ * segments and compares.
  */
 
 #include <stdbool.h>
@@ -30,16 +30,15 @@
 
 /** What must not have happened to a connection whose steps are predicted. */
 #define PREDICT_TROUBLES                                                                   \
-	(TCP_CONN_TIMESTAMPS | TCP_CONN_SACK | TCP_CONN_ECN | TCP_CONN_SYN_RETRANSMITTED | \
-			TCP_CONN_RETRANSMIT | TCP_CONN_RECOVERY | TCP_CONN_PERSIST |       \
-			TCP_CONN_ORPHAN | TCP_CONN_DUP_ACKS | TCP_CONN_TIMER_DUE |         \
-			TCP_CONN_ACK_DUE)
+	(TCP_CONN_SACK | TCP_CONN_ECN | TCP_CONN_SYN_RETRANSMITTED | TCP_CONN_RETRANSMIT | \
+			TCP_CONN_RECOVERY | TCP_CONN_PERSIST | TCP_CONN_ORPHAN |           \
+			TCP_CONN_DUP_ACKS | TCP_CONN_TIMER_DUE | TCP_CONN_ACK_DUE)
 
 /** Whether steps can be predicted at all. */
 static inline bool
 predict_is_possible(const struct tcp_config *config)
 {
-	return !config->timestamps && !config->sack && config->initial_cwnd > 0;
+	return !config->sack && config->initial_cwnd > 0;
 }
 
 /** TCP_EVENT_OPEN, from CLOSED. */
@@ -61,6 +60,27 @@ predict_rto_ms(const struct tcp_conn *conn, const struct tcp_config *config)
 	return RTE_MIN(rto_ms, config->rto_max_ms);
 }
 
+/** Whether the segment's timestamp is one that the connection can take (RFC 7323 3.2 and 5.3). */
+static inline bool
+predict_is_timely(const struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	return likely((conn->flags & TCP_CONN_TIMESTAMPS) == 0) ||
+	       ((segment->options & TCP_OPTION_TIMESTAMPS) != 0 &&
+			       (int32_t)(segment->tsval - conn->ts_recent) >= 0);
+}
+
+/** What the timestamp says: TS.Recent, and the round trip of what was acknowledged. */
+static inline void
+predict_take_timestamp(struct tcp_conn *conn, const struct tcp_segment *segment,
+		const struct tcp_env *env, uint32_t acked)
+{
+	if (likely((conn->flags & TCP_CONN_TIMESTAMPS) == 0))
+		return;
+	if (acked != 0)
+		tcp_effect_take_rtt(conn, env->ts_clock - segment->tsecr);
+	conn->ts_recent = segment->tsval;
+}
+
 /**
  * TCP_EVENT_SYN_ACK in SYN_SENT, and tcp_output_open().
  *
@@ -69,7 +89,10 @@ predict_rto_ms(const struct tcp_conn *conn, const struct tcp_config *config)
 static inline bool
 predict_open(struct tcp_conn *conn, const struct tcp_segment *segment, const struct tcp_env *env)
 {
-	const uint16_t rtt_ms = (uint16_t)(env->ts_clock - conn->srtt_8ms);
+	const bool timed = (conn->flags & TCP_CONN_TIMESTAMPS) != 0 &&
+			   (segment->options & TCP_OPTION_TIMESTAMPS) != 0;
+	const uint32_t rtt_ms = timed ? env->ts_clock - segment->tsecr
+				      : (uint16_t)(env->ts_clock - conn->srtt_8ms);
 	const bool scaled = (conn->flags & TCP_CONN_WINDOW_SCALE) != 0 &&
 			    (segment->options & TCP_OPTION_WINDOW_SCALE) != 0;
 	const uint8_t shift =
@@ -82,7 +105,12 @@ predict_open(struct tcp_conn *conn, const struct tcp_segment *segment, const str
 			    window == 0 || rtt_ms > PREDICT_RTT_MAX_MS))
 		return false;
 	mss = RTE_MIN(mss, env->path_mss);
-	conn->mss = RTE_MAX(mss, TCP_EFFECT_MSS_MIN);
+	mss = RTE_MAX(mss, TCP_EFFECT_MSS_MIN);
+	conn->mss = timed ? mss - TCP_EFFECT_TIMESTAMPS_BYTES : mss;
+	if (timed)
+		conn->ts_recent = segment->tsval;
+	else
+		conn->flags &= (uint16_t)~TCP_CONN_TIMESTAMPS;
 	conn->snd_una = segment->ack;
 	conn->rcv_nxt = segment->seq + 1;
 	conn->srtt_8ms = (uint16_t)(rtt_ms * 8);
@@ -133,8 +161,10 @@ predict_finish(struct tcp_conn *conn, const struct tcp_segment *segment, const s
 	if (unlikely((conn->state != TCP_FIN_WAIT_1 && conn->state != TCP_FIN_WAIT_2) ||
 			    segment->seq != conn->rcv_nxt || segment->ack != conn->snd_nxt ||
 			    segment->payload_length != 0 || env->rcv_wnd == 0 ||
-			    (conn->flags & PREDICT_TROUBLES) != 0))
+			    (conn->flags & PREDICT_TROUBLES) != 0 ||
+			    !predict_is_timely(conn, segment)))
 		return false;
+	predict_take_timestamp(conn, segment, env, segment->ack - conn->snd_una);
 	conn->snd_una = segment->ack;
 	conn->rcv_nxt++;
 	conn->retries = 0;
@@ -158,8 +188,10 @@ predict_answer(struct tcp_conn *conn, const struct tcp_segment *segment, const s
 	if (unlikely(conn->state != TCP_ESTABLISHED || segment->seq != conn->rcv_nxt ||
 			    segment->ack != conn->snd_nxt || conn->snd_una == conn->snd_nxt ||
 			    segment->payload_length >= env->rcv_wnd || segment->window == 0 ||
-			    conn->cwnd >= ssthresh || (conn->flags & PREDICT_TROUBLES) != 0))
+			    conn->cwnd >= ssthresh || (conn->flags & PREDICT_TROUBLES) != 0 ||
+			    !predict_is_timely(conn, segment)))
 		return false;
+	predict_take_timestamp(conn, segment, env, 1);
 	conn->snd_una = segment->ack;
 	conn->snd_nxt++;
 	conn->rcv_nxt += segment->payload_length + 1u;
@@ -192,8 +224,11 @@ predict_go_on(struct tcp_conn *conn, const struct tcp_segment *segment, const st
 			    segment->payload_length == 0 ||
 			    segment->payload_length >= env->rcv_wnd || window == 0 ||
 			    length > window || length > conn->mss ||
-			    sender->ssthresh != UINT8_MAX || (conn->flags & PREDICT_TROUBLES) != 0))
+			    sender->ssthresh != UINT8_MAX ||
+			    (conn->flags & PREDICT_TROUBLES) != 0 ||
+			    !predict_is_timely(conn, segment)))
 		return false;
+	predict_take_timestamp(conn, segment, env, 1);
 	if (conn->cwnd < UINT8_MAX)
 		conn->cwnd++;
 	else if ((int32_t)(segment->ack - sender->recover) >= 0)
@@ -215,7 +250,7 @@ predict_is_last_ack(const struct tcp_conn *conn, const struct tcp_segment *segme
 {
 	return conn->state == TCP_LAST_ACK && segment->seq == conn->rcv_nxt &&
 	       segment->ack == conn->snd_nxt && segment->payload_length == 0 && env->rcv_wnd > 0 &&
-	       (conn->flags & PREDICT_TROUBLES) == 0;
+	       (conn->flags & PREDICT_TROUBLES) == 0 && predict_is_timely(conn, segment);
 }
 
 #endif /* PREDICT_H */

@@ -51,12 +51,14 @@ static void
 both_sides_count_the_same(void **state)
 {
 	(void)state;
-	for (unsigned int i = 0; i < RTE_DIM(exchanges); i++) {
+	for (unsigned int both = 0; both < 2 * RTE_DIM(exchanges); both++) {
+		const unsigned int i = both / 2;
 		struct load_plan plan = bench_plan(
 				exchanges[i].exchange, exchanges[i].target, exchanges[i].port);
 
 		plan.count = 1000;
 		plan.third_ack_alone = exchanges[i].alone;
+		plan.timestamps = both % 2 != 0;
 		bench_begin(&plan);
 		bench_play(20000);
 		assert_true(load_is_done(&bench.generator));

@@ -65,6 +65,7 @@ a_shape_writes_the_templates_frames(void **state)
 		struct frame_template frames;
 		struct frame_shape shape;
 		struct flow_key local;
+		struct frame_shape_rows rows = {.to = {written}, .local = {&local}};
 		struct frame_tcp tcp = {.window = (uint16_t)any(), .flags = any() & 0x3f};
 
 		any_template(&frames);
@@ -78,14 +79,53 @@ a_shape_writes_the_templates_frames(void **state)
 			tcp.port = local.port;
 			tcp.seq = any();
 			tcp.ack = any();
+			rows.seq[0] = tcp.seq;
+			rows.ack[0] = tcp.ack;
 			random_fill(&seed, written, sizeof(written));
 			length = frame_template_write(
 					&frames, same, &tcp, with_options, with_payload);
-			assert_int_equal(frame_shape_write(
-							 &shape, written, &local, tcp.seq, tcp.ack),
-					length);
+			assert_int_equal(frame_shape_write(&shape, &rows, 0), length);
 			assert_memory_equal(written, same, length);
 		}
+	}
+}
+
+/* Timestamps are options like others, but that each frame has its own. */
+static void
+timestamps_are_each_frames_own(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		uint8_t option_bytes[40], payload_bytes[320], written[512], same[512];
+		struct frame_text options = any_text(option_bytes, 8 + any() % 9 * 4);
+		const struct frame_text payload = any_text(payload_bytes, any() % 300);
+		const unsigned int at = any() % (options.length - 7) & ~3u;
+		const uint32_t tsval = any(), tsecr = any();
+		const rte_be32_t times[2] = {rte_cpu_to_be_32(tsval), rte_cpu_to_be_32(tsecr)};
+		struct frame_tcp tcp = {.window = (uint16_t)any(), .flags = any() & 0x3f};
+		struct flow_key local;
+		struct frame_shape_rows rows = {.to = {written},
+				.local = {&local},
+				.tsval = tsval,
+				.tsecr = {tsecr}};
+		struct frame_template frames;
+		struct frame_shape shape;
+		unsigned int length;
+
+		any_template(&frames);
+		memset(option_bytes + at, 0, sizeof(times));
+		options.sum = checksum_add(0, option_bytes, options.length);
+		frame_shape_init(&shape, &frames, &tcp, &options, &payload);
+		frame_shape_set_times(&shape, at);
+		any_address(local.address, frames.family);
+		local.port = (rte_be16_t)any();
+		tcp.source = local.address;
+		tcp.port = local.port;
+		memcpy(option_bytes + at, times, sizeof(times));
+		options.sum = checksum_add(0, option_bytes, options.length);
+		length = frame_template_write(&frames, same, &tcp, &options, &payload);
+		assert_int_equal(frame_shape_write(&shape, &rows, 0), length);
+		assert_memory_equal(written, same, length);
 	}
 }
 
@@ -102,7 +142,8 @@ rows_are_written_like_single_frames(void **state)
 		const struct frame_text payload = any_text(payload_bytes, any() % 300);
 		const struct frame_tcp tcp = {.window = (uint16_t)any(), .flags = any() & 0x3f};
 		struct flow_key local[FRAME_SHAPE_ROWS];
-		struct frame_shape_rows rows = {.n = any() % (FRAME_SHAPE_ROWS + 1)};
+		struct frame_shape_rows rows = {
+				.n = any() % (FRAME_SHAPE_ROWS + 1), .tsval = any()};
 		struct frame_template frames;
 		struct frame_shape shape;
 
@@ -110,6 +151,9 @@ rows_are_written_like_single_frames(void **state)
 		frame_shape_init(&shape, &frames, &tcp, options.length > 0 ? &options : NULL,
 				payload.length > 0 ? &payload : NULL);
 		shape.columns &= any() % 8 != 0;
+		/* What is there already is not zero, but that is alike in both. */
+		if (options.length >= 8 && any() % 2 == 0)
+			frame_shape_set_times(&shape, any() % (options.length / 4 - 1) * 4);
 		for (unsigned int k = 0; k < rows.n; k++) {
 			any_address(local[k].address, frames.family);
 			local[k].port = (rte_be16_t)any();
@@ -117,10 +161,12 @@ rows_are_written_like_single_frames(void **state)
 			rows.to[k] = written[k];
 			rows.seq[k] = any();
 			rows.ack[k] = any();
+			rows.tsecr[k] = any();
 		}
 		frame_shape_write_rows(&shape, &rows);
 		for (unsigned int k = 0; k < rows.n; k++) {
-			frame_shape_write(&shape, same, &local[k], rows.seq[k], rows.ack[k]);
+			rows.to[k] = same;
+			frame_shape_write(&shape, &rows, k);
 			assert_memory_equal(written[k], same, shape.length);
 		}
 	}
@@ -131,6 +177,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(a_shape_writes_the_templates_frames),
+			cmocka_unit_test(timestamps_are_each_frames_own),
 			cmocka_unit_test(rows_are_written_like_single_frames),
 	};
 

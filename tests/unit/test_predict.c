@@ -54,6 +54,7 @@ any_world(void)
 			.initial_cwnd = (uint8_t)(1 + any() % 20),
 			.rcv_wnd_scale = 2,
 			.window_scaling = any() & 1,
+			.timestamps = any() & 1,
 	};
 	env = (struct tcp_env){
 			.config = &config,
@@ -86,7 +87,11 @@ any_segment(const struct tcp_conn *conn, uint8_t flags)
 			.payload_offset = 20,
 			.mss = (uint16_t)any(),
 			.flags = flags,
-			.options = (uint8_t)(any() & (TCP_OPTION_MSS | TCP_OPTION_WINDOW_SCALE)),
+			.options = (uint8_t)((any() & (TCP_OPTION_MSS | TCP_OPTION_WINDOW_SCALE)) |
+					     (any() % 16 != 0 ? TCP_OPTION_TIMESTAMPS : 0)),
+			.tsval = any() % 2 == 0 ? conn->ts_recent + any() % 100
+						: mostly(conn->ts_recent),
+			.tsecr = any() % 16 == 0 ? any() : env.ts_clock - any() % 100,
 			.window_scale = (uint8_t)(any() % 20),
 	};
 }
