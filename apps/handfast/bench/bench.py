@@ -195,7 +195,8 @@ def measure_all(asked, document: dict) -> None:
     for name in asked.names:
         PACE.next(name)
         measure = MEASURES.get(name, measure_case)
-        with Bench(asked.core_pair, asked.memory, lends=asked.lends) as bench:
+        with Bench(asked.core_pair, asked.memory, lends=asked.lends,
+                   concurrency=asked.concurrency) as bench:
             try:
                 result = measure(bench, name, asked)
             except Trouble as trouble:

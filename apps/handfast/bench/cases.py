@@ -5,7 +5,7 @@ import time
 
 from machine import Gone, Trouble, core_to_core, load_average
 from pace import progress, until_stopped
-from processes import (BACK_MAC, Bench, CLIENT, ENGINE_MAC, LENT, SERVER, SERVER_MAC, SOURCES,
+from processes import (BACK_MAC, Bench, CLIENT, ENGINE_MAC, LENT, RING, SERVER, SERVER_MAC, SOURCES,
                        Testpmd, WILD, WILD_SOURCES)
 
 HEAD = """\
@@ -45,10 +45,11 @@ PROXY = HEAD + """\
 pools:
   - {{name: web, backends: ["10.8.0.3:80"], source: local, local_addresses: [%s]}}
 services:
-  - {{name: web, listen: "10.9.0.2:80", mode: proxy, pool: web}}
+  - {{name: web, listen: "10.9.0.2:80", mode: proxy, pool: web, max_syn_backlog: {backlog}}}
 """ % (BACK_MAC, ", ".join(f"10.8.1.{number}" for number in range(1, 65)))
 
-FORWARD = PROXY.replace("mode: proxy", "mode: direct")
+FORWARD = PROXY.replace("mode: proxy, pool: web, max_syn_backlog: {backlog}",
+                        "mode: direct, pool: web")
 
 # Generator and backend share a core: who spins there has the other one's packets wait for its turn
 # to end, milliseconds later, in rings that are full by then.
@@ -60,12 +61,13 @@ engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memor
 tcp: {{max_tw_buckets: {time_wait}}}
 ports:
   - name: back
-    device: "memif:socket={folder}/b.sock,role=client,id=0,socket-abstract=no"
+    device: "memif:socket={folder}/b.sock,role=client,id=0,socket-abstract=no,rsize={ring}"
     mac: "%s"
     addresses: [10.8.0.3/16]
     gateways: [10.8.0.2]
 services:
-  - {{name: web, listen: "10.8.0.3:80", reply: http, body_size: 64, close: after_reply}}
+  - {{name: web, listen: "10.8.0.3:80", reply: http, body_size: 64, close: after_reply,
+     max_syn_backlog: {backlog}}}
 """ % SERVER_MAC
 
 # name: configuration, port, words of handfast-load, whether a backend is needed.
@@ -169,7 +171,8 @@ def exchange_once(bench: Bench, case: str, seconds: float, words: list, path: st
             bench.engine(BACKEND, core=bench.cores[1])
             time.sleep(1.0)  # Backends are resolved once a second.
         before = engine.snapshot()
-        load = bench.load(*words)
+        # Larger rings cost caches, so only where milliseconds have to fit: a core is shared.
+        load = bench.load(*words, ring=bench.ring if backend else RING)
     end = load.result(seconds + 30)
     spent = engine.spent(before, engine.snapshot())
     result = summarise(end, spent, engine.tsc_hz)

@@ -19,6 +19,8 @@ CLIENT, SERVER = "10.9.0.1", "10.9.0.2"
 SOURCES = "10.9.128.0/17"
 ENGINE_MAC, BACK_MAC, SERVER_MAC = ("02:00:00:00:09:02", "02:00:00:00:08:02", "02:00:00:00:08:03")
 WILD, WILD_SOURCES = "10.7.0.2", "10.7.128.0/17"
+RING, RING_MOST = 10, 14  # A memif's places, as powers of two: by default, at most.
+TIME_WAIT, TIME_WAIT_LONG = 262144, 4194304
 # What an engine's end of the memif is: what lends its buffers must be the client.
 COPIED, LENT = "role=server", "role=client,zero-copy=yes"
 # Seconds that a process may take to listen, and another one to come.
@@ -31,6 +33,21 @@ def run_time_folder() -> Path:
     base = os.environ.get("RUNTIME_DIRECTORY") or ("/var/run" if os.geteuid() == 0 else
                                                    os.environ.get("XDG_RUNTIME_DIR", "/tmp"))
     return Path(base) / "dpdk"
+
+
+def ring_size(concurrency: int) -> int:
+    """Places, as a power of two, for what so many connections may have under way at once."""
+    return min(max((2 * concurrency - 1).bit_length(), RING), RING_MOST)
+
+
+def time_wait(concurrency: int) -> int:
+    """How many connections TIME_WAIT has to remember.
+
+    What does not fit the rings may be lost, and comes again 200 ms later.  A connection that was
+    closed before has to be known yet, or its peer is reset: at millions a second it takes more
+    than the usual number to know it so long.
+    """
+    return TIME_WAIT if 2 * concurrency <= 1 << RING else TIME_WAIT_LONG
 
 
 def _child() -> None:
@@ -146,7 +163,8 @@ class Engine(Dpdk):
         config.write_text(text.format(name=name, core=core, main=main_core, memory=bench.memory,
                                       folder=bench.folder, idle=bench.idle, link=link,
                                       connections=bench.connections,
-                                      time_wait=max(262144, bench.connections)))
+                                      ring=bench.ring, backlog=bench.backlog,
+                                      time_wait=max(bench.time_wait, bench.connections)))
         super().__init__([*bench.front, path or os.environ["HANDFAST"], "run", "-c", config],
                          bench.folder, name, "/handfast/info", wait)
         self.tsc_hz = self.ask("/handfast/info")["tsc_hz"] if wait else 0
@@ -216,9 +234,13 @@ class Testpmd(Dpdk):
 class Bench(contextlib.AbstractContextManager):
     """What all processes of a benchmark share, and the end of all of them."""
 
-    def __init__(self, cores: tuple, memory: str, connections: int = 262144, lends: bool = False):
+    def __init__(self, cores: tuple, memory: str, connections: int = 262144, lends: bool = False,
+                 concurrency: int = 1):
         self.cores, self.memory, self.connections = cores, memory, connections
         self.lends = lends  # Whether engines that can do so lend their buffers to the generator.
+        self.ring, self.time_wait = ring_size(concurrency), time_wait(concurrency)
+        # The engine's own default, but that cookies do not come in where nobody floods.
+        self.backlog = max(4096, 2 * concurrency)
         self.folder = Path(tempfile.mkdtemp(prefix="handfast-bench-"))
         self.front = in_front()
         # Spinning on one core that is also the generator's would only steal from it.
@@ -236,9 +258,9 @@ class Bench(contextlib.AbstractContextManager):
         main = self.cores[1] if core == self.cores[0] else self.cores[0]
         return self.keep(Engine(self, text, core, main, **more))
 
-    def load(self, *words: object, socket_name: str = "a.sock") -> Load:
+    def load(self, *words: object, socket_name: str = "a.sock", ring: int = RING) -> Load:
         """Start a generator on the generator's core."""
-        return self.keep(Load(self, socket_name, "client", *words))
+        return self.keep(Load(self, socket_name, f"client,rsize={ring}", *words))
 
     def listening_load(self, *words: object) -> Load:
         """The same for an engine that is the memif's client, and to be started then."""
