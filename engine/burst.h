@@ -68,6 +68,15 @@ burst_all(const struct burst *burst)
 	return burst->n == BURST_MAX ? UINT64_MAX : (UINT64_C(1) << burst->n) - 1;
 }
 
+/** A packet that was at place @p from is at @p to, at or before it; so is what is known of it. */
+static inline void
+burst_known_move(struct burst *burst, unsigned int from, unsigned int to)
+{
+	const uint64_t known = burst->known >> from & 1;
+
+	burst->known = (burst->known & ~(UINT64_C(1) << to)) | known << to;
+}
+
 struct worker;
 
 /*

@@ -271,6 +271,7 @@ burst_classify(struct worker *worker, struct burst *burst)
 		if (!known && !burst_classify_one(worker, burst, port, i, kept))
 			continue;
 		if (kept != i) {
+			burst_known_move(burst, i, kept);
 			burst->packet[kept] = packet;
 			burst->frame[kept] = burst->frame[i];
 		}

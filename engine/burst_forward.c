@@ -235,6 +235,7 @@ burst_forward_refuse(struct worker *worker, struct burst *burst, unsigned int i)
 static void
 burst_forward_move(struct burst *burst, unsigned int from, unsigned int to)
 {
+	burst_known_move(burst, from, to);
 	burst->packet[to] = burst->packet[from];
 	burst->frame[to] = burst->frame[from];
 	burst->segment[to] = burst->segment[from];

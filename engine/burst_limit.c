@@ -74,6 +74,7 @@ burst_limit_drop(struct worker *worker, struct burst *burst, packet_mask refused
 			continue;
 		}
 		if (kept != i) {
+			burst_known_move(burst, i, kept);
 			burst->packet[kept] = burst->packet[i];
 			burst->frame[kept] = burst->frame[i];
 			burst->segment[kept] = burst->segment[i];

@@ -314,6 +314,8 @@ direct_take(const struct worker *worker, struct burst *burst, struct burst *take
 
 		if (to == burst && place == i)
 			continue;
+		if (to == burst)
+			burst_known_move(burst, i, place);
 		to->packet[place] = burst->packet[i];
 		to->frame[place] = burst->frame[i];
 		to->segment[place] = burst->segment[i];
