@@ -261,9 +261,10 @@ entrance_form(struct entrance *entrance, const struct syncookie_offer *offer)
 static inline uint64_t
 burst_cookie_passive(const struct burst *burst, uint64_t packets)
 {
-	uint64_t passive = 0;
+	/* Whom the parser knows are. */
+	uint64_t passive = packets & burst->known;
 
-	for (uint64_t left = packets; left != 0; left &= left - 1) {
+	for (uint64_t left = packets & ~burst->known; left != 0; left &= left - 1) {
 		const unsigned int i = rte_bsf64(left);
 
 		passive |= (uint64_t)flow_key_is_passive(&burst->key[i]) << i;
@@ -282,7 +283,6 @@ burst_cookie_sort(const struct worker *worker, const struct burst *burst, uint64
 	const bool columns = worker->columns;
 	const uint64_t known = step_masks_there(burst->conn, columns);
 	const uint64_t left = burst_all(burst) & ~step_masks_there(burst->waiting, columns);
-	uint64_t fins = 0;
 
 	*acks = left & (step_masks_equal(burst->event, TCP_EVENT_ACK, columns) |
 				       step_masks_equal(burst->event, TCP_EVENT_FIN, columns));
@@ -291,12 +291,13 @@ burst_cookie_sort(const struct worker *worker, const struct burst *burst, uint64
 	*acks = burst_cookie_passive(burst, *acks);
 	*syns = left & ~known & step_masks_equal(burst->event, TCP_EVENT_SYN, columns);
 	*syns = burst_cookie_passive(burst, *syns);
-	for (uint64_t rest = *syns; rest != 0; rest &= rest - 1) {
-		const unsigned int i = rte_bsf64(rest);
+}
 
-		fins |= (uint64_t)((burst->segment[i].flags & TCP_FIN) != 0) << i;
-	}
-	*syns &= ~fins;
+/* A SYN with a FIN gets no cookie, which could not say that the peer is done. */
+static inline bool
+burst_cookie_ends(const struct burst *burst, unsigned int i)
+{
+	return unlikely((burst->segment[i].flags & TCP_FIN) != 0);
 }
 
 /* Cheapest first (K15): does its service want cookies, may its source be answered. */
@@ -338,6 +339,8 @@ burst_cookie_greet(struct worker *worker, struct burst *burst, uint64_t syns,
 		const unsigned int i = rte_bsf64(syns);
 		const struct syncookie_offer *offer = NULL;
 
+		if (burst_cookie_ends(burst, i))
+			continue;
 		if (burst_cookie_place(burst, i) == entrance->place) {
 			/* Also for who is kept half open: what is not read is not granted. */
 			burst->segment[i].options &= entrance->granted;
@@ -441,7 +444,7 @@ burst_cookie_want_syns(struct worker *worker, const struct burst *burst, unsigne
 	for (unsigned int i = first; i < first + n; i++) {
 		if (burst->key[i].port == 0 ||
 				service_map_is_no_peer(entrance->map, burst->key[i].address) ||
-				burst_cookie_is_spent(worker, burst, i))
+				(entrance->has_spent && burst_cookie_is_spent(worker, burst, i)))
 			return false;
 	}
 	entrance->share->syns += n;
@@ -453,15 +456,28 @@ static bool
 burst_cookie_answer_columns(struct worker *worker, struct burst *burst, unsigned int first,
 		unsigned int n, const struct syncookie_keys *keys, struct entrance *entrance)
 {
+	const struct cookies *cookies = &worker->engine->cookies;
 	struct tcp_segment *segment = &burst->segment[first];
-	struct syncookie_columns cookies;
+	struct build_columns replies;
+	const struct syncookie_columns columns = {
+			.flows = &burst->key[first],
+			.segments = segment,
+			.hashes = &burst->hash[first],
+			.n = n,
+			.ts_clock = burst_env_ts_clock(worker, 0),
+			.ts_flow_mask = cookies->ts_flow_mask,
+			.seq = replies.seq,
+			.ack = replies.ack,
+			.tsval = replies.tsval,
+			.tsecr = replies.tsecr,
+	};
 	const struct syncookie_offer *offer;
 	const struct build_form *form;
-	struct build_columns replies;
 	unsigned int length;
 
 	if (entrance->port->transmit_offload)
 		return false;
+	replies.n = n;
 	/* Also for who is kept half open: what is not read is not granted. */
 	for (unsigned int k = 0; k < n; k++)
 		segment[k].options &= entrance->granted;
@@ -470,18 +486,9 @@ burst_cookie_answer_columns(struct worker *worker, struct burst *burst, unsigned
 	if (!offer->possible || !build_columns_takes(form) ||
 			!burst_cookie_want_syns(worker, burst, first, n, entrance))
 		return false;
-	for (unsigned int k = 0; k < n; k++) {
-		cookies.seq[k] = segment[k].seq;
-		cookies.ts_clock[k] = burst_env_ts_clock(worker, burst->hash[first + k]);
-		replies.ack[k] = segment[k].seq + 1;
-		replies.tsecr[k] = segment[k].tsval;
+	for (unsigned int k = 0; k < n; k++)
 		replies.data[k] = rte_pktmbuf_mtod(burst->packet[first + k], uint8_t *);
-	}
-	cookies.flows = &burst->key[first];
-	syncookie_columns_make(keys, offer, &cookies);
-	memcpy(replies.seq, cookies.isn, sizeof(replies.seq));
-	memcpy(replies.tsval, cookies.tsval, sizeof(replies.tsval));
-	replies.n = n;
+	syncookie_columns_make(keys, offer, &columns);
 	length = build_columns(&replies, form);
 	for (unsigned int k = 0; k < n; k++)
 		burst_reply_finish(burst->packet[first + k], length);
@@ -534,6 +541,10 @@ burst_cookie_answer_syns(struct worker *worker, struct burst *burst, uint64_t sy
 		unsigned int n = 0;
 		uint64_t some = syns;
 
+		if (burst_cookie_ends(burst, first)) {
+			syns &= syns - 1;
+			continue;
+		}
 		if (entrance->place != place)
 			entrance_find(worker, place, entrance);
 		if (entrance_is_shut(entrance)) {

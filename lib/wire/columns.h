@@ -87,6 +87,17 @@ columns_load(const uint8_t *const rows[COLUMNS], size_t offset, __m512i words[4]
 	columns_turn(words);
 }
 
+/** Four words of rows that are @p stride bytes apart. */
+COLUMNS_AVX512 static inline void
+columns_load_table(const void *table, size_t stride, __m512i words[4])
+{
+	const uint8_t *rows[COLUMNS];
+
+	for (unsigned int i = 0; i < COLUMNS; i++)
+		rows[i] = (const uint8_t *)table + i * stride;
+	columns_load(rows, 0, words);
+}
+
 /** Store a quarter of a register as 16 bytes of a row. */
 #define COLUMNS_STORE_PART(to, words, quarter) \
 	_mm_storeu_si128((__m128i *)(to), _mm512_extracti32x4_epi32(words, quarter))

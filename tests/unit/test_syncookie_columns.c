@@ -41,7 +41,22 @@ check_cookies(uint64_t *random)
 			.window_scale = (uint8_t)random_below(random, 16),
 			.mss = (uint16_t)random_next(random)};
 	struct flow_key flows[SYNCOOKIE_COLUMNS];
-	struct syncookie_columns columns = {.flows = flows};
+	struct tcp_segment segments[SYNCOOKIE_COLUMNS];
+	uint64_t hashes[SYNCOOKIE_COLUMNS];
+	uint32_t seq[SYNCOOKIE_COLUMNS], ack[SYNCOOKIE_COLUMNS];
+	uint32_t tsval[SYNCOOKIE_COLUMNS], tsecr[SYNCOOKIE_COLUMNS];
+	const struct syncookie_columns columns = {
+			.flows = flows,
+			.segments = segments,
+			.hashes = hashes,
+			.n = 1 + random_below(random, SYNCOOKIE_COLUMNS),
+			.ts_clock = (uint32_t)random_next(random),
+			.ts_flow_mask = random_below(random, 2) ? 0xffff0000 : 0,
+			.seq = seq,
+			.ack = ack,
+			.tsval = tsval,
+			.tsecr = tsecr,
+	};
 	struct syncookie_request request = {.flow = &flows[0],
 			.segment = &segment,
 			.endpoint = random_next(random) >> 16,
@@ -55,17 +70,19 @@ check_cookies(uint64_t *random)
 	keys.made_slot %= SYNCOOKIE_SLOTS;
 	random_flows(random, flows);
 	syncookie_offer(&keys, &request, &offer);
-	for (unsigned int i = 0; i < SYNCOOKIE_COLUMNS; i++) {
-		columns.seq[i] = (uint32_t)random_next(random);
-		columns.ts_clock[i] = (uint32_t)random_next(random);
-		syns[i] = (struct syncookie_syn){
-				&flows[i], &offer, columns.seq[i], columns.ts_clock[i]};
-	}
+	random_fill(random, (uint8_t *)segments, sizeof(segments));
+	random_fill(random, (uint8_t *)hashes, sizeof(hashes));
+	for (unsigned int i = 0; i < SYNCOOKIE_COLUMNS; i++)
+		syns[i] = (struct syncookie_syn){&flows[i], &offer, segments[i].seq,
+				columns.ts_clock + ((uint32_t)(hashes[i] >> 32) &
+								   columns.ts_flow_mask)};
 	syncookie_columns_make(&keys, &offer, &columns);
 	syncookie_make_offered(&keys, syns, SYNCOOKIE_COLUMNS, numbers);
-	for (unsigned int i = 0; i < SYNCOOKIE_COLUMNS; i++) {
-		assert_int_equal(columns.isn[i], numbers[i].isn);
-		assert_int_equal(columns.tsval[i], numbers[i].tsval);
+	for (unsigned int i = 0; i < columns.n; i++) {
+		assert_int_equal(seq[i], numbers[i].isn);
+		assert_int_equal(ack[i], segments[i].seq + 1);
+		assert_int_equal(tsval[i], numbers[i].tsval);
+		assert_int_equal(tsecr[i], segments[i].tsval);
 	}
 }
 
