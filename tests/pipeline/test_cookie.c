@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "wire/checksum.h"
 
 #define BACKLOG 10
 
@@ -233,6 +234,70 @@ syns_in_a_row_get_cookies_of_their_own(void **state)
 		assert_int_equal(rig_connections(&rig), ROW - 1);
 		rig_free(&rig);
 	}
+}
+
+/*
+ * A SYN from a port of a client's, with so many words of IP options that mean nothing; port 0 says
+ * it to another machine.
+ */
+static void
+put_syn_behind_options(struct rig *rig, uint16_t port, unsigned int words)
+{
+	const struct build_tcp tcp = {
+			.seq = 1000, .window = 1000, .flags = TCP_SYN, .options = client_linux_syn};
+	uint8_t bytes[RIG_FRAME_MAX], *ip = bytes + sizeof(struct rte_ether_hdr);
+	struct build_lengths lengths;
+	struct build_path path;
+	unsigned int total;
+	uint16_t sum;
+
+	rig_path(rig, &path, 4, port, 80);
+	total = build_tcp(bytes, &path, &tcp, 0, BUILD_CHECKSUM_SOFTWARE, &lengths);
+	memmove(ip + 20 + words * 4, ip + 20, total - 34);
+	memset(ip + 20, 1, words * 4);
+	total += words * 4;
+	bytes[5] ^= port == 0;
+	ip[0] = (uint8_t)(0x45 + words);
+	ip[3] = (uint8_t)(total - 14);
+	memset(ip + 10, 0, 2);
+	sum = checksum_finish(checksum_add(0, ip, 20 + words * 4));
+	memcpy(ip + 10, &sum, sizeof(sum));
+	rig_put(rig, bytes, total);
+}
+
+/* What was dropped before it must not make it one of those that are answered all alike. */
+static void
+syn_with_ip_options_behind_usual_ones_is_answered(void **state)
+{
+	const struct build_tcp reset = {.seq = 1, .flags = TCP_RST};
+	struct rig rig;
+	struct rig_frame frame;
+	struct build_path path;
+
+	(void)state;
+	rig_init(&rig, cookie_settings, 1);
+	put_syn_behind_options(&rig, 2000, 0);
+	rig_turn(&rig);
+	assert_true(rig_take(&rig, &frame));
+	put_syn_behind_options(&rig, 0, 0);
+	rig_path(&rig, &path, 4, 3000, 80);
+	rig_put_tcp(&rig, &path, &reset, NULL, 0);
+	for (uint16_t port = 2001; port < 2016; port++)
+		put_syn_behind_options(&rig, port, port == 2010);
+	rig_turn(&rig);
+	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), 16);
+	for (uint64_t ports = 0x7fff; ports != 0;) {
+		uint16_t port;
+
+		assert_true(rig_take(&rig, &frame));
+		assert_int_equal(frame.segment.flags, TCP_SYN | TCP_ACK);
+		assert_int_equal(frame.segment.ack, 1001);
+		memcpy(&port, frame.bytes + frame.frame.l4_offset + 2, sizeof(port));
+		port = (uint16_t)(rte_be_to_cpu_16(port) - 2001);
+		assert_true(port < 15 && (ports >> port & 1) != 0);
+		ports &= ~(UINT64_C(1) << port);
+	}
+	rig_free(&rig);
 }
 
 static void
@@ -510,6 +575,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(options_survive_with_and_without_timestamps),
 			cmocka_unit_test(each_kind_of_syn_in_a_burst_gets_what_it_asked_for),
 			cmocka_unit_test(syns_in_a_row_get_cookies_of_their_own),
+			cmocka_unit_test(syn_with_ip_options_behind_usual_ones_is_answered),
 			cmocka_unit_test(forged_ack_is_reset_and_opens_nothing),
 			cmocka_unit_test(reset_and_syn_ack_with_its_number_open_nothing),
 			cmocka_unit_test(cookie_is_bound_to_ports_and_to_the_clients_isn),
