@@ -29,7 +29,7 @@
 
 struct bucket {
 	uint16_t tag[BUCKET_WAYS];  /**< BUCKET_TAG_EMPTY, or some bits of the hash. */
-	uint32_t sent_away;         /**< By a key of this bucket that had to go to another. */
+	uint32_t sent_away;         /**< Of keys that are elsewhere: how many, or up to when. */
 	uint32_t slot[BUCKET_WAYS]; /**< Valid where the tag is not empty. */
 } __rte_aligned(64);
 

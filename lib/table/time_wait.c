@@ -315,9 +315,8 @@ index_make_room(struct time_wait *table, uint64_t hash, uint32_t position, struc
 
 /* Enter a record into the index; returns how many entries were evicted for it, 0 or 1. */
 static inline unsigned int
-index_add(struct time_wait *table, uint64_t hash, uint32_t position)
+index_add(struct time_wait *table, struct bucket *bucket, uint64_t hash, uint32_t position)
 {
-	struct bucket *bucket = home_bucket(table, hash);
 	uint32_t empty = free_ways(table, bucket);
 	unsigned int evicted = 0;
 
@@ -340,10 +339,8 @@ ring_pop(struct time_wait *table)
 
 /* A record was written behind the last; returns how many entries the index evicted for it. */
 static inline unsigned int
-ring_push(struct time_wait *table)
+ring_push(struct time_wait *table, struct bucket *home, uint64_t hash, uint32_t slots)
 {
-	const struct time_wait_entry *record = &table->ring[table->tail];
-	const uint32_t slots = time_wait_entry_slots(record);
 	const uint32_t position = table->lap + table->tail;
 
 	table->tail += slots;
@@ -354,7 +351,7 @@ ring_push(struct time_wait *table)
 	}
 	table->used += slots;
 	table->count++;
-	return index_add(table, time_wait_entry_hash(record), position);
+	return index_add(table, home, hash, position);
 }
 
 /* Whether the record at the head has come to its end, or must be queued again. */
@@ -370,14 +367,16 @@ static void
 ring_queue_again(struct time_wait *table)
 {
 	const struct time_wait_entry *entry = &table->ring[table->head];
+	const uint64_t hash = time_wait_entry_hash(entry);
+	const uint32_t slots = time_wait_entry_slots(entry);
 	struct time_wait_entry again[2];
 
-	memcpy(again, entry, time_wait_entry_slots(entry) * sizeof(*entry));
+	memcpy(again, entry, slots * sizeof(*entry));
 	again[0].flags &= (uint8_t)~TIME_WAIT_FLAG_RESTARTED;
 	table->count--;
 	ring_pop(table);
-	memcpy(&table->ring[table->tail], again, time_wait_entry_slots(again) * sizeof(again[0]));
-	ring_push(table);
+	memcpy(&table->ring[table->tail], again, slots * sizeof(again[0]));
+	ring_push(table, home_bucket(table, hash), hash, slots);
 }
 
 /* Take a ripe record from the head; true if its entry lapsed. */
@@ -445,32 +444,35 @@ unsigned int
 time_wait_insert(struct time_wait *table, const struct flow_key *key, uint64_t hash,
 		const struct tcp_conn *tcp, uint32_t now_ms)
 {
-	const bool ipv4 = flow_key_is_ipv4(key->address);
-	struct time_wait_entry *record = find(table, key, hash);
+	struct bucket *home = home_bucket(table, hash);
+	const uint32_t slots = flow_key_is_ipv4(key->address) ? 1 : 2;
+	struct time_wait_entry *record = NULL;
 	unsigned int evicted;
 
+	if (unlikely(bucket_ways(home, bucket_tag(hash)) != 0 || has_sent_away(table, home)))
+		record = find(table, key, hash);
 	if (unlikely(record != NULL)) {
 		time_wait_store(record, tcp);
 		time_wait_restart(record, now_ms);
 		return 0;
 	}
-	evicted = ring_make_room(table, ipv4 ? 1 : 2, now_ms);
+	evicted = ring_make_room(table, slots, now_ms);
 	record = &table->ring[table->tail];
 	*record = (struct time_wait_entry){
 			.key_end = time_wait_entry_key_end(key),
 			.since_ms = now_ms,
 			.hash_low = (uint32_t)hash,
 			.hash_high = (uint16_t)(hash >> 32),
-			.flags = ipv4 ? 0 : TIME_WAIT_FLAG_IPV6,
+			.flags = slots == 1 ? 0 : TIME_WAIT_FLAG_IPV6,
 	};
-	if (!ipv4) {
+	if (slots != 1) {
 		struct time_wait_second_slot second = {.flags = TIME_WAIT_FLAG_DEAD};
 
 		memcpy(second.key_start, key->address, sizeof(second.key_start));
 		memcpy(&record[1], &second, sizeof(second));
 	}
 	time_wait_store(record, tcp);
-	return evicted + ring_push(table);
+	return evicted + ring_push(table, home, hash, slots);
 }
 
 struct time_wait_entry *

@@ -14,8 +14,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <rte_bitops.h>
 #include <rte_common.h>
 
+#include "table/bucket.h"
 #include "table/conn_table.h"
 
 #define SEED 42
@@ -419,6 +421,32 @@ pair_bulk(const struct pair *pair)
 	assert_true(n == CONN_TABLE_BURST_MAX || hits >> n == 0);
 }
 
+/* First buckets know how many of their keys are in second ones. */
+static void
+pair_check_away(const struct pair *pair)
+{
+	const struct conn_table *table = pair->table;
+	uint32_t *away = calloc(table->half_size, sizeof(*away));
+
+	assert_non_null(away);
+	for (uint32_t i = 0; i < POOL; i++) {
+		struct flow_key key = key_of(i);
+		uint64_t hash = conn_table_hash(table, &key);
+		uint32_t first = bucket_first(hash, table->half_size);
+		uint32_t ways = bucket_ways(&table->buckets[first], bucket_tag(hash));
+
+		for (; ways != 0 && pair->model[i] != NULL; ways &= ways - 1) {
+			if (table->buckets[first].slot[rte_bsf32(ways)] ==
+					conn_table_slot(table, pair->model[i]))
+				break;
+		}
+		away[first] += pair->model[i] != NULL && ways == 0;
+	}
+	for (uint32_t i = 0; i < table->half_size; i++)
+		assert_int_equal(table->buckets[i].sent_away, away[i]);
+	free(away);
+}
+
 static void
 pair_change(struct pair *pair, bool grow)
 {
@@ -462,7 +490,7 @@ pair_compare(const struct pair *pair)
 static void
 table_agrees_with_a_plain_array(void **state)
 {
-	static const uint32_t capacities[] = {1, 7, 64, 500, 1000, 2047, 2999};
+	static const uint32_t capacities[] = {1, 7, 64, 500, 1000, 2047, 2999, 6000, 20000};
 
 	(void)state;
 	print_message("seed %d\n", SEED);
@@ -479,6 +507,7 @@ table_agrees_with_a_plain_array(void **state)
 					pair_bulk(&pair);
 			}
 			pair_compare(&pair);
+			pair_check_away(&pair);
 		}
 		free(pair.table);
 	}
