@@ -29,7 +29,7 @@
 
 struct bucket {
 	uint16_t tag[BUCKET_WAYS];  /**< BUCKET_TAG_EMPTY, or some bits of the hash. */
-	uint32_t sent_away;         /**< Of keys that are elsewhere: how many, or up to when. */
+	uint32_t sent_away;         /**< Of keys that are elsewhere; each table's own way. */
 	uint32_t slot[BUCKET_WAYS]; /**< Valid where the tag is not empty. */
 } __rte_aligned(64);
 
@@ -81,7 +81,8 @@ bucket_ways(const struct bucket *bucket, uint16_t tag)
 {
 #ifdef RTE_ARCH_X86_64
 	const __m128i *tags = (const __m128i *)bucket;
-	__m128i wanted = _mm_set1_epi16((short)tag);
+	/* Of 16 bits a compiler makes a store that a wider load has to wait for. */
+	__m128i wanted = _mm_set1_epi32((int)(tag * UINT32_C(0x10001)));
 	__m128i equal = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(tags), wanted),
 			_mm_cmpeq_epi16(_mm_load_si128(tags + 1), wanted));
 

@@ -22,8 +22,9 @@
  * Most keys that are looked up are not here: they are SYNs.  So a key has one home bucket, filled
  * to the half when the table is full, and only a bucket that sent keys away sends look-ups on: a
  * miss is one cache line, a hit two.  With 5 keys on average, Poisson says that 1.4 % of the
- * buckets have more than ten and 0.4 % of the keys are away.  The hash is keyed: nobody can do
- * worse than chance.
+ * buckets have more than ten and 0.4 % of the keys are away.  As that second line would be waited
+ * for alone, a bucket knows sixteen kinds of tags apart that it sent away, and roughly when.  The
+ * hash is keyed: nobody can do worse than chance.
  *
  * A record keeps the 48 bits of hash that placed it: nothing is hashed when it is queued again.
  */
@@ -37,6 +38,7 @@
 
 #include "table/bucket.h"
 #include "table/time_wait.h"
+#include "table/time_wait_away.h"
 #include "table/time_wait_entry.h"
 
 /* Keys per bucket when the table is full. */
@@ -63,6 +65,7 @@ struct time_wait {
 	uint32_t lap;       /* The position of slot 0, where the tail was there last. */
 	uint32_t lap_slots; /* So many more slots have been since it was there before. */
 	uint32_t lifetime_ms;
+	struct time_wait_away away;
 } __rte_aligned(64);
 
 static uint32_t
@@ -92,11 +95,10 @@ time_wait_init(void *memory, uint32_t capacity, uint32_t lifetime_ms)
 	table->capacity = capacity;
 	table->lifetime_ms = lifetime_ms;
 	table->lap = FIRST_POSITION;
+	table->away = time_wait_away_for(capacity);
 	bytes += sizeof(*table);
 	table->buckets = (struct bucket *)bytes;
 	memset(table->buckets, 0, index_size);
-	for (uint32_t i = 0; i < table->bucket_count; i++)
-		table->buckets[i].sent_away = FIRST_POSITION - 1;
 	bytes += index_size;
 	table->ring = (struct time_wait_entry *)bytes;
 	return table;
@@ -201,11 +203,17 @@ find_in_bucket(const struct time_wait *table, const struct bucket *bucket, uint1
 	return NULL;
 }
 
-/* Whether a bucket sent away a key whose record may still be there. */
+/* Whether a bucket sent away a key with such a tag, whose record may still be there. */
 static inline bool
-has_sent_away(const struct time_wait *table, const struct bucket *home)
+has_sent_away(const struct time_wait *table, const struct bucket *home, uint16_t tag)
 {
-	return position_is_there(table, home->sent_away);
+	return time_wait_away_has(&table->away, home, tag, newest_position(table), table->used);
+}
+
+static inline void
+note_sent_away(const struct time_wait *table, struct bucket *home, uint16_t tag, uint32_t position)
+{
+	time_wait_away_note(&table->away, home, tag, position, newest_position(table), table->used);
 }
 
 /* The entry with this key, lapsed or not. */
@@ -216,7 +224,7 @@ find(const struct time_wait *table, const struct flow_key *key, uint64_t hash)
 	uint16_t tag = bucket_tag(hash);
 	struct time_wait_entry *entry = find_in_bucket(table, home, tag, key);
 
-	if (entry == NULL && has_sent_away(table, home))
+	if (entry == NULL && has_sent_away(table, home, tag))
 		entry = find_in_bucket(table, other_bucket(table, hash), tag, key);
 	return entry;
 }
@@ -233,16 +241,6 @@ entry_kill(struct time_wait *table, struct time_wait_entry *entry)
 		bucket_clear(other_bucket(table, hash), tag, position);
 	entry->flags |= TIME_WAIT_FLAG_DEAD;
 	table->count--;
-}
-
-/* A key of this bucket goes to another one; of all who did, the newest will leave last. */
-static inline void
-note_sent_away(const struct time_wait *table, struct bucket *home, uint32_t position)
-{
-	const uint32_t newest = newest_position(table);
-
-	if (newest - position < newest - home->sent_away)
-		home->sent_away = position;
 }
 
 /*
@@ -267,7 +265,7 @@ bucket_make_room(const struct time_wait *table, struct bucket *bucket)
 		if (empty == 0)
 			continue;
 		if (home == bucket)
-			note_sent_away(table, home, position);
+			note_sent_away(table, home, bucket->tag[way], position);
 		bucket_set(to, empty, bucket->tag[way], position);
 		bucket->tag[way] = BUCKET_TAG_EMPTY;
 		return 1U << way;
@@ -301,7 +299,7 @@ index_make_room(struct time_wait *table, uint64_t hash, uint32_t position, struc
 	*bucket = other_bucket(table, hash);
 	empty = free_ways(table, *bucket);
 	if (empty != 0) {
-		note_sent_away(table, home, position);
+		note_sent_away(table, home, bucket_tag(hash), position);
 		return empty;
 	}
 	*bucket = home;
@@ -445,11 +443,12 @@ time_wait_insert(struct time_wait *table, const struct flow_key *key, uint64_t h
 		const struct tcp_conn *tcp, uint32_t now_ms)
 {
 	struct bucket *home = home_bucket(table, hash);
+	const uint16_t tag = bucket_tag(hash);
 	const uint32_t slots = flow_key_is_ipv4(key->address) ? 1 : 2;
 	struct time_wait_entry *record = NULL;
 	unsigned int evicted;
 
-	if (unlikely(bucket_ways(home, bucket_tag(hash)) != 0 || has_sent_away(table, home)))
+	if (unlikely(bucket_ways(home, tag) != 0 || has_sent_away(table, home, tag)))
 		record = find(table, key, hash);
 	if (unlikely(record != NULL)) {
 		time_wait_store(record, tcp);
@@ -508,12 +507,13 @@ time_wait_lookup_bulk(const struct time_wait *table, const struct flow_key keys[
 
 	for (uint64_t left = wanted; left != 0; left &= left - 1) {
 		const unsigned int i = rte_bsf64(left);
-		const uint32_t ways = bucket_ways(home[i], bucket_tag(hashes[i]));
+		const uint16_t tag = bucket_tag(hashes[i]);
+		const uint32_t ways = bucket_ways(home[i], tag);
 
 		candidates |= (uint64_t)(ways != 0) << i;
 		if (unlikely(ways != 0))
 			rte_prefetch0(entry_near(table, home[i]->slot[rte_bsf32(ways)]));
-		if (unlikely(has_sent_away(table, home[i]))) {
+		if (unlikely(has_sent_away(table, home[i], tag))) {
 			rte_prefetch0(other_bucket(table, hashes[i]));
 			candidates |= UINT64_C(1) << i;
 		}

@@ -89,7 +89,7 @@ sent_away(const struct time_wait *table, uint32_t capacity)
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < capacity / 5 + 2; i++)
-		sum += buckets[i].sent_away != buckets[capacity / 5 + 1].sent_away;
+		sum += (buckets[i].sent_away & UINT16_MAX) != 0;
 	return sum;
 }
 
@@ -398,6 +398,41 @@ full_bucket_sends_a_guest_home(void **state)
 	for (uint32_t bucket = 1; bucket <= 3; bucket++)
 		assert_int_equal(keys_in(table, bucket), 10);
 	free(table);
+}
+
+/* Positions pass 2^32 soon; with so many slots, eras have less than 16 bits. */
+static void
+who_was_sent_away_is_found_for_long(void **state)
+{
+	static const uint32_t capacities[] = {6000, 300000, 5000000};
+
+	(void)state;
+	for (size_t i = 0; i < RTE_DIM(capacities); i++) {
+		void *memory = aligned_alloc(64, time_wait_footprint(capacities[i]));
+		struct time_wait *table;
+
+		assert_non_null(memory);
+		table = time_wait_init(memory, capacities[i], LIFETIME_MS);
+		for (uint32_t n = 0; n < 20; n++) {
+			struct flow_key key = key_of(n);
+			struct tcp_conn tcp = tcp_of(n);
+
+			assert_int_equal(time_wait_insert(table, &key, 4711, &tcp, 0), 0);
+		}
+		for (uint32_t n = 20; n < 6000; n++) {
+			struct flow_key key = key_of(n % 20);
+
+			if (n % 10 == 0)
+				check_tcp(time_wait_lookup(table, &key, 4711, 0), n % 20);
+			assert_int_equal(insert(table, n, 0), 0);
+		}
+		for (uint32_t n = 0; n < 20; n++) {
+			struct flow_key key = key_of(n);
+
+			check_tcp(time_wait_lookup(table, &key, 4711, 0), n);
+		}
+		free(table);
+	}
 }
 
 /* Laps without end, and past 2^32: what the index says of those who left is in nobody's way. */
@@ -752,6 +787,7 @@ main(void)
 			cmocka_unit_test(versions_that_end_alike_are_told_apart),
 			cmocka_unit_test(equal_hashes_are_told_apart_by_key),
 			cmocka_unit_test(full_bucket_sends_a_guest_home),
+			cmocka_unit_test(who_was_sent_away_is_found_for_long),
 			cmocka_unit_test(who_left_makes_room_for_who_comes),
 			cmocka_unit_test(upper_sixteen_bits_have_no_part_in_placement),
 			cmocka_unit_test(entry_lapses_after_two_msl_whether_reclaimed_or_not),
