@@ -81,6 +81,24 @@ every_bit_of_hash_and_key_matters(void **state)
 	assert_int_not_equal(isn_make(&other, HASH, 77), isn);
 }
 
+/* As the engine makes it: of the hash by which tables know the connection. */
+static void
+every_bit_of_connection_matters(void **state)
+{
+	const struct siphash_key table = {HASH, ~HASH};
+	struct flow_key flow = {.address = {1, 2, 3}, .port = 4, .endpoint = 5};
+	uint32_t isn = isn_make(&key, siphash_flow(&table, &flow), 77);
+
+	(void)state;
+	for (unsigned int bit = 0; bit < 8 * sizeof(flow); bit++) {
+		uint8_t *byte = (uint8_t *)&flow + bit / 8;
+
+		*byte ^= (uint8_t)(1 << bit % 8);
+		assert_int_not_equal(isn_make(&key, siphash_flow(&table, &flow), 77), isn);
+		*byte ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
 int
 main(void)
 {
@@ -90,6 +108,7 @@ main(void)
 			cmocka_unit_test(clock_ticks_every_four_microseconds),
 			cmocka_unit_test(clock_goes_round_in_four_and_three_quarter_hours),
 			cmocka_unit_test(every_bit_of_hash_and_key_matters),
+			cmocka_unit_test(every_bit_of_connection_matters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
