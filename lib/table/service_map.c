@@ -23,19 +23,7 @@
 
 #define PORT_NONE         0
 
-struct entry {
-	uint8_t address[16];
-	rte_be16_t port;
-	uint16_t service;
-};
-
-_Static_assert(sizeof(struct entry) == 20, "no padding");
-
-struct service_map {
-	uint32_t mask;  /* Number of places, a power of two, minus 1. */
-	uint32_t spare; /* Entries that may still be added. */
-	struct entry entry[];
-};
+_Static_assert(sizeof(struct service_map_entry) == 20, "no padding");
 
 /* A listener may bring its address along, so two entries each, and as many again empty. */
 static uint32_t
@@ -47,7 +35,7 @@ places_for(unsigned int entries)
 size_t
 service_map_footprint(unsigned int entries)
 {
-	return sizeof(struct service_map) + places_for(entries) * sizeof(struct entry);
+	return sizeof(struct service_map) + places_for(entries) * sizeof(struct service_map_entry);
 }
 
 struct service_map *
@@ -83,7 +71,7 @@ place_of(const struct service_map *map, const uint8_t address[16], rte_be16_t po
 	uint32_t place = hash_of(address, port) & map->mask;
 
 	for (;;) {
-		const struct entry *entry = &map->entry[place];
+		const struct service_map_entry *entry = &map->entry[place];
 
 		if (likely(entry->service == SERVICE_EMPTY))
 			return place;
@@ -96,7 +84,8 @@ place_of(const struct service_map *map, const uint8_t address[16], rte_be16_t po
 static int
 add(struct service_map *map, const uint8_t address[16], rte_be16_t port, uint16_t service)
 {
-	struct entry *entry = &map->entry[place_of(map, address, port)];
+	struct service_map_entry *entry = &map->entry[place_of(map, address, port)];
+	const uint32_t end = service_map_end(address);
 
 	if (entry->service != SERVICE_EMPTY)
 		return entry->service == service ? 0 : -EEXIST;
@@ -106,6 +95,8 @@ add(struct service_map *map, const uint8_t address[16], rte_be16_t port, uint16_
 	memcpy(entry->address, address, sizeof(entry->address));
 	entry->port = port;
 	entry->service = service;
+	if (port == PORT_NONE)
+		map->no_peers[end / 64] |= UINT64_C(1) << end % 64;
 	return 0;
 }
 
@@ -142,7 +133,7 @@ service_map_is_ours(const struct service_map *map, const uint8_t address[16])
 }
 
 bool
-service_map_is_no_peer(const struct service_map *map, const uint8_t address[16])
+service_map_has_no_peer(const struct service_map *map, const uint8_t address[16])
 {
 	return map->entry[place_of(map, address, PORT_NONE)].service != SERVICE_EMPTY;
 }

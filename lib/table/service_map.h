@@ -16,13 +16,31 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 
 #define SERVICE_MAP_NONE    UINT16_MAX       /**< The address is ours, but nobody listens there. */
 #define SERVICE_MAP_FOREIGN (UINT16_MAX - 1) /**< The address is not ours. */
 
-struct service_map;
+/** Bits of @ref service_map.no_peers, as a power of two. */
+#define SERVICE_MAP_NO_PEERS_LOG2 10
+
+struct service_map_entry {
+	uint8_t address[16];
+	rte_be16_t port;
+	uint16_t service;
+};
+
+/** Opaque, but for what is asked of every SYN. */
+struct service_map {
+	uint32_t mask;  /**< Number of places, a power of two, minus 1. */
+	uint32_t spare; /**< Entries that may still be added. */
+	/** By the end of an address: whether one that is no peer's ends so. */
+	uint64_t no_peers[(1 << SERVICE_MAP_NO_PEERS_LOG2) / 64];
+	struct service_map_entry entry[];
+};
 
 /** Bytes for at least @p entries addresses and listeners together, each listener with an address
  * of its own.
@@ -58,8 +76,28 @@ int service_map_add_listener(struct service_map *map, const uint8_t address[16],
 /** Whether the address is ours. */
 bool service_map_is_ours(const struct service_map *map, const uint8_t address[16]);
 
+/** What of an address chooses its bit in @ref service_map.no_peers. */
+static inline uint32_t
+service_map_end(const uint8_t address[16])
+{
+	uint32_t end;
+
+	memcpy(&end, address + 12, sizeof(end));
+	return end * UINT32_C(0x9e3779b1) >> (32 - SERVICE_MAP_NO_PEERS_LOG2);
+}
+
+/** service_map_is_no_peer(), of an address that ends as one that is no peer's. */
+bool service_map_has_no_peer(const struct service_map *map, const uint8_t address[16]);
+
 /** Whether no peer has the address, since it is ours or a subnet's broadcast address. */
-bool service_map_is_no_peer(const struct service_map *map, const uint8_t address[16]);
+static inline bool
+service_map_is_no_peer(const struct service_map *map, const uint8_t address[16])
+{
+	const uint32_t end = service_map_end(address);
+
+	return unlikely((map->no_peers[end / 64] >> end % 64 & 1) != 0) &&
+	       service_map_has_no_peer(map, address);
+}
 
 /** The service at an address and port, SERVICE_MAP_NONE, or SERVICE_MAP_FOREIGN. */
 uint16_t service_map_lookup(

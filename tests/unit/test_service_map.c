@@ -76,6 +76,9 @@ broadcast_address_is_nobodys(void **state)
 	assert_true(service_map_is_no_peer(map, ours));
 	assert_true(service_map_is_no_peer(map, broadcast));
 	assert_false(service_map_is_no_peer(map, peer));
+	/* Another address that ends as ours does. */
+	ours[0] = 0x20;
+	assert_false(service_map_is_no_peer(map, ours));
 	assert_false(service_map_is_ours(map, broadcast));
 	assert_int_equal(service_map_lookup(map, broadcast, rte_cpu_to_be_16(80)),
 			SERVICE_MAP_FOREIGN);
