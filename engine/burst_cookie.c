@@ -9,6 +9,7 @@
 #include "engine/burst.h"
 #include "engine/burst_cookie.h"
 #include "engine/burst_cookie_ack.h"
+#include "engine/burst_entrance.h"
 #include "engine/burst_env.h"
 #include "engine/burst_reply.h"
 #include "engine/cookies.h"
@@ -36,46 +37,6 @@ struct greeted {
 	uint8_t packet[BURST_MAX];
 	struct syncookie_syn syn[BURST_MAX];
 };
-
-/* SYN-ACKs by what they offer: window scale, SACK and timestamps, as in enum tcp_option_bit; ECN.
- */
-#define ENTRANCE_FORMS    16
-#define ENTRANCE_FORM_ECN 1
-
-_Static_assert((TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED | TCP_OPTION_TIMESTAMPS |
-			       ENTRANCE_FORM_ECN) == ENTRANCE_FORMS - 1,
-		"a form for each set of options");
-
-/* Kinds of SYNs, by the upper bits of a product. */
-#define ENTRANCE_KINDS_LOG2 4
-#define ENTRANCE_KINDS      (1 << ENTRANCE_KINDS_LOG2)
-
-/*
- * A listener at a port, as cookies see it.  The packets of a flood are for one or a few, and have a
- * few sets of options; so what is the same for all of them is worked out when the first comes.
- */
-struct entrance {
-	uint32_t place;        /* Port and listener. */
-	bool sends;            /* SYNs are answered by cookies, so far. */
-	bool is_auto;          /* That is asked again for each SYN. */
-	bool plain_only;       /* But only without IP options and extension headers. */
-	bool has_spent;        /* Some must get none. */
-	uint8_t granted;       /* Options of SYNs that backends are known not to refuse. */
-	uint8_t family;        /* 4 or 6. */
-	uint16_t first_window; /* With a proxy. */
-	uint32_t forms;        /* Which are there. */
-	uint32_t kinds;        /* The same. */
-	const struct port *port;
-	const struct service *service;
-	struct service_share *share;
-	const struct service_map *map;    /* Who cannot be a peer. */
-	struct syncookie_request request; /* What all have in common. */
-	uint64_t kind[ENTRANCE_KINDS];    /* Of SYN: MSS and options. */
-	struct syncookie_offer offer[ENTRANCE_KINDS];
-	struct build_form form[ENTRANCE_FORMS];
-};
-
-#define ENTRANCE_NONE UINT32_MAX
 
 /* cookies: auto begins, for longer each time that follows soon. */
 static void
@@ -149,114 +110,6 @@ burst_cookie_is_on(const struct worker *worker, const struct service *service,
 	return share->cookies_on;
 }
 
-static void
-entrance_find(struct worker *worker, uint32_t place, struct entrance *entrance)
-{
-	const struct services *services = worker->services;
-	const struct listener *listener = &services->listener[place & UINT16_MAX];
-	const struct service *service = &services->service[listener->edition];
-	const struct tcp_config *tcp = &service->tcp;
-
-	entrance->place = place;
-	entrance->port = &worker->engine->port[place >> 16];
-	entrance->map = services->map[entrance->port->index];
-	entrance->family = listener->family;
-	entrance->service = service;
-	entrance->share = &worker->share[listener->service];
-	entrance->is_auto =
-			!listener->closed && service->settings->cookies == SETTINGS_COOKIES_AUTO;
-	entrance->sends =
-			!listener->closed && service->settings->cookies == SETTINGS_COOKIES_ALWAYS;
-	entrance->plain_only = entrance->port->hardware_steering;
-	entrance->has_spent = spent_cookies_any(worker->spent, worker->now_s);
-	entrance->request = (struct syncookie_request){
-			.endpoint = listener->cookie_endpoint,
-			.options = (uint8_t)(TCP_OPTION_MSS |
-					     (tcp->timestamps ? TCP_OPTION_TIMESTAMPS : 0) |
-					     (tcp->sack ? TCP_OPTION_SACK_PERMITTED : 0) |
-					     (tcp->window_scaling ? TCP_OPTION_WINDOW_SCALE : 0)),
-			.ecn = tcp->ecn,
-	};
-	entrance->granted = service->pool != NULL ? services_granted(service) : UINT8_MAX;
-	entrance->first_window =
-			worker->proxy != NULL ? proxy_held_first_window(worker, service) : 0;
-	entrance->forms = 0;
-	entrance->kinds = 0;
-}
-
-/* All that a cookie depends on of a SYN but its number. */
-static inline uint64_t
-entrance_kind(const struct tcp_segment *syn)
-{
-	return (uint64_t)(syn->flags & (TCP_ECE | TCP_CWR)) << 32 |
-	       (uint32_t)syn->window_scale << 24 | (uint32_t)syn->options << 16 | syn->mss;
-}
-
-static inline unsigned int
-entrance_kind_place(uint64_t kind)
-{
-	return (kind * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - ENTRANCE_KINDS_LOG2);
-}
-
-/*
- * What answers a SYN that came to the entrance: mostly what answered one before.
- *
- * @return NULL when its place is taken by what answers another kind, unless that may give way.
- */
-static inline const struct syncookie_offer *
-entrance_offer(struct entrance *entrance, const struct syncookie_keys *keys,
-		const struct burst *burst, unsigned int i, bool may_give_way)
-{
-	const uint64_t kind = entrance_kind(&burst->segment[i]);
-	const unsigned int place = entrance_kind_place(kind);
-
-	const bool known = (entrance->kinds >> place & 1) != 0;
-
-	if (unlikely(!known || entrance->kind[place] != kind)) {
-		if (known && !may_give_way)
-			return NULL;
-		entrance->request.flow = &burst->key[i];
-		entrance->request.segment = &burst->segment[i];
-		syncookie_offer(keys, &entrance->request, &entrance->offer[place]);
-		entrance->kind[place] = kind;
-		entrance->kinds |= 1u << place;
-	}
-	return &entrance->offer[place];
-}
-
-static void
-entrance_write_form(
-		struct entrance *entrance, unsigned int which, const struct syncookie_offer *offer)
-{
-	const struct service *service = entrance->service;
-	struct build_tcp syn_ack = {
-			.flags = (uint8_t)(TCP_SYN | TCP_ACK | (offer->ecn ? TCP_ECE : 0)),
-			.window = (uint16_t)RTE_MIN(BURST_ENV_FIRST_WINDOW, UINT16_MAX),
-			.options.options = offer->options | TCP_OPTION_MSS,
-			.options.mss = burst_env_path_mss(entrance->port, entrance->family == 4),
-			.options.window_scale = service->tcp.rcv_wnd_scale,
-	};
-
-	/* What is promised in the name of backends; burst_env() says the same. */
-	if (service->pool != NULL) {
-		syn_ack.window = entrance->first_window;
-		syn_ack.options.mss = services_mss(service, syn_ack.options.mss);
-	}
-	build_reply_form(&entrance->form[which], &syn_ack, entrance->family);
-	entrance->forms |= 1u << which;
-}
-
-/* The SYN-ACK that makes an offer. */
-static inline const struct build_form *
-entrance_form(struct entrance *entrance, const struct syncookie_offer *offer)
-{
-	const unsigned int which = offer->options | (offer->ecn ? ENTRANCE_FORM_ECN : 0);
-
-	if (unlikely((entrance->forms & 1u << which) == 0))
-		entrance_write_form(entrance, which, offer);
-	return &entrance->form[which];
-}
-
 /* Of some packets, those for our services. */
 static inline uint64_t
 burst_cookie_passive(const struct burst *burst, uint64_t packets)
@@ -303,7 +156,7 @@ burst_cookie_ends(const struct burst *burst, unsigned int i)
 /* Cheapest first (K15): does its service want cookies, may its source be answered. */
 static inline bool
 burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int i,
-		struct entrance *entrance)
+		struct burst_entrance *entrance)
 {
 	const struct flow_key *key = &burst->key[i];
 
@@ -329,7 +182,7 @@ burst_cookie_wants_syn(struct worker *worker, struct burst *burst, unsigned int 
  */
 static uint64_t
 burst_cookie_greet(struct worker *worker, struct burst *burst, uint64_t syns,
-		const struct syncookie_keys *keys, struct entrance *entrance,
+		const struct syncookie_keys *keys, struct burst_entrance *entrance,
 		struct greeted *greeted)
 {
 	uint64_t later = 0;
@@ -344,7 +197,7 @@ burst_cookie_greet(struct worker *worker, struct burst *burst, uint64_t syns,
 		if (burst_cookie_place(burst, i) == entrance->place) {
 			/* Also for who is kept half open: what is not read is not granted. */
 			burst->segment[i].options &= entrance->granted;
-			offer = entrance_offer(entrance, keys, burst, i, greeted->n == 0);
+			offer = burst_entrance_offer(entrance, keys, burst, i, greeted->n == 0);
 		}
 		if (offer == NULL) {
 			later |= syns & -syns;
@@ -367,7 +220,7 @@ burst_cookie_greet(struct worker *worker, struct burst *burst, uint64_t syns,
 /* SYN-ACKs leave, and are counted. */
 static void
 burst_cookie_send(struct worker *worker, struct rte_mbuf *answers[], unsigned int n,
-		struct entrance *entrance)
+		struct burst_entrance *entrance)
 {
 	const uint8_t port = entrance->port->index;
 
@@ -382,7 +235,7 @@ burst_cookie_send(struct worker *worker, struct rte_mbuf *answers[], unsigned in
 /* The SYN-ACKs that say it all; nothing is kept. */
 static void
 burst_cookie_answer(struct worker *worker, struct burst *burst, const struct syncookie_keys *keys,
-		struct entrance *entrance, const struct greeted *greeted)
+		struct burst_entrance *entrance, const struct greeted *greeted)
 {
 	struct syncookie_numbers cookie[BURST_MAX];
 	struct rte_mbuf *answer[BURST_MAX];
@@ -398,7 +251,7 @@ burst_cookie_answer(struct worker *worker, struct burst *burst, const struct syn
 		};
 
 		burst_reply_form(burst->packet[i], &burst->frame[i], entrance->port,
-				entrance_form(entrance, greeted->syn[k].offer), &numbers);
+				burst_entrance_form(entrance, greeted->syn[k].offer), &numbers);
 		answer[k] = burst->packet[i];
 		burst->packet[i] = NULL;
 	}
@@ -432,7 +285,7 @@ burst_cookie_row(const struct burst *burst, uint64_t syns)
 /* Whether all of some packets in a row want a cookie; nothing happens if not. */
 static bool
 burst_cookie_want_syns(struct worker *worker, const struct burst *burst, unsigned int first,
-		unsigned int n, struct entrance *entrance)
+		unsigned int n, struct burst_entrance *entrance)
 {
 	if (worker->inserted)
 		return false;
@@ -454,7 +307,7 @@ burst_cookie_want_syns(struct worker *worker, const struct burst *burst, unsigne
 /* Answer SYNs in a row at once.  @return false: they are for burst_cookie_greet(), each alone. */
 static bool
 burst_cookie_answer_columns(struct worker *worker, struct burst *burst, unsigned int first,
-		unsigned int n, const struct syncookie_keys *keys, struct entrance *entrance)
+		unsigned int n, const struct syncookie_keys *keys, struct burst_entrance *entrance)
 {
 	const struct cookies *cookies = &worker->engine->cookies;
 	struct tcp_segment *segment = &burst->segment[first];
@@ -479,10 +332,10 @@ burst_cookie_answer_columns(struct worker *worker, struct burst *burst, unsigned
 		return false;
 	replies.n = n;
 	/* Also for who is kept half open: what is not read is not granted. */
-	for (unsigned int k = 0; k < n; k++)
+	for (unsigned int k = 0; k < n && entrance->granted != UINT8_MAX; k++)
 		segment[k].options &= entrance->granted;
-	offer = entrance_offer(entrance, keys, burst, first, true);
-	form = entrance_form(entrance, offer);
+	offer = burst_entrance_offer(entrance, keys, burst, first, true);
+	form = burst_entrance_form(entrance, offer);
 	if (!offer->possible || !build_columns_takes(form) ||
 			!burst_cookie_want_syns(worker, burst, first, n, entrance))
 		return false;
@@ -496,19 +349,9 @@ burst_cookie_answer_columns(struct worker *worker, struct burst *burst, unsigned
 	return true;
 }
 
-/* Whether no SYN is answered with a cookie until a connection more is half open. */
-static inline bool
-entrance_is_shut(const struct entrance *entrance)
-{
-	return !entrance->sends &&
-	       (!entrance->is_auto ||
-			       (!entrance->share->cookies_on &&
-					       entrance->service->settings->max_syn_rate == 0));
-}
-
 /* SYNs that came to an entrance which is shut are all kept. @return those that came to others. */
 static uint64_t
-burst_cookie_pass(struct burst *burst, uint64_t syns, const struct entrance *entrance)
+burst_cookie_pass(struct burst *burst, uint64_t syns, const struct burst_entrance *entrance)
 {
 	uint64_t elsewhere = 0;
 
@@ -529,8 +372,9 @@ burst_cookie_pass(struct burst *burst, uint64_t syns, const struct entrance *ent
  */
 static unsigned int
 burst_cookie_answer_syns(struct worker *worker, struct burst *burst, uint64_t syns,
-		const struct syncookie_keys *keys, struct entrance *entrance)
+		const struct syncookie_keys *keys)
 {
+	struct burst_entrance *entrance = NULL;
 	struct greeted greeted;
 	unsigned int answered = 0;
 	uint64_t sent = 0;
@@ -545,9 +389,9 @@ burst_cookie_answer_syns(struct worker *worker, struct burst *burst, uint64_t sy
 			syns &= syns - 1;
 			continue;
 		}
-		if (entrance->place != place)
-			entrance_find(worker, place, entrance);
-		if (entrance_is_shut(entrance)) {
+		if (entrance == NULL || entrance->place != place)
+			entrance = burst_entrance(worker, place, keys);
+		if (burst_entrance_is_shut(entrance)) {
 			syns = burst_cookie_pass(burst, syns, entrance);
 			continue;
 		}
@@ -581,20 +425,18 @@ void
 burst_cookie(struct worker *worker, struct burst *burst)
 {
 	const struct syncookie_keys *keys = cookies_keys(&worker->engine->cookies);
-	struct entrance entrance;
 	unsigned int gone = 0;
 	uint64_t syns, acks;
 
 	burst_cookie_sort(worker, burst, &syns, &acks);
 	if (acks != 0)
 		gone = burst_cookie_ack(worker, burst, acks, keys);
-	entrance.place = ENTRANCE_NONE;
 	if (spent_cookies_any(worker->spent, worker->now_s)) {
 		for (uint64_t left = syns; left != 0; left &= left - 1)
 			spent_cookies_prefetch(worker->spent, burst->hash[rte_bsf64(left)]);
 	}
 	if (syns != 0 && engine_phase(worker->engine) == ENGINE_RUNNING)
-		gone += burst_cookie_answer_syns(worker, burst, syns, keys, &entrance);
+		gone += burst_cookie_answer_syns(worker, burst, syns, keys);
 	if (gone == burst->n)
 		burst->n = 0; /* As in a flood: nothing is left for the other stages. */
 }

@@ -73,6 +73,7 @@ struct worker_ending {
 };
 
 struct burst_desk;
+struct burst_entrance;
 struct direct;
 struct proxy;
 
@@ -140,14 +141,15 @@ struct worker {
 	struct token_bucket echoes;
 	struct token_bucket unreachables; /**< As many as echoes. */
 
-	struct counters *counters;     /**< Per port. */
-	struct service_share *share;   /**< Per service: SERVICES_MAX. */
-	struct burst_desk *desk;       /**< BURST_DESKS, of the services of this turn. */
-	uint64_t *rules;               /**< How often each row of the TCP table fired. */
-	struct histogram handshake_us; /**< From SYN to the ACK that opened. */
-	struct mailbox mailbox;        /**< Questions that are answered at once. */
-	struct mailbox openings;       /**< Those that wait for a peer. */
-	struct mailbox census;         /**< How many connections each listener has. */
+	struct counters *counters;       /**< Per port. */
+	struct service_share *share;     /**< Per service: SERVICES_MAX. */
+	struct burst_desk *desk;         /**< BURST_DESKS, of the services of this turn. */
+	struct burst_entrance *entrance; /**< Where SYN cookies were asked for last. */
+	uint64_t *rules;                 /**< How often each row of the TCP table fired. */
+	struct histogram handshake_us;   /**< From SYN to the ACK that opened. */
+	struct mailbox mailbox;          /**< Questions that are answered at once. */
+	struct mailbox openings;         /**< Those that wait for a peer. */
+	struct mailbox census;           /**< How many connections each listener has. */
 	struct opening opening;
 	struct proxy *proxy;  /**< NULL until a service is proxied. */
 	struct checks checks; /**< Of backends, in progress. */
