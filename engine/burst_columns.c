@@ -7,6 +7,7 @@
 #include "engine/burst_columns.h"
 #include "engine/burst_env.h"
 #include "engine/burst_group.h"
+#include "engine/burst_merge.h"
 #include "step/step_masks.h"
 
 /* Fewer than so many at once take longer than one by one. */
@@ -225,8 +226,7 @@ burst_columns(struct worker *worker, struct burst *burst)
 
 	if (!worker->columns || unlikely(worker->services->changing))
 		return 0;
-	known = burst_all(burst) & step_masks_there(burst->conn, true) &
-		step_masks_there(burst->packet, true);
+	known = burst_merge_met(worker, burst);
 	if (known == 0)
 		return 0;
 	first = rte_bsf64(known);

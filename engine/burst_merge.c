@@ -5,14 +5,6 @@
 #include "engine/burst_merge.h"
 #include "step/step_masks.h"
 
-/* Packets for which there is a connection. */
-static inline uint64_t
-merge_known(const struct worker *worker, const struct burst *burst)
-{
-	return burst_all(burst) & step_masks_there(burst->conn, worker->columns) &
-	       step_masks_there(burst->packet, worker->columns);
-}
-
 /* Whether a segment repeats what a bare ACK before it said, and says more. */
 static inline bool
 merge_repeats(const struct tcp_segment *ack, const struct tcp_segment *more)
@@ -26,7 +18,7 @@ merge_repeats(const struct tcp_segment *ack, const struct tcp_segment *more)
 void
 burst_merge(struct worker *worker, struct burst *burst)
 {
-	const uint64_t known = merge_known(worker, burst);
+	const uint64_t known = burst_merge_met(worker, burst);
 	uint64_t left = known & known >> 1 & step_masks_same_as_next(burst->conn, worker->columns) &
 			step_masks_equal(burst->event, TCP_EVENT_ACK, worker->columns);
 

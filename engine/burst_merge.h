@@ -16,6 +16,15 @@
 
 #include "engine/burst.h"
 #include "engine/worker.h"
+#include "step/step_masks.h"
+
+/** Packets for which there is a connection, a bit for each. */
+static inline uint64_t
+burst_merge_met(const struct worker *worker, const struct burst *burst)
+{
+	return burst_all(burst) & step_masks_there(burst->conn, worker->columns) &
+	       step_masks_there(burst->packet, worker->columns);
+}
 
 /** Drop ACKs that the packet behind them repeats. */
 void burst_merge(struct worker *worker, struct burst *burst);

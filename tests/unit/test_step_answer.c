@@ -18,6 +18,7 @@
 
 #include <rte_common.h>
 
+#include "columns_begin.h"
 #include "random.h"
 #include "random_tcp.h"
 #include "step/step_answer.h"
@@ -201,16 +202,11 @@ check_talk(const struct lanes *lanes, unsigned int i, struct tcp_conn *conn, str
 static void
 many_answers_at_once_are_those_to_one(void **unused)
 {
-	uint64_t seed = SEED, *state = &seed;
+	uint64_t seed = columns_begin(SEED), *state = &seed;
 	struct seen seen = {0};
 	struct lanes lanes;
 
 	(void)unused;
-	if (!columns_available()) {
-		print_message("this CPU has no AVX-512\n");
-		skip();
-	}
-	print_message("seed %u\n", SEED);
 	memset(&lanes, 0, sizeof(lanes));
 	for (unsigned int round = 0; round < ROUNDS; round++) {
 		struct tcp_conn conn[COLUMNS];

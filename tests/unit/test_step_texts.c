@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "columns_begin.h"
 #include "random.h"
 #include "step/step_texts.h"
 
@@ -59,14 +60,9 @@ check_written(uint64_t *random, size_t length, size_t from)
 static void
 many_texts_are_what_each_of_them_is(void **state)
 {
-	uint64_t random = SEED;
+	uint64_t random = columns_begin(SEED);
 
 	(void)state;
-	if (!columns_available()) {
-		print_message("this CPU has no AVX-512\n");
-		skip();
-	}
-	print_message("seed %u\n", SEED);
 	for (unsigned int round = 0; round < ROUNDS; round++) {
 		const size_t length = random_below(&random, ROOM - 16 + 1);
 		const size_t from = random_below(&random, 16);

@@ -16,6 +16,7 @@
 #include <rte_common.h>
 
 #include "golden.h"
+#include "columns_begin.h"
 #include "random.h"
 #include "wire/turn_columns.h"
 
@@ -78,14 +79,9 @@ static void
 lanes_are_added_in_order(void **state)
 {
 	uint32_t number[TURN_COLUMNS_NUMBERS][COLUMNS];
-	uint64_t random = SEED;
+	uint64_t random = columns_begin(SEED);
 
 	(void)state;
-	if (!columns_available()) {
-		print_message("this CPU has no AVX-512\n");
-		skip();
-	}
-	print_message("seed %u\n", SEED);
 	for (unsigned int round = 0; round < 1000; round++) {
 		const uint16_t lanes = (uint16_t)random_next(&random);
 		const unsigned int before = random_below(&random, TURN_COLUMNS_MAX - COLUMNS + 1);
@@ -109,14 +105,9 @@ lanes_are_added_in_order(void **state)
 static void
 frames_turned_around_at_once_are_those_turned_around_alone(void **state)
 {
-	uint64_t random = SEED;
+	uint64_t random = columns_begin(SEED);
 
 	(void)state;
-	if (!columns_available()) {
-		print_message("this CPU has no AVX-512\n");
-		skip();
-	}
-	print_message("seed %u\n", SEED);
 	for (unsigned int round = 0; round < 10000; round++) {
 		const bool timestamps = random_below(&random, 2) != 0;
 
