@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "respond/echo_buffer.h"
+#include "../unit/echo_rings.h"
 #include "respond/respond.h"
 
 #include "fuzz.h"
@@ -56,13 +56,13 @@ prepare(void)
 			.body = (const uint8_t *)"hello\n",
 			.body_length = 6,
 			.websocket = true};
-	size_t bytes = (echo_buffers_footprint(RINGS) + 63) & ~(size_t)63;
 
 	if (service != NULL)
 		return;
 	service = respond_create(&options);
 	CHECK(service != NULL);
-	buffers = echo_buffers_init(aligned_alloc(64, bytes), RINGS);
+	buffers = echo_rings_new(RINGS);
+	CHECK(buffers != NULL);
 }
 
 /* Hear what is new, and the old again from anywhere. */

@@ -35,13 +35,7 @@
 #define RIG_RING_SIZE 4096
 
 static const char rig_settings[] =
-		"engine: {connections: 4096, echo_buffers: 64}\n"
-		"ports:\n"
-		"  - name: lan\n"
-		"    device: \"vdev:net_ring_rig\"\n"
-		"    mac: 02:00:00:00:00:02\n"
-		"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
-		"services:\n"
+		"engine: {connections: 4096, echo_buffers: 64}\n" RIG_LAN "services:\n"
 		"  - {name: web, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"], body_size: 100}\n"
 		"  - {name: echo, listen: [\"10.9.0.2:7\", \"[fd00:9::2]:7\"], reply: echo}\n"
 		"  - {name: sink, listen: [\"10.9.0.2:9\", \"[fd00:9::2]:9\"], reply: discard}\n"

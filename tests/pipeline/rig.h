@@ -21,11 +21,19 @@
 
 #define RIG_FRAME_MAX 2048
 
-/** The client's and the engine's ends; the engine's are in RIG_SETTINGS too. */
+/** The client's and the engine's ends. */
 #define RIG_CLIENT_IP4 "10.9.0.1"
 #define RIG_ENGINE_IP4 "10.9.0.2"
 #define RIG_CLIENT_IP6 "fd00:9::1"
 #define RIG_ENGINE_IP6 "fd00:9::2"
+
+/** Settings of the port that there is, and the engine's ends. */
+#define RIG_LAN                               \
+	"ports:\n"                            \
+	"  - name: lan\n"                     \
+	"    device: \"vdev:net_ring_rig\"\n" \
+	"    mac: 02:00:00:00:00:02\n"        \
+	"    addresses: [" RIG_ENGINE_IP4 "/24, \"" RIG_ENGINE_IP6 "/64\"]\n"
 
 /** A frame that came out of the engine, parsed and found correct. */
 struct rig_frame {

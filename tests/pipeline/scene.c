@@ -28,13 +28,7 @@ scene_yaml(char *text, size_t size, const char *pool, const char *service)
 {
 	snprintf(text, size,
 			"engine: {connections: 256, echo_buffers: 64}\n"
-			"tcp: {fin_timeout: 10s}\n"
-			"ports:\n"
-			"  - name: lan\n"
-			"    device: \"vdev:net_ring_rig\"\n"
-			"    mac: 02:00:00:00:00:02\n"
-			"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
-			"pools:\n"
+			"tcp: {fin_timeout: 10s}\n" RIG_LAN "pools:\n"
 			"  - {name: web, choice: round_robin, backends: [\"10.9.0.11:8080\", "
 			"\"10.9.0.12:8080\", \"10.9.0.13:8080\"]%s%s}\n"
 			"services:\n"

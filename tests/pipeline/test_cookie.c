@@ -22,13 +22,7 @@
 #define BACKLOG 10
 
 static const char cookie_settings[] =
-		"engine: {connections: 4096, echo_buffers: 64}\n"
-		"ports:\n"
-		"  - name: lan\n"
-		"    device: \"vdev:net_ring_rig\"\n"
-		"    mac: 02:00:00:00:00:02\n"
-		"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
-		"services:\n"
+		"engine: {connections: 4096, echo_buffers: 64}\n" RIG_LAN "services:\n"
 		"  - {name: web, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"], cookies: always}\n"
 		"  - {name: auto, listen: \"10.9.0.2:81\", cookies: auto, max_syn_backlog: 10}\n"
 		"  - {name: never, listen: \"10.9.0.2:82\", cookies: never}\n";

@@ -35,12 +35,7 @@ struct files {
 	char accepted[PATH_SIZE + 16];
 };
 
-static const char services[] =
-		"ports:\n"
-		"  - name: lan\n"
-		"    device: \"vdev:net_ring_rig\"\n"
-		"    mac: 02:00:00:00:00:02\n"
-		"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
+static const char services[] = RIG_LAN
 		"services:\n"
 		"  - {name: web, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"], cookies: always}\n";
 

@@ -24,13 +24,7 @@
 
 static const char promise_settings[] =
 		"engine: {connections: 4096, echo_buffers: 64}\n"
-		"tcp: {time_wait: 1s}\n"
-		"ports:\n"
-		"  - name: lan\n"
-		"    device: \"vdev:net_ring_rig\"\n"
-		"    mac: 02:00:00:00:00:02\n"
-		"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
-		"services:\n"
+		"tcp: {time_wait: 1s}\n" RIG_LAN "services:\n"
 		"  - {name: web, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"], cookies: always,\n"
 		"     body_size: 100000}\n"
 		"  - {name: auto, listen: \"10.9.0.2:81\", cookies: auto, max_syn_backlog: 10}\n"

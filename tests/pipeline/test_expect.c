@@ -30,13 +30,7 @@
 
 static const char settings[] =
 		"engine: {connections: 1024, echo_buffers: 6}\n"
-		"tcp: {time_wait: 1s, keepalive_time: 3s, rto_min: 200ms}\n"
-		"ports:\n"
-		"  - name: lan\n"
-		"    device: \"vdev:net_ring_rig\"\n"
-		"    mac: 02:00:00:00:00:02\n"
-		"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
-		"services:\n"
+		"tcp: {time_wait: 1s, keepalive_time: 3s, rto_min: 200ms}\n" RIG_LAN "services:\n"
 		"  - {name: sink, listen: [\"10.9.0.2:9\", \"[fd00:9::2]:9\"], reply: discard}\n"
 		"  - {name: web, listen: \"10.9.0.2:80\", body_size: 100, close: after_reply}\n"
 		"  - {name: kept, listen: \"[fd00:9::2]:80\", body_size: 2000,\n"

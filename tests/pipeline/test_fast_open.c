@@ -24,13 +24,7 @@
 #define PORT    40000
 
 static const char settings[] =
-		"engine: {connections: 4096, echo_buffers: 2}\n"
-		"ports:\n"
-		"  - name: lan\n"
-		"    device: \"vdev:net_ring_rig\"\n"
-		"    mac: 02:00:00:00:00:02\n"
-		"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
-		"services:\n"
+		"engine: {connections: 4096, echo_buffers: 2}\n" RIG_LAN "services:\n"
 		"  - {name: web, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"], body_size: 100,\n"
 		"     fast_open: true, fast_open_pending: 3}\n"
 		"  - {name: slow, listen: \"10.9.0.2:8080\"}\n"

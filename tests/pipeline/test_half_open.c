@@ -21,13 +21,7 @@
 #define SYNRATE 100
 
 static const char settings[] =
-		"engine: {connections: 64, echo_buffers: 64}\n"
-		"ports:\n"
-		"  - name: lan\n"
-		"    device: \"vdev:net_ring_rig\"\n"
-		"    mac: 02:00:00:00:00:02\n"
-		"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
-		"services:\n"
+		"engine: {connections: 64, echo_buffers: 64}\n" RIG_LAN "services:\n"
 		"  - {name: wide, listen: \"10.9.0.2:80\", cookies: never, max_syn_backlog: 1000}\n"
 		"  - {name: small, listen: \"10.9.0.2:81\", cookies: never, max_syn_backlog: 10}\n"
 		"  - {name: capped, listen: \"10.9.0.2:82\", cookies: never, max_connections: 20}\n"

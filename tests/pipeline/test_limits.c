@@ -21,13 +21,7 @@
 
 static const char settings[] =
 		"engine: {connections: 4096, echo_buffers: 64}\n"
-		"tcp: {synack_rate_per_prefix: 50}\n"
-		"ports:\n"
-		"  - name: lan\n"
-		"    device: \"vdev:net_ring_rig\"\n"
-		"    mac: 02:00:00:00:00:02\n"
-		"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
-		"services:\n"
+		"tcp: {synack_rate_per_prefix: 50}\n" RIG_LAN "services:\n"
 		"  - {name: cookies, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"], cookies: "
 		"always}\n"
 		"  - {name: kept, listen: \"10.9.0.2:81\", cookies: never, synack_rate: 100}\n"

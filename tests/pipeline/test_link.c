@@ -347,13 +347,9 @@ draft_datagram(struct draft *draft, unsigned int family, unsigned int length)
 static void
 datagram_is_told_that_nobody_listens(void **state)
 {
-	static const char yaml[] =
-			"engine: {connections: 64}\n"
-			"tcp: {echo_rate: 6}\n"
-			"ports:\n"
-			"  - {name: lan, device: \"vdev:net_ring_rig\", mac: 02:00:00:00:00:02,\n"
-			"     addresses: [10.9.0.2/24, \"fd00:9::2/64\"]}\n"
-			"services: [{name: web, listen: \"10.9.0.2:81\"}]\n";
+	static const char yaml[] = "engine: {connections: 64}\n"
+				   "tcp: {echo_rate: 6}\n" RIG_LAN
+				   "services: [{name: web, listen: \"10.9.0.2:81\"}]\n";
 	static const unsigned int lengths[] = {8, 40, 1400};
 	struct rig_frame answer;
 	struct draft draft;

@@ -58,13 +58,7 @@ write_settings(char *settings, size_t size, const char *deny, const char *allow)
 {
 	snprintf(settings, size,
 			"engine: {connections: 4096, echo_buffers: 64, deny: \"%s\", "
-			"allow: \"%s\"}\n"
-			"ports:\n"
-			"  - name: lan\n"
-			"    device: \"vdev:net_ring_rig\"\n"
-			"    mac: 02:00:00:00:00:02\n"
-			"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
-			"services:\n"
+			"allow: \"%s\"}\n" RIG_LAN "services:\n"
 			"  - {name: web, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"]}\n",
 			deny, allow);
 }

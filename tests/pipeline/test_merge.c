@@ -16,13 +16,7 @@
 #include "tcp/tcp_rules.h"
 
 static const char settings[] =
-		"engine: {connections: 64}\n"
-		"ports:\n"
-		"  - name: lan\n"
-		"    device: \"vdev:net_ring_rig\"\n"
-		"    mac: 02:00:00:00:00:02\n"
-		"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
-		"services:\n"
+		"engine: {connections: 64}\n" RIG_LAN "services:\n"
 		"  - {name: sink, listen: [\"10.9.0.2:9\", \"[fd00:9::2]:9\"], reply: discard}\n"
 		"  - {name: web, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"], body_size: 100,\n"
 		"     close: after_reply}\n";

@@ -24,13 +24,7 @@
 #define ETHERNET 14
 
 static const char settings[] =
-		"engine: {connections: 4096, echo_buffers: 64}\n"
-		"ports:\n"
-		"  - name: lan\n"
-		"    device: \"vdev:net_ring_rig\"\n"
-		"    mac: 02:00:00:00:00:02\n"
-		"    addresses: [10.9.0.2/24, \"fd00:9::2/64\"]\n"
-		"services:\n"
+		"engine: {connections: 4096, echo_buffers: 64}\n" RIG_LAN "services:\n"
 		"  - {name: web, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"], cookies: always}\n";
 
 /* From now on the port's queue is this worker's. */

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
+#include "echo_rings.h"
 #include "random.h"
-#include "respond/echo_buffer.h"
 
 #define RINGS 4
 #define SEED  UINT64_C(0x6563686f)
@@ -23,19 +23,12 @@
 static struct echo_buffers *buffers;
 static uint8_t scratch[ECHO_BUFFER_BYTES];
 
-/* Memory of exactly the footprint and full of rubbish: the sanitizer sees the edges. */
 static int
 setup(void **state)
 {
-	size_t bytes = (echo_buffers_footprint(RINGS) + 63) & ~(size_t)63;
-	void *memory = aligned_alloc(64, bytes);
-
 	(void)state;
-	if (memory == NULL)
-		return -1;
-	memset(memory, 0xa5, bytes);
-	buffers = echo_buffers_init(memory, RINGS);
-	return 0;
+	buffers = echo_rings_new(RINGS);
+	return buffers != NULL ? 0 : -1;
 }
 
 static int

@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
+#include "echo_rings.h"
 #include "random.h"
-#include "respond/echo_buffer.h"
 #include "respond/respond.h"
 
 #define SEED          UINT64_C(0x726573706f6e64)
@@ -67,12 +67,11 @@ teardown(void **state)
 static void
 start_at(const struct respond_options *options, uint32_t first)
 {
-	size_t bytes = (echo_buffers_footprint(RINGS) + 63) & ~(size_t)63;
-
 	teardown(NULL);
 	peer.service = respond_create(options);
 	assert_non_null(peer.service);
-	peer.buffers = echo_buffers_init(aligned_alloc(64, bytes), RINGS);
+	peer.buffers = echo_rings_new(RINGS);
+	assert_non_null(peer.buffers);
 	peer.first = first;
 	peer.acked = 0;
 	peer.length = 0;

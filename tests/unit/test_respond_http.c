@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
+#include "echo_rings.h"
 #include "random.h"
-#include "respond/echo_buffer.h"
 #include "respond/respond.h"
 
 #define SEED        UINT64_C(0x757067726164)
@@ -79,14 +79,12 @@ start_service(enum respond_close close, bool websocket)
 			.body_length = 6,
 			.websocket = websocket,
 	};
-	size_t bytes = (echo_buffers_footprint(RINGS) + 63) & ~(size_t)63;
 
 	teardown(NULL);
 	service = respond_create(&options);
 	assert_non_null(service);
-	buffers = aligned_alloc(64, bytes);
-	memset(buffers, 0xa5, bytes);
-	echo_buffers_init(buffers, RINGS);
+	buffers = echo_rings_new(RINGS);
+	assert_non_null(buffers);
 }
 
 static void
@@ -403,7 +401,6 @@ requests_are_answered_alike_whatever_was_asked_before(void **state)
 			"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.0\r\n\r\n", "GET /",
 			"PUT / HTTP/1.1\r\nHost: a\r\n\r\n", HANDSHAKE, ASKS SPEAKS "\r\n",
 			ASKS "\r\n", "G(T / HTTP/1.1\r\n\r\n", REQUEST_GET "G"};
-	const size_t bytes = (echo_buffers_footprint(RINGS) + 63) & ~(size_t)63;
 	struct respond_service *services[2];
 	struct echo_buffers *others;
 	uint64_t seed = SEED;
@@ -415,7 +412,8 @@ requests_are_answered_alike_whatever_was_asked_before(void **state)
 	service = NULL;
 	start_service(RESPOND_CLOSE_PEER, true);
 	services[1] = service;
-	others = aligned_alloc(64, bytes);
+	others = echo_rings_new(RINGS);
+	assert_non_null(others);
 	for (unsigned int round = 0; round < 20000; round++) {
 		const char *text = texts[random_below(&seed, sizeof(texts) / sizeof(texts[0]))];
 		const struct respond_service *asked = services[random_below(&seed, 2)];

@@ -16,7 +16,7 @@
 
 #include <rte_common.h>
 
-#include "respond/echo_buffer.h"
+#include "echo_rings.h"
 #include "respond/respond_usual.h"
 #include "wire/checksum.h"
 
@@ -28,12 +28,9 @@ static struct echo_buffers *buffers;
 static int
 setup(void **state)
 {
-	void *memory = aligned_alloc(64, RTE_ALIGN_CEIL(echo_buffers_footprint(1), 64));
-
 	(void)state;
-	assert_non_null(memory);
-	buffers = echo_buffers_init(memory, 1);
-	return 0;
+	buffers = echo_rings_new(1);
+	return buffers != NULL ? 0 : -1;
 }
 
 static int

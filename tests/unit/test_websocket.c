@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "echo_rings.h"
 #include "random.h"
 #include "respond/websocket.h"
 
@@ -37,11 +38,9 @@ static struct stream in, out, said;
 static int
 setup(void **state)
 {
-	size_t bytes = (echo_buffers_footprint(1) + 63) & ~(size_t)63;
-
 	(void)state;
-	buffers = echo_buffers_init(aligned_alloc(64, bytes), 1);
-	return 0;
+	buffers = echo_rings_new(1);
+	return buffers != NULL ? 0 : -1;
 }
 
 static int
