@@ -85,6 +85,28 @@ number_format(double number, char text[16])
 }
 
 const char *
+number_format_grouped(double number, char text[NUMBER_GROUPED_SIZE])
+{
+	char digits[NUMBER_GROUPED_SIZE];
+	unsigned int length, n = 0;
+
+	/* Below, few digits say enough; above, a double does not know the last. */
+	if (number < 1000.0 || number >= 1e14) {
+		snprintf(text, NUMBER_GROUPED_SIZE, "%g", number);
+		return text;
+	}
+	snprintf(digits, sizeof(digits), "%.15g", round(number * 10.0) / 10.0);
+	length = (unsigned int)strcspn(digits, ".");
+	for (unsigned int i = 0; digits[i] != '\0'; i++) {
+		if (i > 0 && i < length && (length - i) % 3 == 0)
+			text[n++] = ',';
+		text[n++] = digits[i];
+	}
+	text[n] = '\0';
+	return text;
+}
+
+const char *
 number_format_us(uint64_t us, char text[16])
 {
 	if (us < 10000)

@@ -23,6 +23,11 @@ bool number_parse_time(const char *text, uint64_t *us);
 /** Three digits and a unit: "3.87 M". @return text */
 const char *number_format(double number, char text[16]);
 
+#define NUMBER_GROUPED_SIZE 32
+
+/** To be compared digit by digit: "100,000,000", "4,213.7", "0.001". @return text */
+const char *number_format_grouped(double number, char text[NUMBER_GROUPED_SIZE]);
+
 /** "12 us", "3.4 ms". @return text */
 const char *number_format_us(uint64_t us, char text[16]);
 

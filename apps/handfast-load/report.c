@@ -345,9 +345,11 @@ report_text(const struct report *report, const struct report_whole *whole)
 	report_failures(out, figures);
 	for (unsigned int i = 0; i < report->threshold_count; i++) {
 		const struct report_threshold *threshold = &report->threshold[i];
+		char wanted[NUMBER_GROUPED_SIZE], got[NUMBER_GROUPED_SIZE];
 
-		fprintf(out, "  threshold %s: wanted %g, got %g: %s\n", threshold->name,
-				threshold->wanted, threshold->got,
+		fprintf(out, "  threshold %s: wanted %s, got %s: %s\n", threshold->name,
+				number_format_grouped(threshold->wanted, wanted),
+				number_format_grouped(threshold->got, got),
 				threshold->met ? "met" : "MISSED");
 	}
 	fflush(out);

@@ -114,7 +114,7 @@ write_thresholds(const struct report *report, FILE *out)
 	for (unsigned int i = 0; i < report->threshold_count; i++) {
 		const struct report_threshold *threshold = &report->threshold[i];
 
-		fprintf(out, "%s{\"name\":\"%s\",\"wanted\":%g,\"got\":%.10g,\"met\":%s}",
+		fprintf(out, "%s{\"name\":\"%s\",\"wanted\":%.10g,\"got\":%.10g,\"met\":%s}",
 				i > 0 ? "," : "", threshold->name, threshold->wanted,
 				threshold->got, threshold->met ? "true" : "false");
 		met &= threshold->met;

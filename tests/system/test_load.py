@@ -35,7 +35,7 @@ class Load:
 
     def __init__(self, namespace: lab.Namespace, port: str, *words: str, address: str = None):
         address = address or f"{lab.ENGINE4}/24,{lab.ENGINE6}/64"
-        self.lines = []
+        self.lines, self.said = [], ""
         self.process = namespace.spawn(
             HANDFAST_LOAD, "--port", port, "--address", address, "--mac", lab.ENGINE_MAC,
             "--idle", "sleep", "--memory", "none", "--resolve", "20s", "--json", *words,
@@ -51,9 +51,9 @@ class Load:
 
     def end(self, code: int = 0) -> dict:
         """Wait for its end; the last line."""
-        out, said = self.process.communicate(timeout=60)
+        out, self.said = self.process.communicate(timeout=60)
         lab.check(self.process.returncode == code,
-                  f"exit code {self.process.returncode}, not {code}\n{out}{said}")
+                  f"exit code {self.process.returncode}, not {code}\n{out}{self.said}")
         self.lines = [json.loads(line) for line in out.splitlines()]
         kinds = [line["type"] for line in self.lines]
         lab.check(kinds[0] == "start" and kinds[-1] == "end" and
@@ -232,10 +232,12 @@ def test_failures_are_classified():
         last = kernel.load("--count", "20", "--retries", "0", "--gateway", lab.CLIENT4,
                            "--max-failures", "20", target="192.0.2.1:80").end()
         lab.check(failed(last) == {"no_syn_ack": 20} and figure(last, "opened") == 0, last)
-        last = kernel.load("--exchange", "request", "--path", "/missing", "--count", "30",
-                           "--min-rate", "1", "--max-p99", "30s").end(7)
+        load = kernel.load("--exchange", "request", "--path", "/missing", "--count", "30",
+                           "--min-rate", "100M", "--max-p99", "30s")
+        last = load.end(7)
         lab.check(failed(last) == {"wrong_reply": 30}, last)
         lab.check([threshold["met"] for threshold in last["thresholds"]] == [False, True], last)
+        lab.check("min_rate: wanted 100,000,000, got 0: MISSED" in load.said, load.said)
 
 
 def test_a_tuple_with_an_old_connection_is_reset_and_retried():
