@@ -13,6 +13,7 @@
 #include "engine/worker.h"
 
 /* How long flows are remembered, beside those that are alive. */
+#define DIRECT_SYN_S       60
 #define DIRECT_NEW_S       60
 #define DIRECT_RESET_S     10
 
@@ -110,6 +111,7 @@ direct_adopt(struct worker *worker)
 	const uint32_t closed_s = settings->tcp.fin_timeout_ms / 500 + 1;
 	const struct affinity_timeouts timeouts = {
 			.seconds = {
+					[AFFINITY_SYN] = DIRECT_SYN_S,
 					[AFFINITY_NEW] = DIRECT_NEW_S,
 					[AFFINITY_LIVE] = (uint16_t)idle_s,
 					[AFFINITY_CLOSED] = (uint16_t)RTE_MIN(
@@ -164,35 +166,78 @@ direct_find(struct worker *worker, const struct direct_packet *in)
 	flow = affinity_find(worker->direct->flows, in->hash, worker->now_ms / 1000);
 	if (flow == NULL)
 		return NULL;
-	if (in->event != TCP_EVENT_SYN || flow->state == AFFINITY_NEW ||
-			flow->state == AFFINITY_LIVE)
+	if (in->event != TCP_EVENT_SYN || flow->state == AFFINITY_SYN ||
+			flow->state == AFFINITY_NEW || flow->state == AFFINITY_LIVE)
 		return flow;
 	direct_forget(worker, flow);
 	return NULL;
 }
 
-/* Remember a flow from its first segment behind the SYN on. */
+/* A flow has its first segment behind the SYN. */
+static void
+direct_opened(struct worker *worker, const struct direct_packet *in, unsigned int backend)
+{
+	struct service_share *share = &worker->share[services_number(worker->services, in->key)];
+
+	worker_count(worker, (uint8_t)in->packet->port, COUNTER_direct_flows, 1);
+	share->opened++;
+	backends_chosen(worker->backends, backend);
+}
+
+static void
+direct_displace(struct worker *worker, const struct direct_packet *in, uint16_t displaced)
+{
+	if (displaced == AFFINITY_NONE)
+		return;
+	worker_count(worker, (uint8_t)in->packet->port, COUNTER_direct_displaced, 1);
+	backends_closed(worker->backends, displaced);
+}
+
+/* A flow that nothing is known of: its backend is its own from now on, whoever comes and goes. */
 static void
 direct_remember(struct worker *worker, const struct direct_packet *in, unsigned int backend)
 {
-	struct service_share *share = &worker->share[services_number(worker->services, in->key)];
-	const uint8_t port = (uint8_t)in->packet->port;
+	const uint32_t now_s = worker->now_ms / 1000;
 	uint16_t displaced;
 
-	if (worker->direct == NULL)
+	if (worker->direct == NULL || in->frame->kind != FRAME_TCP)
 		return;
-	if (affinity_insert(worker->direct->flows, in->hash, (uint16_t)backend,
-			    worker->now_ms / 1000, &displaced) == NULL) {
-		worker_count(worker, port, COUNTER_direct_full, 1);
+	if (in->event == TCP_EVENT_SYN) {
+		displaced = affinity_expect(
+				worker->direct->flows, in->hash, (uint16_t)backend, now_s);
+		direct_displace(worker, in, displaced);
 		return;
 	}
-	worker_count(worker, port, COUNTER_direct_flows, 1);
-	share->opened++;
-	backends_chosen(worker->backends, backend);
-	if (displaced != AFFINITY_NONE) {
-		worker_count(worker, port, COUNTER_direct_displaced, 1);
-		backends_closed(worker->backends, displaced);
+	if (in->event != TCP_EVENT_ACK && in->event != TCP_EVENT_FIN)
+		return;
+	if (affinity_insert(worker->direct->flows, in->hash, (uint16_t)backend, now_s,
+			    &displaced) == NULL) {
+		worker_count(worker, (uint8_t)in->packet->port, COUNTER_direct_full, 1);
+		return;
 	}
+	direct_opened(worker, in, backend);
+	direct_displace(worker, in, displaced);
+}
+
+/*
+ * A segment of a flow of which there was only a SYN.  The backend that had it answered it; but one
+ * that is down did not, and when the SYN comes again another one shall have it.
+ * @return whether the flow's backend is still the one.
+ */
+static bool
+direct_follow_syn(struct worker *worker, const struct direct_packet *in, struct affinity_flow *flow)
+{
+	if (in->frame->kind != FRAME_TCP)
+		return true;
+	if (in->event == TCP_EVENT_ACK || in->event == TCP_EVENT_FIN) {
+		affinity_open(flow, worker->now_ms / 1000);
+		direct_opened(worker, in, flow->backend);
+	} else if (in->event == TCP_EVENT_SYN &&
+			!backends_is_usable(worker->engine->backends, flow->backend)) {
+		affinity_remove(flow);
+		return false;
+	}
+	return true;
 }
 
 /* What a segment says of the flow that it belongs to. */
@@ -221,14 +266,15 @@ direct_choose(struct worker *worker, const struct direct_packet *in)
 	struct affinity_flow *flow = direct_find(worker, in);
 	unsigned int backend;
 
-	if (flow != NULL) {
+	if (flow != NULL && flow->state > AFFINITY_SYN) {
 		direct_follow(worker, in, flow);
 		return flow->backend;
 	}
+	if (flow != NULL && direct_follow_syn(worker, in, flow))
+		return flow->backend;
 	backend = choice_by_hash(choice, &in->service->pools->load[worker->index],
 			choice_hash(choice, in->key->address, in->key->port));
-	if (backend != CHOICE_NONE && in->frame->kind == FRAME_TCP &&
-			(in->event == TCP_EVENT_ACK || in->event == TCP_EVENT_FIN))
+	if (backend != CHOICE_NONE)
 		direct_remember(worker, in, backend);
 	return backend;
 }

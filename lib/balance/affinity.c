@@ -107,35 +107,45 @@ affinity_find(struct affinity *affinity, uint64_t hash, uint32_t now_s)
 	return NULL;
 }
 
-/* Who gives way first: free and forgotten ones, then resets, closed ones, and those still new. */
-static unsigned int
+/* Who gives way first: free and forgotten ones, then SYNs, resets, closed ones, and new ones. */
+enum reluctance {
+	RELUCTANCE_FREE,
+	RELUCTANCE_FORGOTTEN,
+	RELUCTANCE_SYN,
+	RELUCTANCE_RESET,
+	RELUCTANCE_CLOSED,
+	RELUCTANCE_NEW,
+	RELUCTANCE_LIVE,
+};
+
+static enum reluctance
 reluctance(const struct affinity *affinity, const struct affinity_flow *flow, uint32_t now_s)
 {
 	static const uint8_t by_state[AFFINITY_STATES] = {
-			[AFFINITY_FREE] = 0,
-			[AFFINITY_RESET] = 2,
-			[AFFINITY_CLOSED] = 3,
-			[AFFINITY_NEW] = 4,
-			[AFFINITY_LIVE] = 5,
+			[AFFINITY_FREE] = RELUCTANCE_FREE,
+			[AFFINITY_SYN] = RELUCTANCE_SYN,
+			[AFFINITY_RESET] = RELUCTANCE_RESET,
+			[AFFINITY_CLOSED] = RELUCTANCE_CLOSED,
+			[AFFINITY_NEW] = RELUCTANCE_NEW,
+			[AFFINITY_LIVE] = RELUCTANCE_LIVE,
 	};
 
 	if (flow->state != AFFINITY_FREE && is_over(affinity, flow, now_s))
-		return 1;
-	return by_state[flow->state];
+		return RELUCTANCE_FORGOTTEN;
+	return (enum reluctance)by_state[flow->state];
 }
 
-struct affinity_flow *
-affinity_insert(struct affinity *affinity, uint64_t hash, uint16_t backend, uint32_t now_s,
-		uint16_t *displaced)
+/* Who gives way to a flow, when nobody more reluctant than that has to; or NULL. */
+static struct affinity_flow *
+place_for(const struct affinity *affinity, uint64_t hash, uint32_t now_s, enum reluctance most)
 {
 	struct affinity_bucket *bucket = bucket_of(affinity, hash);
 	struct affinity_flow *best = &bucket->flow[0];
-	unsigned int least = reluctance(affinity, best, now_s);
+	enum reluctance least = reluctance(affinity, best, now_s);
 
-	*displaced = AFFINITY_NONE;
 	for (unsigned int way = 1; way < WAYS; way++) {
 		struct affinity_flow *flow = &bucket->flow[way];
-		const unsigned int reluctant = reluctance(affinity, flow, now_s);
+		const enum reluctance reluctant = reluctance(affinity, flow, now_s);
 
 		if (reluctant < least ||
 				(reluctant == least &&
@@ -144,17 +154,51 @@ affinity_insert(struct affinity *affinity, uint64_t hash, uint16_t backend, uint
 			least = reluctant;
 		}
 	}
-	if (best->state == AFFINITY_LIVE && least > 1)
-		return NULL;
-	if (best->state != AFFINITY_FREE)
-		*displaced = best->backend;
-	*best = (struct affinity_flow){
+	return least <= most ? best : NULL;
+}
+
+/* Its backend, if it is more than a SYN. */
+static inline uint16_t
+backend_of(const struct affinity_flow *flow)
+{
+	return flow->state > AFFINITY_SYN ? flow->backend : AFFINITY_NONE;
+}
+
+/* @return the backend of the flow that was there, or AFFINITY_NONE. */
+static uint16_t
+settle(struct affinity_flow *place, uint64_t hash, uint16_t backend, uint32_t now_s)
+{
+	const uint16_t displaced = backend_of(place);
+
+	*place = (struct affinity_flow){
 			.tag = (uint32_t)hash,
 			.seen_s = (uint16_t)now_s,
 			.backend = backend & (AFFINITY_BACKENDS_MAX - 1),
-			.state = AFFINITY_NEW,
+			.state = AFFINITY_SYN,
 	};
-	return best;
+	return displaced;
+}
+
+uint16_t
+affinity_expect(struct affinity *affinity, uint64_t hash, uint16_t backend, uint32_t now_s)
+{
+	struct affinity_flow *place = place_for(affinity, hash, now_s, RELUCTANCE_SYN);
+
+	return place != NULL ? settle(place, hash, backend, now_s) : AFFINITY_NONE;
+}
+
+struct affinity_flow *
+affinity_insert(struct affinity *affinity, uint64_t hash, uint16_t backend, uint32_t now_s,
+		uint16_t *displaced)
+{
+	struct affinity_flow *place = place_for(affinity, hash, now_s, RELUCTANCE_NEW);
+
+	*displaced = AFFINITY_NONE;
+	if (place == NULL)
+		return NULL;
+	*displaced = settle(place, hash, backend, now_s);
+	affinity_open(place, now_s);
+	return place;
 }
 
 unsigned int
@@ -170,7 +214,8 @@ affinity_sweep(struct affinity *affinity, uint32_t now_s, uint32_t buckets, uint
 
 			if (flow->state == AFFINITY_FREE || !is_over(affinity, flow, now_s))
 				continue;
-			backends[forgotten++] = flow->backend;
+			backends[forgotten] = flow->backend;
+			forgotten += backend_of(flow) != AFFINITY_NONE;
 			flow->state = AFFINITY_FREE;
 		}
 		if (++affinity->swept == affinity->bucket_count)

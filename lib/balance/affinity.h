@@ -16,7 +16,9 @@
  * hundred million times, and then has a backend that it might as well have got.
  *
  * A flow is new until its second packet: who floods with segments of flows that do not exist
- * displaces other new ones, and nobody who has spoken twice, as long as that one is not idle.
+ * displaces other new ones, and nobody who has spoken twice, as long as that one is not idle.  A
+ * SYN is remembered, too, for the backends may change before its ACK comes, and then only the
+ * backend that had the SYN can take it.  But whoever floods with SYNs displaces nothing but SYNs.
  *
  * One lcore creates, reads and writes a table.  Times are whole seconds and may wrap.
  */
@@ -29,7 +31,8 @@
 
 enum affinity_state {
 	AFFINITY_FREE,
-	AFFINITY_NEW, /**< One packet so far. */
+	AFFINITY_SYN, /**< Nothing but SYNs so far. */
+	AFFINITY_NEW, /**< One packet behind the SYN so far. */
 	AFFINITY_LIVE,
 	AFFINITY_CLOSED, /**< The client's FIN went by: what follows is the rest of a close. */
 	AFFINITY_RESET,  /**< A reset went by. */
@@ -72,13 +75,21 @@ void affinity_prefetch(const struct affinity *affinity, uint64_t hash);
 /** Find a flow that is not idle for too long; its address is good until the next insertion. */
 struct affinity_flow *affinity_find(struct affinity *affinity, uint64_t hash, uint32_t now_s);
 
-/** A packet of a flow went by. */
+/** A packet of a flow went by, or a SYN of what is to become one. */
 static inline void
 affinity_touch(struct affinity_flow *flow, uint32_t now_s)
 {
 	flow->seen_s = (uint16_t)now_s;
 	if (flow->state == AFFINITY_NEW)
 		flow->state = AFFINITY_LIVE;
+}
+
+/** The first packet behind the SYN went by. */
+static inline void
+affinity_open(struct affinity_flow *flow, uint32_t now_s)
+{
+	flow->seen_s = (uint16_t)now_s;
+	flow->state = AFFINITY_NEW;
 }
 
 /** A FIN or a reset went by; neither makes a flow live longer again. */
@@ -92,10 +103,19 @@ affinity_close(struct affinity_flow *flow, bool reset)
 }
 
 /**
+ * A SYN went by, of a flow that is not in the table: remember it, unless flows take all room.
+ *
+ * @return
+ *   As @p displaced of affinity_insert(): it was forgotten already.
+ */
+uint16_t affinity_expect(
+		struct affinity *affinity, uint64_t hash, uint16_t backend, uint32_t now_s);
+
+/**
  * Add a flow that is not in the table.
  *
  * @param displaced
- *   Set to the backend of the flow that gave way, or AFFINITY_NONE.
+ *   Set to the backend of the flow that gave way, or AFFINITY_NONE; a SYN is no flow yet.
  * @return
  *   NULL when there is no room: its bucket is full of live ones.
  */
@@ -114,7 +134,7 @@ affinity_remove(struct affinity_flow *flow)
  * within half an hour, or silence looks short again when the clock has wrapped.
  *
  * @param backends
- *   The backends of those forgotten, with room for 8 times @p buckets.
+ *   The backends of those forgotten, SYNs left out, with room for 8 times @p buckets.
  * @return
  *   How many were.
  */

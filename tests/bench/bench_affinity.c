@@ -30,7 +30,7 @@ struct world {
 static const struct siphash_key secret = {
 		UINT64_C(0x0123456789abcdef), UINT64_C(0xfedcba9876543210)};
 
-static const struct affinity_timeouts timeouts = {.seconds = {0, 60, 600, 120, 10}};
+static const struct affinity_timeouts timeouts = {.seconds = {0, 60, 60, 600, 120, 10}};
 
 static void
 keys_of(const uint32_t numbers[BURST], uint32_t beyond, struct flow_key keys[BURST],

@@ -3,7 +3,7 @@
 /**
  * @file
  * `mode: direct`: frames are passed on to the right backend with a new Ethernet header and nothing
- * else changed, live flows stay where they are, and SYN floods leave nothing behind.
+ * else changed, flows stay where their SYN went, and floods displace none that live.
  */
 
 #include <setjmp.h>
@@ -156,7 +156,7 @@ ipv6_goes_the_same_way(void **state)
 }
 
 static void
-syns_leave_nothing_behind(void **state)
+syns_are_no_flows(void **state)
 {
 	struct rig rig;
 
@@ -166,6 +166,85 @@ syns_leave_nothing_behind(void **state)
 		pass(&rig, 4, port, TCP_SYN, "");
 	assert_int_equal(flows(&rig), 0);
 	assert_int_equal(rig_counter(&rig, COUNTER_direct_flows), 0);
+	rig_free(&rig);
+}
+
+static void
+handshakes_end_where_they_began(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	begin(&rig, 1);
+	for (uint16_t port = 2000; port < 2000 + CLIENTS; port++) {
+		const unsigned int backend = pass(&rig, 4, port, TCP_SYN, "");
+		const unsigned int other = (backend + 1) % BACKENDS;
+
+		/* Whoever chose now would choose another one. */
+		set_usable(&rig, backend, false);
+		assert_int_equal(pass(&rig, 4, port, TCP_ACK, ""), backend);
+		assert_int_equal(pass(&rig, 4, port, TCP_ACK | TCP_PSH, "GET /"), backend);
+		set_usable(&rig, backend, true);
+		set_usable(&rig, other, false);
+		assert_int_equal(pass(&rig, 4, port, TCP_FIN | TCP_ACK, ""), backend);
+		set_usable(&rig, other, true);
+	}
+	assert_int_equal(rig_counter(&rig, COUNTER_direct_flows), CLIENTS);
+	assert_int_equal(flows(&rig), CLIENTS);
+	rig_free(&rig);
+}
+
+static void
+a_syn_again_goes_past_a_backend_that_is_down(void **state)
+{
+	struct rig rig;
+	unsigned int backend, other;
+
+	(void)state;
+	begin(&rig, 1);
+	backend = pass(&rig, 4, 2000, TCP_SYN, "");
+	assert_int_equal(pass(&rig, 4, 2000, TCP_SYN, ""), backend);
+	set_usable(&rig, backend, false);
+	other = pass(&rig, 4, 2000, TCP_SYN, "");
+	assert_int_not_equal(other, backend);
+	set_usable(&rig, backend, true);
+	assert_int_equal(pass(&rig, 4, 2000, TCP_SYN, ""), other);
+	assert_int_equal(pass(&rig, 4, 2000, TCP_ACK, ""), other);
+	assert_int_equal(backends_connections(&rig.engine, other), 1);
+	assert_int_equal(flows(&rig), 1);
+	rig_free(&rig);
+}
+
+static void
+floods_of_syns_displace_no_flows(void **state)
+{
+	struct rig rig;
+	uint8_t backend_of[CLIENTS];
+
+	(void)state;
+	begin(&rig, 1);
+	for (unsigned int i = 0; i < CLIENTS; i++) {
+		backend_of[i] = (uint8_t)pass(&rig, 4, (uint16_t)(2000 + i), TCP_SYN, "");
+		pass(&rig, 4, (uint16_t)(2000 + i), TCP_ACK, "");
+		if (i % 4 == 1)
+			pass(&rig, 4, (uint16_t)(2000 + i), TCP_ACK, "b");
+		else if (i % 4 == 2)
+			pass(&rig, 4, (uint16_t)(2000 + i), TCP_FIN | TCP_ACK, "");
+		else if (i % 4 == 3)
+			pass(&rig, 4, (uint16_t)(2000 + i), TCP_RST, "");
+	}
+	for (unsigned int port = 3000; port < 33000; port++)
+		pass(&rig, 4, (uint16_t)port, TCP_SYN, "");
+	assert_int_equal(rig_counter(&rig, COUNTER_direct_displaced), 0);
+	assert_int_equal(flows(&rig), CLIENTS);
+	for (unsigned int b = 0; b < BACKENDS; b++)
+		set_usable(&rig, b, b == 0);
+	for (unsigned int i = 0; i < CLIENTS; i++)
+		assert_int_equal(pass(&rig, 4, (uint16_t)(2000 + i), TCP_ACK, "c"), backend_of[i]);
+	/* Nor do they keep new ones out. */
+	pass(&rig, 4, 40000, TCP_ACK, "");
+	assert_int_equal(flows(&rig), CLIENTS + 1);
+	assert_int_equal(rig_counter(&rig, COUNTER_direct_full), 0);
 	rig_free(&rig);
 }
 
@@ -426,7 +505,10 @@ main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(frames_are_passed_on_unchanged_and_all_to_one_backend),
 			cmocka_unit_test(ipv6_goes_the_same_way),
-			cmocka_unit_test(syns_leave_nothing_behind),
+			cmocka_unit_test(syns_are_no_flows),
+			cmocka_unit_test(handshakes_end_where_they_began),
+			cmocka_unit_test(a_syn_again_goes_past_a_backend_that_is_down),
+			cmocka_unit_test(floods_of_syns_displace_no_flows),
 			cmocka_unit_test(live_flows_stay_when_backends_fail_and_come_back),
 			cmocka_unit_test(flows_end_by_fin_reset_and_silence),
 			cmocka_unit_test(a_syn_after_the_end_begins_a_new_flow),

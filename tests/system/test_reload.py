@@ -131,6 +131,32 @@ def test_first_services_in_front_of_others_come_with_a_reload():
         lan.engine.assert_balance()
 
 
+def test_direct_connections_end_where_they_began():
+    """ab opens connections through mode: direct while its backends come, go and change weight."""
+    lab.need("ab", "nginx")
+    a, b = (f"{address}:80" for address in direct.BACKENDS)
+    # Not checked: a backend that is slow to answer is not to be down here.
+    pool = {"name": "web", "backends": [a, b]}
+    with lab.Lab() as here:
+        lan = direct.Lan(here, pools=[pool], services=[direct.DIRECT])
+        changing = Changing(lan.engine)
+        head = changing.text[:changing.text.index("pools:")]
+        with direct.servers(lan):
+            lab.check(set(lan.names()) == {"a", "b"}, "the names of both")
+            load = lan.client.spawn("ab", "-q", "-l", "-n", "5000", "-c", "10",
+                                    f"http://{direct.SERVICE}/name",
+                                    stdout=open(here.path("ab"), "wb"), stderr=subprocess.STDOUT)
+            rounds = 0
+            while load.poll() is None:
+                for backends in ([b], [a, b], [a], [f"{a} weight=9", b], [a, f"{b} weight=9"]):
+                    changing.reload(direct.DIRECT, head=head + lab.yaml(
+                        {"pools": [{**pool, "backends": backends}]}))
+                rounds += 1
+            lab.check(rounds > 0, "no change while ab ran")
+            check_load(here, {"ab": load})
+        lan.engine.assert_balance()
+
+
 def test_backends_come_and_go_under_load():
     """wrk and ab run through the splice while backends are added, drained and removed."""
     lab.need("wrk", "ab", "nginx")

@@ -25,6 +25,7 @@
 #define ONE_LINE 1 /* One bucket is enough for so many. */
 
 static const struct affinity_timeouts timeouts = {.seconds = {
+								  [AFFINITY_SYN] = 3,
 								  [AFFINITY_NEW] = 10,
 								  [AFFINITY_LIVE] = 600,
 								  [AFFINITY_CLOSED] = 120,
@@ -160,6 +161,54 @@ new_flows_give_way_and_live_ones_do_not(void **state)
 }
 
 static void
+a_syn_takes_the_place_of_no_flow(void **state)
+{
+	struct affinity *affinity = affinity_new(ONE_LINE);
+	struct affinity_flow *flow;
+	uint16_t backends[WAYS];
+	uint16_t displaced;
+
+	(void)state;
+	for (uint16_t i = 0; i < WAYS - 1; i++)
+		insert(affinity, i, i, 10);
+	affinity_close(affinity_find(affinity, 1, 10), false);
+	affinity_close(affinity_find(affinity, 2, 10), true);
+	for (uint16_t i = 100; i < 200; i++) {
+		assert_int_equal(affinity_expect(affinity, i, i, 10), AFFINITY_NONE);
+		assert_int_equal(affinity_find(affinity, i, 10)->backend, i);
+		assert_int_equal(affinity_find(affinity, i, 10)->state, AFFINITY_SYN);
+	}
+	for (uint16_t i = 0; i < WAYS - 1; i++)
+		assert_int_equal(affinity_find(affinity, i, 10)->backend, i);
+	/* It becomes a flow where it is, and gives way to one before. */
+	insert(affinity, 300, 300, 10);
+	assert_null(affinity_find(affinity, 199, 10));
+	affinity_expect(affinity, 400, 400, 10);
+	assert_null(affinity_find(affinity, 400, 10));
+	affinity_remove(affinity_find(affinity, 300, 10));
+	affinity_expect(affinity, 400, 400, 10);
+	flow = affinity_find(affinity, 400, 10);
+	affinity_open(flow, 10);
+	assert_int_equal(flow->state, AFFINITY_NEW);
+	affinity_expect(affinity, 500, 500, 10);
+	assert_null(affinity_find(affinity, 500, 10));
+	/* Where one is forgotten there is a place, and the caller hears of it. */
+	assert_int_equal(affinity_expect(affinity, 500, 500, 15), 2);
+	assert_non_null(affinity_find(affinity, 500, 17));
+	assert_null(affinity_find(affinity, 500, 18));
+	assert_int_equal(affinity_insert(affinity, 600, 600, 18, &displaced)->backend, 600);
+	assert_int_equal(displaced, AFFINITY_NONE);
+	affinity_remove(affinity_find(affinity, 600, 18));
+	affinity_expect(affinity, 700, 700, 18);
+	/* All but the SYN and the closed one. */
+	assert_int_equal(affinity_sweep(affinity, 21, 1, backends), WAYS - 2);
+	for (unsigned int i = 0; i < WAYS - 2; i++)
+		assert_int_not_equal(backends[i], 700);
+	assert_null(affinity_find(affinity, 700, 21));
+	free(affinity);
+}
+
+static void
 sweep_forgets_all_that_are_over_and_no_others(void **state)
 {
 	struct affinity *affinity = affinity_new(1000);
@@ -200,6 +249,7 @@ main(void)
 			cmocka_unit_test(silence_ends_a_flow_by_its_state),
 			cmocka_unit_test(time_may_wrap),
 			cmocka_unit_test(new_flows_give_way_and_live_ones_do_not),
+			cmocka_unit_test(a_syn_takes_the_place_of_no_flow),
 			cmocka_unit_test(sweep_forgets_all_that_are_over_and_no_others),
 	};
 
