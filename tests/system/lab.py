@@ -36,6 +36,7 @@ CLIENT4, ENGINE4 = "10.9.0.1", "10.9.0.2"
 CLIENT6, ENGINE6 = "fd00:9::1", "fd00:9::2"
 ENGINE_MAC = "02:00:00:00:0e:01"
 
+PIECE_S = 0.02  # of a pause: so much of a standstill is taken for the sleep that it was part of
 EXPERT_ERROR = "8388608"  # tshark's severity of what cannot be right
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -66,6 +67,15 @@ def wait_for(what: str, condition, seconds: float = 10.0, every: float = 0.02):
             return value
         check(time.monotonic() < end, f"waited {seconds} s in vain for {what}")
         time.sleep(every)
+
+
+def pause(seconds: float) -> None:
+    """Sleep until everybody else could have run so long: while the machine stands still nobody does."""
+    left = seconds
+    while left > 0:
+        piece = min(left, PIECE_S)
+        time.sleep(piece)
+        left -= piece
 
 
 def run(argv: list, timeout: float = 120, ok: bool = True, **more) -> subprocess.CompletedProcess:
@@ -174,7 +184,7 @@ class Capture:
     def stop(self) -> None:
         """End the capture; what the kernel still holds is written first."""
         if self.process.poll() is None:
-            time.sleep(0.2)
+            pause(0.2)
             self.process.send_signal(signal.SIGINT)
         self.process.wait(20)
 
@@ -275,15 +285,23 @@ class Engine:
         return self.ask("/handfast/counters" + (f",{port}" if port else ""))
 
     def settled(self, port: str = "") -> dict:
-        """Counters once they no longer move."""
-        last = self.counters(port)
+        """Counters once they no longer move, though every worker has looked again."""
+        last, turns = self.counters(port), self.turns()
         for _ in range(50):
-            time.sleep(0.1)
+            pause(0.1)
             now = self.counters(port)
-            if now == last:
+            if now == last and self.has_looked(turns):
                 break
-            last = now
+            last, turns = now, self.turns()
         return last
+
+    def turns(self) -> list:
+        """How often each worker has looked for work."""
+        return [worker["loops"] for worker in self.workers()]
+
+    def has_looked(self, since: list) -> bool:
+        """Whether every worker has begun and ended a look since then."""
+        return all(now > before + 1 for before, now in zip(since, self.turns()))
 
     def assert_balance(self) -> None:
         """Every received packet left by a reply, a forward or exactly one drop reason."""

@@ -13,7 +13,6 @@ import itertools
 import socket
 import struct
 import threading
-import time
 from collections import deque
 
 import lab
@@ -370,7 +369,7 @@ class Peer:
     def drain(self, seconds: float = 0.0) -> list:
         """Whatever came, and comes for so long."""
         if seconds:
-            time.sleep(seconds)
+            lab.pause(seconds)
         self.net.fence()
         found = []
         while (got := self.get(0)) is not None:

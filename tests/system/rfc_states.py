@@ -647,8 +647,7 @@ def g18_fin_wait_2_ends(net: Net) -> None:
     time.sleep(1)
     peer.send("A", seq=peer.nxt - 1, data=b"x")
     peer.want("A", seq=peer.rcv, ack=peer.nxt)
-    time.sleep(2 + LATE)
-    peer.drain()
+    peer.drain(2 + LATE)
     peer.gone()
 
 
@@ -658,15 +657,15 @@ def h1_time_wait_ends(net: Net) -> None:
     time.sleep(1.2)
     peer.send("FA", seq=peer.nxt - 1)
     peer.want("A", seq=peer.rcv, ack=peer.nxt)
-    time.sleep(2 + LATE)
+    lab.pause(2 + LATE)
     peer.gone()
 
 
 def h2_fin_restarts_time_wait(net: Net) -> None:
-    """Another FIN at 1.5 s: still there at 2.8 s."""
+    """Another FIN at 1.2 s: still there at 2.4 s."""
     peer = in_time_wait(net)
-    for pause in (1.5, 1.3):
-        time.sleep(pause)
+    for _ in range(2):
+        time.sleep(1.2)
         peer.send("FA", seq=peer.nxt - 1)
         peer.want("A", seq=peer.rcv, ack=peer.nxt)
 

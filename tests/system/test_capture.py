@@ -12,7 +12,7 @@ class Capture:
     """A running `handfast capture`."""
 
     def __init__(self, site: lab.Site, path, *options: str):
-        self.path = path
+        self.site, self.path = site, path
         self.process = site.lab.spawn(
             [lab.HANDFAST, "capture", str(path), "--instance", site.engine.instance, *options],
             stderr=subprocess.PIPE, text=True)
@@ -22,7 +22,7 @@ class Capture:
     def end(self, number: int = signal.SIGINT) -> dict:
         """What it counted, after a signal or by itself (0)."""
         if number:
-            lab.time.sleep(0.2)
+            self.site.settled()
             self.process.send_signal(number)
         said = self.process.communicate(timeout=20)[1]
         lab.check(self.process.returncode == 0, said)
@@ -51,7 +51,6 @@ def test_every_packet_is_there_with_its_direction():
     with lab.Lab() as here:
         site = lab.Site(here)
         fetch(site)  # The link is up and neighbours are known.
-        lab.time.sleep(0.3)
         before = site.settled()
         taken = Capture(site, here.path("all.pcapng"))
         fetch(site, 5)

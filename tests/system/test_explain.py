@@ -22,7 +22,7 @@ http {{
   ssl_certificate {folder}/cert.pem;
   ssl_certificate_key {folder}/key.pem;
   server {{ listen 80; listen [::]:80; location / {{ return 200 "hello"; }}
-    location /upgrade {{ add_header Upgrade websocket; return 101; }} }}
+    location /upgrade {{ add_header Upgrade websocket; keepalive_timeout 100ms; return 101; }} }}
   server {{ listen 443 ssl; listen [::]:443 ssl; ssl_protocols TLSv1.3; location / {{ return 200 "hello"; }} }}
   server {{ listen 442 ssl; listen [::]:442 ssl; ssl_protocols TLSv1.2; location / {{ return 200 "hello"; }} }}
 }}
@@ -79,7 +79,7 @@ class Pair:
 
     def stop(self) -> None:
         """End the captures."""
-        lab.time.sleep(0.3)
+        lab.pause(0.3)
         for dump in self.dumps:
             dump.send_signal(lab.signal.SIGINT)
             dump.wait(10)
@@ -99,9 +99,8 @@ def start_nginx(pair: Pair) -> None:
 
 def fetch(pair: Pair, url: str, *options: str) -> dict:
     """curl, and the times that it measured."""
-    # After an upgrade curl would wait for a response; it is not asked to.
-    said = pair.client.run("curl", "-sk", "-o", "/dev/null", "-m", "0.3" if url.endswith("upgrade")
-                           else "20", "-w", " ".join(f"%{{{name}}}" for name in TIMES), *options,
+    said = pair.client.run("curl", "-sk", "-o", "/dev/null", "-m", "20", "-w",
+                           " ".join(f"%{{{name}}}" for name in TIMES), *options,
                            url, ok=False).stdout
     return dict(zip(TIMES, map(float, said.split())))
 
@@ -267,7 +266,7 @@ def test_kernels_odd_ends_have_names():
         server = listener.accept()[0]
         client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
-        lab.time.sleep(1.5)
+        lab.pause(1.5)
         client.close()
         server.close()
         pair.stop()
@@ -276,8 +275,7 @@ def test_kernels_odd_ends_have_names():
         lab.check(any("half_closed" in step for step in events(half)), half)
         lab.check(half["end"] == "closed", half)
         lab.check(aborted["end"] == "reset" and "aborted" in aborted["why"], aborted)
-        lab.check(kept["events"]["keep_alive"] == 1 and kept["events"]["keep_alive_ack"] == 1,
-                  kept)
+        lab.check(kept["events"]["keep_alive"] == kept["events"]["keep_alive_ack"] >= 1, kept)
 
 
 def websocket(namespace: lab.Namespace) -> None:

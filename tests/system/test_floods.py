@@ -94,9 +94,10 @@ def at_rest(engine: lab.Engine) -> dict:
     """The counters once nothing comes any more; half-open connections may still be at work."""
     last = engine.counters("lan")
     for _ in range(100):
-        time.sleep(0.03)
+        turns = engine.turns()
+        lab.pause(0.03)
         now = engine.counters("lan")
-        if now["rx"] == last["rx"]:
+        if now["rx"] == last["rx"] and engine.has_looked(turns):
             break
         last = now
     return now

@@ -36,12 +36,6 @@ class Wire:
         self.socket.send(self.ether(src=FORGER_MAC, dst=lab.ENGINE_MAC)
                          / self.ip(src=source, dst=lab.ENGINE4) / segment / text)
 
-    def drain(self) -> None:
-        """Forget what was said so far."""
-        while ready := self.socket.select([self.socket], 0.02):
-            for one in ready:
-                one.recv()
-
     def hear(self, sport: int, wanted, source: str = FORGER, seconds: float = 8):
         """The next segment for a port that is what is wanted, or None."""
         end = time.monotonic() + seconds
@@ -62,9 +56,10 @@ class Third:
     def __init__(self, wire: Wire, sport: int, dport: int = 80, options: list = None):
         self.wire, self.sport, self.dport = wire, sport, dport
         isn = random.randrange(1 << 32)
-        wire.drain()
         wire.send(sport, dport, SYN, seq=isn, options=OPTIONS if options is None else options)
-        answer = wire.hear(sport, lambda segment: int(segment.flags) == SYN | ACK)
+        # What was said before to the same port may come late.
+        answer = wire.hear(sport, lambda segment: int(segment.flags) == SYN | ACK
+                           and segment.ack == (isn + 1) % (1 << 32))
         lab.check(answer is not None, f"no SYN-ACK for port {sport}")
         self.seq, self.ack = (isn + 1) % (1 << 32), (answer.seq + 1) % (1 << 32)
         stamps = [value for name, value in answer.options if name == "Timestamp"]
@@ -111,7 +106,7 @@ class Clock:
     def move(self, seconds: int) -> None:
         """The same, and wait until the engine knows."""
         self.write(seconds)
-        time.sleep(2.3)  # control looks once a second, and keys settle for one
+        lab.pause(2.3)  # control looks once a second, and keys settle for one
 
 
 def site_of(here: lab.Lab, clock: Clock = None, packets: int = 0, **engine) -> lab.Site:

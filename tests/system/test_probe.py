@@ -89,7 +89,6 @@ def test_nginx_is_opened_and_closed_by_one_worker():
         site = lab.Site(here, workers=1)
         use_nginx(site)
         # What a probe looks like on the wire: SYN, SYN-ACK, FIN, FIN, ACK.
-        time.sleep(0.3)
         port = probe(site, f"{lab.CLIENT4}:80", "--count", "1")[0][0]["local_port"]
         site.capture.stop()
         flags = [int(word, 16) & 0x17 for word in
@@ -159,12 +158,13 @@ def test_statistics_do_not_wait_for_a_probe():
         with subprocess.Popen([lab.HANDFAST, "probe", f"{lab.CLIENT4}:81", "--count", "1",
                                "--timeout", "3", "--instance", site.engine.instance],
                               stdout=subprocess.PIPE, text=True) as asking:
-            time.sleep(0.5)
-            began = time.monotonic()
-            said = handfast(site, "conns")
-            lab.check(re.search(rf"^probe:\d+ +{lab.CLIENT4} +81 SYN_SENT", said, re.MULTILINE),
-                      said)
-            lab.check(time.monotonic() - began < 1, "conns had to wait")
+
+            def asks() -> bool:
+                began = time.monotonic()
+                said = handfast(site, "conns")
+                lab.check(time.monotonic() - began < 1, "conns had to wait")
+                return re.search(rf"^probe:\d+ +{lab.CLIENT4} +81 SYN_SENT", said, re.MULTILINE)
+            lab.wait_for("the probe's SYN", asks, 3)
             lab.check(asking.poll() is None, "the probe did not wait")
             # And stopping the engine does not wait for it either.
             site.engine.signal(signal.SIGTERM)
@@ -210,7 +210,8 @@ def test_connections_are_closed_shut_down_and_reset():
             lab.check(clients[1].recv(1) == b"", "no FIN after shutdown")
             before = site.settled()["data_bytes_received"]
             clients[1].sendall(b"still heard")
-            lab.check(site.settled()["data_bytes_received"] == before + 11, "not heard")
+            lab.wait_for("what is still said", lambda: site.engine.counters()
+                         ["data_bytes_received"] == before + 11)
             handfast(site, "conns", "reset", "echo", own, names[2])
             try:
                 lab.check(False, f"{clients[2].recv(1)!r} after a reset")

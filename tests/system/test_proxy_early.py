@@ -62,6 +62,10 @@ def test_nothing_is_said_twice_to_a_late_backend():
         site = Site(here, ports=PORT)
         server = serve(site, PORT, digest)
         lose_syns(site, 1, 2)
+        # Linux repeats its last segment when it has waited for a few milliseconds (RFC 8985 7), and
+        # where the machine is busy that is soon over.
+        for namespace in (site.client, site.servers.namespace):
+            namespace.set("net.ipv4.tcp_early_retrans", 0)
         for number in range(CONNECTIONS):
             took = say_at_once(site, random.Random(number).randbytes(BYTES))
             lab.check(RETRY_S <= took < 3, f"it took {took:.3f} s")
@@ -69,8 +73,7 @@ def test_nothing_is_said_twice_to_a_late_backend():
         lab.check(now["early_bytes"] > 4000 * CONNECTIONS and now["drop_early_full"] == 0, f"{now}")
         nothing_is_left(site, server)
         for capture in site.captures:
-            # Linux repeats its last segment when it has waited for a few milliseconds; where the
-            # machine is busy that is soon over, so one connection without that suffices.
+            # Where the machine stands still timers run out all the same, but not in each of them.
             lab.check(len(repeated(capture)) < CONNECTIONS, f"{capture.file}: {repeated(capture)}")
 
 

@@ -12,6 +12,8 @@ from test_proxy import BACK_MAC, CLIENT4, FRONT4, Site, read_all, serve, stop
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 FAR = 1 << 31
 TICKS_S = 0.02  # until a port that is not to linger is free
+SOON_S = 0.2    # no SYN was lost or ignored: ours is sent again after so long, the client's after 1 s
+PASSES = 3      # where the machine stood still in one of them a connection takes longer
 WORD = 1 << 32
 
 # What, flags, how far from the end's next number, from what it acknowledges, and text.
@@ -132,7 +134,7 @@ def farewell(client: socket.socket) -> None:
         read_all(client)
 
 
-def again(site: Site, address: str, seconds: float = 0.5) -> None:
+def again(site: Site, address: str, seconds: float = 5) -> None:
     """A whole connection from the same port as before."""
     with site.client.entered():
         client = socket.socket()
@@ -142,6 +144,18 @@ def again(site: Site, address: str, seconds: float = 0.5) -> None:
         client.bind((address, 30000))
         lab.wait_for("the port", lambda: client.connect_ex((FRONT4, 80)) == 0, seconds)
         lab.check(read_all(client) == b"farewell", "not all came")
+
+
+def longest_of(site: Site, addresses: list) -> float:
+    """What the longest of connections took that come one behind the other."""
+    took = []
+    for address in addresses:
+        began = time.monotonic()
+        again(site, address)
+        took.append(time.monotonic() - began)
+        time.sleep(TICKS_S)
+    print(f"the longest took {max(took) * 1000:.0f} ms")
+    return max(took)
 
 
 def test_ports_are_used_again_at_once():
@@ -165,20 +179,15 @@ def test_ports_are_used_again_at_once():
         stop(server)
         lab.check(site.settled()["local_ports_used_up"] == 1, f"{site.settled()}")
         server = serve(site, 25, farewell)
-        took = []
-        for address in addresses * 8:
-            began = time.monotonic()
-            again(site, address)
-            took.append(time.monotonic() - began)
-            time.sleep(TICKS_S)
+        passes = 1
+        while longest_of(site, addresses * 8) >= SOON_S:
+            lab.check(passes < PASSES, "somebody waited in each pass")
+            passes += 1
         stop(server)
-        print(f"the longest took {max(took) * 1000:.0f} ms")
-        # No SYN of anybody's was lost or ignored: 200 ms of ours, 1 s of the client's.
-        lab.check(max(took) < 0.2, f"{took}")
         waiting = site.servers.namespace.run("ss", "-tan", "state", "time-wait").stdout
         lab.check("10.8.0.2:2000" in waiting, f"the backend has no TIME_WAIT: {waiting}")
         now = site.settled()
-        lab.check(now["spliced"] == 52 and now["local_ports_used_up"] == 1, f"{now}")
+        lab.check(now["spliced"] == 4 + passes * len(addresses) * 8 and now["local_ports_used_up"] == 1, f"{now}")
 
 
 if __name__ == "__main__":

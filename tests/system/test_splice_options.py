@@ -7,7 +7,6 @@ import itertools
 import os
 import socket
 import struct
-import time
 
 import lab
 from test_proxy import FRONT4, Site, read_all, serve, stop
@@ -42,7 +41,7 @@ def wait_for_check(site: Site) -> None:
         return site.engine.ask("/handfast/backends")["0"]["checks"]
     before = checks()
     lab.wait_for("two checks", lambda: checks() >= before + 2)
-    time.sleep(SUM_UP_S)
+    lab.pause(SUM_UP_S)
 
 
 def answer(client: socket.socket) -> None:
