@@ -372,6 +372,7 @@ load_turn(struct worker *worker)
 	load_keep_level(worker);
 	load_set_env(worker);
 	burst_receive(worker, &burst);
+	load->crowded = burst.n >= worker->receive_most;
 	burst_parse(worker, &burst);
 	load_classify(worker, &burst);
 	if (keeps_state) {

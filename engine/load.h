@@ -162,6 +162,7 @@ struct load_worker {
 	struct figures *figures; /**< Of the phase. */
 	bool began;              /**< The run has. */
 	bool starting;           /**< New connections are wanted now. */
+	bool crowded;            /**< More answers may wait than were received in this turn. */
 	bool done;               /**< Atomic; everything has ended. */
 	uint32_t active;         /**< Connections that have not ended. */
 	uint32_t limit;          /**< How many there may be now. */

@@ -17,6 +17,11 @@
 
 /* Starts per turn, at most. */
 #define LOAD_OPEN_MAX 32
+/*
+ * Of so many connections at once a receive queue has room for all answers.  With more, those that
+ * wait are read before others begin: what is full loses packets, and a lost one is waited for.
+ */
+#define LOAD_OPEN_SURE 512
 /* How long a device may take nothing. */
 #define LOAD_BATCH_PATIENCE_US 1000000
 /* Tuples of other workers passed over for one start: with hundreds of workers it does not happen.
@@ -312,7 +317,8 @@ load_open(struct worker *worker)
 	struct load_starts starts;
 	unsigned int n;
 
-	if (!load_batch_send(worker) || !load->starting)
+	if (!load_batch_send(worker) || !load->starting ||
+			(load->crowded && load->active >= LOAD_OPEN_SURE))
 		return 0;
 	starts.n = load_open_due(worker, &starts);
 	if (starts.n == 0)
