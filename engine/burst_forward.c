@@ -16,6 +16,7 @@
 #include "engine/proxy_send.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
+#include "tcp/tcp_seq.h"
 #include "wire/bytes.h"
 #include "wire/checksum.h"
 
@@ -83,6 +84,22 @@ burst_forward_postpone(struct worker *worker, struct conn *conn, const struct sp
 		timer_wheel_schedule(worker->wheel, conn, deadline_ms);
 }
 
+/* What we would have to say in the name of a side, if we had to: its clock (RFC 7323 3.2). */
+static inline void
+burst_forward_read_clock(struct conn *conn, const struct splice *splice, enum splice_side from,
+		const struct tcp_segment *segment)
+{
+	const enum splice_side other = from == SPLICE_CLIENT ? SPLICE_SERVER : SPLICE_CLIENT;
+	const uint32_t seq = segment->seq + (from == SPLICE_SERVER ? splice->add[from] : 0);
+	uint32_t *clock = from == SPLICE_CLIENT ? &conn->tcp.ts_recent : &PROXY_SEND_TSVAL(conn);
+
+	/* In flight, or next: of anything else nobody knows who says it. */
+	if ((segment->options & TCP_OPTION_TIMESTAMPS) != 0 &&
+			splice->next[from] - seq <= splice->next[from] - splice->ack[other] &&
+			tcp_seq_lt(*clock, segment->tsval))
+		*clock = segment->tsval;
+}
+
 void
 burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side from,
 		const struct burst_forward_packet *in)
@@ -98,6 +115,7 @@ burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side
 	const uint32_t limit = splice->limit[SPLICE_CLIENT];
 	const bool ours = (splice->flags & SPLICE_OURS) != 0;
 
+	burst_forward_read_clock(conn, splice, from, in->segment);
 	splice_track(splice, from, in->segment);
 	if (unlikely(ours) && proxy_held_hear(worker, conn, from, in->segment, limit)) {
 		worker_drop(worker, in->packet, DROP_consumed);
@@ -157,10 +175,10 @@ burst_forward_client(struct worker *worker, struct burst *burst, unsigned int i)
 			proxy_forget(worker, conn);
 			return false;
 		}
-		proxy_challenge_client(worker, conn, burst->packet[i]);
+		proxy_challenge(worker, conn, SPLICE_CLIENT, burst->packet[i]);
 		return true;
 	case TCP_EVENT_SYN_ACK:
-		proxy_challenge_client(worker, conn, burst->packet[i]);
+		proxy_challenge(worker, conn, SPLICE_CLIENT, burst->packet[i]);
 		return true;
 	case TCP_EVENT_BARE:
 		worker_drop(worker, burst->packet[i], DROP_no_ack_bit);
@@ -204,7 +222,7 @@ burst_forward_server(struct worker *worker, struct burst_returns *returns, unsig
 	else if (conn->tcp.state == TCP_JOINING)
 		proxy_answer(worker, conn, returns, i);
 	else if ((flags & TCP_SYN) != 0 && (flags & TCP_RST) == 0)
-		proxy_challenge_server(worker, conn, packet);
+		proxy_challenge(worker, conn, SPLICE_SERVER, packet);
 	else
 		burst_forward_segment(worker, conn, SPLICE_SERVER,
 				&(struct burst_forward_packet){

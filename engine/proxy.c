@@ -388,15 +388,6 @@ proxy_acknowledge(struct worker *worker, struct conn *conn, struct rte_mbuf *pac
 	proxy_send(worker, conn, SPLICE_SERVER, packet, &tcp);
 }
 
-/* What the backend takes of a spliced client; we may have taken more than that ourselves. */
-static uint16_t
-proxy_client_window(const struct splice *splice)
-{
-	const uint32_t window = splice->limit[SPLICE_CLIENT] - splice->ack[SPLICE_SERVER];
-
-	return (int32_t)window < 0 ? 0 : (uint16_t)(window >> splice->our_scale);
-}
-
 /* The largest text that a backend takes, by its SYN-ACK (RFC 9293 3.7.1, RFC 6691). */
 static uint32_t
 proxy_server_mss(const struct worker *worker, const struct splice *splice,
@@ -465,7 +456,7 @@ proxy_join(struct worker *worker, struct conn *conn, struct rte_mbuf *packet,
 		proxy_send_header(worker, conn);
 	if (told_zero || held == 0 || client.ours > 0 ||
 			held * 2 > proxy_service(worker, conn)->first_window)
-		proxy_send_client(worker, conn, NULL, TCP_ACK, proxy_client_window(splice));
+		proxy_send_client(worker, conn, NULL, TCP_ACK, proxy_send_window(splice));
 	proxy_held_begin(worker, conn, proxy_server_mss(worker, splice, segment));
 }
 
@@ -509,37 +500,11 @@ proxy_forget(struct worker *worker, struct conn *conn)
 }
 
 void
-proxy_challenge_client(struct worker *worker, struct conn *conn, struct rte_mbuf *packet)
+proxy_challenge(struct worker *worker, struct conn *conn, enum splice_side to,
+		struct rte_mbuf *packet)
 {
-	const struct splice *splice = proxy_splice_of(worker, conn);
-	const struct build_tcp tcp = {
-			.seq = splice->next[SPLICE_SERVER],
-			.ack = splice->ack[SPLICE_SERVER],
-			.flags = TCP_ACK,
-			.window = proxy_client_window(splice),
-	};
-
 	if (proxy_may_challenge(worker, conn))
-		proxy_send(worker, conn, SPLICE_CLIENT, packet, &tcp);
-	else
-		worker_drop(worker, packet, DROP_challenge_limited);
-}
-
-void
-proxy_challenge_server(struct worker *worker, struct conn *conn, struct rte_mbuf *packet)
-{
-	const struct splice *splice = proxy_splice_of(worker, conn);
-	const uint32_t window = splice->limit[SPLICE_SERVER] - splice->ack[SPLICE_CLIENT];
-	const struct build_tcp tcp = {
-			.seq = splice->next[SPLICE_CLIENT] + splice->add[SPLICE_CLIENT],
-			.ack = splice->ack[SPLICE_CLIENT] - splice->add[SPLICE_SERVER],
-			.flags = TCP_ACK,
-			.window = splice_window(splice, SPLICE_CLIENT,
-					(uint16_t)(window >> splice->scale[SPLICE_CLIENT])),
-	};
-
-	if (proxy_may_challenge(worker, conn))
-		proxy_send(worker, conn, SPLICE_SERVER, packet, &tcp);
+		proxy_send_challenge(worker, conn, to, packet);
 	else
 		worker_drop(worker, packet, DROP_challenge_limited);
 }

@@ -98,7 +98,7 @@ void proxy_answer(struct worker *worker, struct conn *conn, struct burst_returns
 void proxy_forget(struct worker *worker, struct conn *conn);
 
 /** A SYN for a live splice, or a SYN-ACK again: say where we are (RFC 5961 4). */
-void proxy_challenge_client(struct worker *worker, struct conn *conn, struct rte_mbuf *packet);
-void proxy_challenge_server(struct worker *worker, struct conn *conn, struct rte_mbuf *packet);
+void proxy_challenge(struct worker *worker, struct conn *conn, enum splice_side to,
+		struct rte_mbuf *packet);
 
 #endif /* PROXY_H */

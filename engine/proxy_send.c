@@ -252,6 +252,70 @@ proxy_send_header(struct worker *worker, struct conn *conn)
 	proxy_send_text(worker, conn, SPLICE_SERVER, &tcp, &text);
 }
 
+uint16_t
+proxy_send_window(const struct splice *splice)
+{
+	const uint32_t window = splice->limit[SPLICE_CLIENT] - splice->ack[SPLICE_SERVER];
+
+	return (int32_t)window < 0 ? 0 : (uint16_t)(window >> splice->our_scale);
+}
+
+/* A client that has timestamps, and a server that does not, gets those of our own clock. */
+static void
+proxy_send_challenge_client(
+		const struct worker *worker, const struct conn *conn, struct build_tcp *tcp)
+{
+	const struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+
+	*tcp = (struct build_tcp){
+			.seq = splice->next[SPLICE_SERVER],
+			.ack = splice->ack[SPLICE_SERVER],
+			.flags = TCP_ACK,
+			.window = proxy_send_window(splice),
+	};
+	if ((conn->tcp.flags & TCP_CONN_TIMESTAMPS) == 0)
+		return;
+	tcp->options.options = TCP_OPTION_TIMESTAMPS;
+	tcp->options.tsval = (splice->flags & SPLICE_CLIENT_TIMESTAMPS) != 0
+					     ? PROXY_SEND_TSVAL(conn) + splice->stamp_add
+					     : proxy_send_stamp(worker, conn);
+	tcp->options.tsecr = conn->tcp.ts_recent;
+}
+
+static void
+proxy_send_challenge_server(
+		const struct worker *worker, const struct conn *conn, struct build_tcp *tcp)
+{
+	const struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+	const uint32_t window = splice->limit[SPLICE_SERVER] - splice->ack[SPLICE_CLIENT];
+
+	*tcp = (struct build_tcp){
+			.seq = splice->next[SPLICE_CLIENT] + splice->add[SPLICE_CLIENT],
+			.ack = splice->ack[SPLICE_CLIENT] - splice->add[SPLICE_SERVER],
+			.flags = TCP_ACK,
+			.window = splice_window(splice, SPLICE_CLIENT,
+					(uint16_t)(window >> splice->scale[SPLICE_CLIENT])),
+	};
+	if ((splice->flags & SPLICE_SERVER_TIMESTAMPS) == 0)
+		return;
+	tcp->options.options = TCP_OPTION_TIMESTAMPS;
+	tcp->options.tsval = conn->tcp.ts_recent;
+	tcp->options.tsecr = PROXY_SEND_TSVAL(conn);
+}
+
+void
+proxy_send_challenge(struct worker *worker, const struct conn *conn, enum splice_side to,
+		struct rte_mbuf *packet)
+{
+	struct build_tcp tcp;
+
+	if (to == SPLICE_CLIENT)
+		proxy_send_challenge_client(worker, conn, &tcp);
+	else
+		proxy_send_challenge_server(worker, conn, &tcp);
+	proxy_send(worker, conn, to, packet, &tcp);
+}
+
 void
 proxy_send_reset(struct worker *worker, struct conn *conn, uint32_t seq)
 {

@@ -42,11 +42,15 @@ bool proxy_send_path(const struct worker *worker, const struct conn *conn, enum 
 void proxy_send_ends(const struct worker *worker, const struct conn *conn,
 		const struct splice *splice, enum splice_side from, struct splice_ends *ends);
 
-/** Of a spliced connection the machine's words are free: TSval of the backend's SYN-ACK. */
+/** Of a spliced connection the machine's words are free: TSval that the backend said last; what
+ * the client did is TS.Recent. */
 #define PROXY_SEND_TSVAL(conn) ((conn)->tcp.snd_una)
 
 /** TSval for the client now, as the machine would say it (burst_env()). */
 uint32_t proxy_send_stamp(const struct worker *worker, const struct conn *conn);
+
+/** What the backend takes of a spliced client; we may have taken more than that ourselves. */
+uint16_t proxy_send_window(const struct splice *splice);
 
 /** A segment to a client that waits for a backend; the packet as with proxy_send(). */
 void proxy_send_client(struct worker *worker, struct conn *conn, struct rte_mbuf *packet,
@@ -60,6 +64,10 @@ uint8_t proxy_send_header_length(const struct worker *worker, const struct conn 
 
 /** That header, once more. */
 void proxy_send_header(struct worker *worker, struct conn *conn);
+
+/** Say to a side of a spliced connection where we are; the packet as with proxy_send(). */
+void proxy_send_challenge(struct worker *worker, const struct conn *conn, enum splice_side to,
+		struct rte_mbuf *packet);
 
 /** What the server is not to wait for any longer. */
 void proxy_send_reset(struct worker *worker, struct conn *conn, uint32_t seq);

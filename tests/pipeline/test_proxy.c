@@ -411,6 +411,80 @@ connection_does_not_linger_where_ports_are_scarce(void **state)
 	scene_end_after(&scene, 20);
 }
 
+/* The clock of either end as the other one has heard it last, and has to hear it next. */
+static void
+hear_challenge(struct scene *scene, struct scene_peer *end, const struct scene_peer *other)
+{
+	const uint32_t heard = end->next.options.tsecr, sent = end->next.options.tsval - 1;
+
+	rig_wait_ms(&scene->rig, 600);
+	scene_say(scene, end, TCP_SYN, 0);
+	end->next.seq--;
+	end->next.options.tsval--;
+	scene_hear(scene, end, TCP_ACK, 0);
+	scene_hear_nothing(scene, other);
+	assert_int_equal(end->last.segment.options, TCP_OPTION_TIMESTAMPS);
+	assert_int_equal(end->last.segment.tsval, heard);
+	assert_int_equal(end->last.segment.tsecr, sent);
+}
+
+/* RFC 7323 3.2, and 5: with the other end's clock, or it is dropped as an old one. */
+static void
+challenges_have_timestamps(void **state)
+{
+	struct scene scene;
+	struct scene_peer *client = &scene.client, *server = &scene.server;
+
+	(void)state;
+	scene_begin(&scene);
+	scene_open_both(&scene);
+	hear_challenge(&scene, client, server);
+	hear_challenge(&scene, server, client);
+	client->next.options.tsval += 100000;
+	server->next.options.tsval += 300000;
+	scene_talk(&scene);
+	scene_say(&scene, server, TCP_ACK, 0);
+	scene_hear(&scene, client, TCP_ACK, 0);
+	hear_challenge(&scene, client, server);
+	hear_challenge(&scene, server, client);
+	/* Who guesses a number beyond what was said moves nobody's clock. */
+	server->next.seq += 1000;
+	server->next.options.tsval += 1000000;
+	scene_say(&scene, server, TCP_ACK, 0);
+	scene_hear(&scene, client, TCP_ACK, 0);
+	server->next.seq -= 1000;
+	client->next.ack -= 1000;
+	server->next.options.tsval -= 1000001;
+	client->next.options.tsecr -= 1000001;
+	scene_talk(&scene);
+	hear_challenge(&scene, client, server);
+	rig_close(&scene.rig);
+}
+
+/* What a client was promised it is told, whether the backend can or not. */
+static void
+challenges_have_timestamps_of_our_own(void **state)
+{
+	struct scene scene;
+	struct scene_peer *client = &scene.client;
+	uint32_t before;
+
+	(void)state;
+	scene_begin(&scene);
+	scene_open_client(&scene);
+	before = client->last.segment.tsval;
+	scene.server.next.options.options = TCP_OPTION_MSS;
+	scene_answer(&scene);
+	scene_hear(&scene, &scene.server, TCP_ACK, 0);
+	scene_hear(&scene, client, TCP_ACK, 0);
+	rig_wait_ms(&scene.rig, 600);
+	scene_say(&scene, client, TCP_SYN, 0);
+	scene_hear(&scene, client, TCP_ACK, 0);
+	assert_int_equal(client->last.segment.options, TCP_OPTION_TIMESTAMPS);
+	assert_in_range(client->last.segment.tsval - before, 600, 10000);
+	rig_close(&scene.rig);
+}
+
 /* RFC 5961 4: a SYN on a live tuple is challenged, whatever its numbers. */
 static void
 syn_on_the_tuple_is_challenged(void **state)
@@ -626,6 +700,8 @@ main(int argc, char **argv)
 			cmocka_unit_test(stale_connection_of_the_backend_is_reset),
 			cmocka_unit_test(repeated_third_segment_opens_nothing),
 			cmocka_unit_test(repeated_syn_ack_is_acknowledged),
+			cmocka_unit_test(challenges_have_timestamps),
+			cmocka_unit_test(challenges_have_timestamps_of_our_own),
 			cmocka_unit_test(syn_on_the_tuple_is_challenged),
 			cmocka_unit_test(half_close_in_either_order),
 			cmocka_unit_test(connection_does_not_linger_where_ports_are_scarce),
