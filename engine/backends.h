@@ -162,12 +162,19 @@ backends_forget(struct backends *backends, unsigned int number)
 	__atomic_store_n(&backends->profile[number], 0, __ATOMIC_RELAXED);
 }
 
+/** One that was believed to be over goes on. */
+static inline void
+backends_continued(struct backends_counts *counts, unsigned int number)
+{
+	__atomic_store_n(&counts->own[number], counts->own[number] + 1, __ATOMIC_RELAXED);
+}
+
 /** A worker's connection is to go to a backend, or came to be counted as one of its. */
 static inline void
 backends_chosen(struct backends_counts *counts, unsigned int number)
 {
 	counts->share[number]->chosen++;
-	__atomic_store_n(&counts->own[number], counts->own[number] + 1, __ATOMIC_RELAXED);
+	backends_continued(counts, number);
 }
 
 /** It is over, or goes to another one. */

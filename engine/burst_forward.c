@@ -69,7 +69,7 @@ burst_forward_link(struct rte_mbuf *packet, uint8_t *ip, const struct port *port
 
 /* A deadline that only moves on is written down; the wheel comes to it by itself. */
 static inline void
-burst_forward_postpone(struct worker *worker, struct conn *conn, const struct splice *splice)
+burst_forward_postpone(struct worker *worker, struct conn *conn, struct splice *splice)
 {
 	const struct service *service = services_of(worker->services, &conn->key);
 	const bool open = splice->closing == 0;
@@ -77,6 +77,8 @@ burst_forward_postpone(struct worker *worker, struct conn *conn, const struct sp
 				     (likely(open) ? service->tcp.idle_timeout_ms
 						   : proxy_close_after_ms(worker, service, splice));
 
+	if (unlikely(!open || (splice->flags & SPLICE_UNCOUNTED) != 0))
+		proxy_close_count(worker, splice);
 	if (likely(open && timer_wheel_is_scheduled(conn) &&
 			    (int32_t)(deadline_ms - conn->timer_deadline_ms) >= 0))
 		conn->timer_deadline_ms = deadline_ms;

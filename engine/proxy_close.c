@@ -21,8 +21,28 @@ proxy_close_server(struct worker *worker, struct splice *splice)
 	if (splice->local != LOCAL_PORTS_CLIENT)
 		local_ports_give(worker, splice->local, splice->local_port,
 				splice->next[SPLICE_CLIENT] + splice->add[SPLICE_CLIENT]);
-	backends_closed(worker->backends, splice->server);
+	if ((splice->flags & SPLICE_UNCOUNTED) == 0)
+		backends_closed(worker->backends, splice->server);
 	splice->local_port = 0;
+}
+
+/*
+ * What lingers after a reset, or after both FINs, is no load of the backend: counted as one,
+ * clients that reset would draw `least_connections` away from it for seconds.
+ */
+void
+proxy_close_count(struct worker *worker, struct splice *splice)
+{
+	const bool over = (splice->closing & SPLICE_ANY_RESET) != 0 ||
+			  (splice->closing & SPLICE_BOTH_FINS_ACKED) == SPLICE_BOTH_FINS_ACKED;
+
+	if (over == ((splice->flags & SPLICE_UNCOUNTED) != 0))
+		return;
+	splice->flags ^= SPLICE_UNCOUNTED;
+	if (over)
+		backends_closed(worker->backends, splice->server);
+	else
+		backends_continued(worker->backends, splice->server);
 }
 
 static void

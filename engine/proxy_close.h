@@ -28,6 +28,9 @@ void proxy_close_timeout(struct worker *worker, struct conn *conn);
 /** End it now: whoever still talks is reset. */
 void proxy_close_abort(struct worker *worker, struct conn *conn);
 
+/** A spliced connection's close has changed: is it one of its backend's still? */
+void proxy_close_count(struct worker *worker, struct splice *splice);
+
 /** How long a spliced connection may be silent, as its close stands. */
 uint32_t proxy_close_after_ms(const struct worker *worker, const struct service *service,
 		const struct splice *splice);

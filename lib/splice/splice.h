@@ -44,6 +44,8 @@ enum splice_flag {
 	SPLICE_CLIENT_TIMESTAMPS = 0x10,
 	/** In front of ack[SPLICE_SERVER] there is what we have to repeat, not the client. */
 	SPLICE_OURS = 0x20,
+	/** For who counts: it is over but for last segments, and its server's no more. */
+	SPLICE_UNCOUNTED = 0x40,
 };
 
 /** What of the close has been seen; the bit of SPLICE_CLIENT, shifted left for SPLICE_SERVER. */

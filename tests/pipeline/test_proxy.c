@@ -411,6 +411,45 @@ connection_does_not_linger_where_ports_are_scarce(void **state)
 	scene_end_after(&scene, 20);
 }
 
+static uint32_t
+conns_of_backends(struct scene *scene)
+{
+	uint32_t sum = 0;
+
+	for (unsigned int i = 0; i < SCENE_SERVERS; i++)
+		sum += scene_worker(scene)->backends->own[i];
+	return sum;
+}
+
+/* After a reset, or both FINs, it is over for the backend, unless it goes on after all. */
+static void
+what_lingers_is_no_connection_of_its_backend(void **state)
+{
+	struct scene scene;
+	struct scene_peer *client = &scene.client, *server = &scene.server;
+
+	(void)state;
+	scene_begin(&scene);
+	scene_open_both(&scene);
+	assert_int_equal(conns_of_backends(&scene), 1);
+	scene_say(&scene, client, TCP_RST, 0);
+	scene_hear(&scene, server, TCP_RST, 0);
+	assert_int_equal(conns_of_backends(&scene), 0);
+	scene_talk(&scene);
+	assert_int_equal(conns_of_backends(&scene), 1);
+	scene_say(&scene, client, TCP_FIN | TCP_ACK, 0);
+	scene_hear(&scene, server, TCP_FIN | TCP_ACK, 0);
+	scene_say(&scene, server, TCP_FIN | TCP_ACK, 0);
+	scene_hear(&scene, client, TCP_FIN | TCP_ACK, 0);
+	assert_int_equal(conns_of_backends(&scene), 1);
+	scene_say(&scene, client, TCP_ACK, 0);
+	scene_hear(&scene, server, TCP_ACK, 0);
+	assert_int_equal(conns_of_backends(&scene), 0);
+	assert_int_equal(scene_worker(&scene)->backends->share[server->path.local[15] - 11]->chosen,
+			1);
+	scene_end_after(&scene, 2100);
+}
+
 /* The clock of either end as the other one has heard it last, and has to hear it next. */
 static void
 hear_challenge(struct scene *scene, struct scene_peer *end, const struct scene_peer *other)
@@ -639,6 +678,8 @@ reset_while_joining_takes_the_backend_along(void **state)
 	scene_hear(&scene, &scene.server, TCP_RST, 0);
 	assert_int_equal(scene.server.last.segment.seq, scene.server.next.ack);
 	scene_hear_nothing(&scene, client);
+	/* The client's word, which says nothing of the backend. */
+	assert_int_equal(rig_counter(&scene.rig, COUNTER_backend_failures), 0);
 	scene_end(&scene);
 }
 
@@ -700,6 +741,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(stale_connection_of_the_backend_is_reset),
 			cmocka_unit_test(repeated_third_segment_opens_nothing),
 			cmocka_unit_test(repeated_syn_ack_is_acknowledged),
+			cmocka_unit_test(what_lingers_is_no_connection_of_its_backend),
 			cmocka_unit_test(challenges_have_timestamps),
 			cmocka_unit_test(challenges_have_timestamps_of_our_own),
 			cmocka_unit_test(syn_on_the_tuple_is_challenged),
