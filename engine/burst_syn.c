@@ -10,7 +10,8 @@
 #include "engine/burst_syn.h"
 #include "engine/transmit.h"
 #include "step/step_masks.h"
-#include "tcp/tcp_expect.h"
+#include "step/step_syns.h"
+#include "tcp/tcp_effect.h"
 #include "wire/build_columns.h"
 #include "wire/turn_columns.h"
 
@@ -28,10 +29,13 @@ struct syns {
 	unsigned int n;
 	uint8_t packet[BURST_MAX];
 	uint32_t isn[BURST_MAX];
-	/* Answers that are alike, to be sent. */
-	const struct build_form *form;
-	struct build_columns answers;
-	struct rte_mbuf *answer[COLUMNS];
+};
+
+/* Those of them that happen together. */
+struct syns_some {
+	struct step_syns step;
+	struct conn *conn[COLUMNS];
+	uint8_t packet[COLUMNS];
 };
 
 /* Packets of nobody who is known; those that are SYNs. */
@@ -97,102 +101,131 @@ syns_make_isns(struct syns *syns)
 			syns->isn);
 }
 
-AVX512 static void
-syns_send(struct syns *syns)
+/* Who gets a place in the table, of the next SYNs. @return how many were asked for. */
+AVX512 static unsigned int
+syns_insert(const struct syns *syns, struct syns_some *some, unsigned int first)
 {
-	const unsigned int n = syns->answers.n;
-	unsigned int length;
+	const unsigned int most = RTE_MIN(syns->n - first, (unsigned int)COLUMNS);
+	const struct burst *burst = syns->burst;
+	unsigned int n = 0;
 
-	if (n == 0)
-		return;
-	length = build_columns(&syns->answers, syns->form);
-	for (unsigned int k = 0; k < n; k++)
-		burst_reply_finish(syns->answer[k], length);
-	transmit_replies(syns->worker, syns->answer, n, syns->port->index);
-	syns->answers.n = 0;
-}
+	for (unsigned int k = first; k < first + most; k++) {
+		const unsigned int i = syns->packet[k];
+		struct conn *conn = conn_table_insert(
+				syns->worker->table, &burst->key[i], burst->hash[i]);
 
-AVX512 static inline void
-syns_answer(struct syns *syns, unsigned int i, const struct tcp_conn *tcp, uint32_t ts_clock)
-{
-	const struct build_form *form = burst_desk_form(syns->desk, tcp->flags);
-	struct build_columns *answers = &syns->answers;
-	unsigned int lane;
-
-	if (form != syns->form || answers->n == COLUMNS)
-		syns_send(syns);
-	syns->form = form;
-	lane = answers->n++;
-	syns->answer[lane] = syns->burst->packet[i];
-	answers->data[lane] = rte_pktmbuf_mtod(syns->burst->packet[i], uint8_t *);
-	answers->seq[lane] = tcp->snd_una;
-	answers->ack[lane] = tcp->rcv_nxt;
-	answers->tsval[lane] = ts_clock;
-	answers->tsecr[lane] = tcp->ts_recent;
-}
-
-/* @return the row that fired, or 0: no room. */
-AVX512 static inline unsigned int
-syns_keep(struct syns *syns, unsigned int k)
-{
-	struct burst_desk *desk = syns->desk;
-	struct worker *worker = syns->worker;
-	struct burst *burst = syns->burst;
-	const unsigned int i = syns->packet[k];
-	const uint8_t *frame = rte_pktmbuf_mtod(burst->packet[i], const uint8_t *);
-	struct conn *conn = conn_table_insert(worker->table, &burst->key[i], burst->hash[i]);
-	struct tcp_action action;
-	struct conn_tail *tail;
-
-	if (unlikely(conn == NULL))
-		return 0;
-	desk->env.ts_clock = burst_env_ts_clock(worker, burst->hash[i]);
-	desk->env.isn = syns->isn[k];
-	conn->tcp.state = TCP_LISTEN;
-	if (unlikely(!tcp_expect_syn(&conn->tcp, &burst->segment[i], &desk->env, &action))) {
-		conn_table_remove(worker->table, conn, burst->hash[i]);
-		return 0;
+		if (unlikely(conn == NULL))
+			continue;
+		some->packet[n] = (uint8_t)i;
+		some->conn[n] = conn;
+		some->step.conn[n] = &conn->tcp;
+		some->step.segment[n] = &burst->segment[i];
+		some->step.isn[n] = syns->isn[k];
+		some->step.ts_clock[n] = burst_env_ts_clock(syns->worker, burst->hash[i]);
+		n++;
 	}
-	tail = conn_table_tail(worker->table, conn);
-	tail->port = syns->port->index & 0xf;
-	tail->recover = (uint32_t)worker->now_us;
-	memcpy(tail->peer_mac, frame + RTE_ETHER_ADDR_LEN, sizeof(tail->peer_mac));
-	desk->share->half_open++;
-	half_open_push(worker, desk->share, conn);
-	syns_answer(syns, i, &conn->tcp, desk->env.ts_clock);
-	burst_reply_first_timer(worker, conn, action.delay_ms, desk->env.config);
-	return action.rule;
+	some->step.n = n;
+	return most;
+}
+
+/* Until they open, their tails know where from and when. */
+AVX512 static void
+syns_fill_tails(const struct syns *syns, const struct syns_some *some)
+{
+	const struct worker *worker = syns->worker;
+
+	for (unsigned int k = 0; k < some->step.n; k++) {
+		const uint8_t *frame = rte_pktmbuf_mtod(
+				syns->burst->packet[some->packet[k]], const uint8_t *);
+		struct conn_tail *tail = conn_table_tail(worker->table, some->conn[k]);
+
+		tail->port = syns->port->index & 0xf;
+		tail->recover = (uint32_t)worker->now_us;
+		memcpy(tail->peer_mac, frame + RTE_ETHER_ADDR_LEN, sizeof(tail->peer_mac));
+	}
+}
+
+/* One form after the other; mostly all have the same. */
+AVX512 static void
+syns_answer(const struct syns *syns, const struct syns_some *some)
+{
+	uint32_t left = (1u << some->step.n) - 1;
+
+	while (left != 0) {
+		const uint16_t flags = (uint16_t)some->step.flags[rte_bsf32(left)];
+		struct rte_mbuf *packets[COLUMNS];
+		struct build_columns answers = {.n = 0};
+		uint32_t alike = step_syns_answer(&some->step, (uint16_t)left, &answers);
+		unsigned int length;
+
+		left &= ~alike;
+		for (; alike != 0; alike &= alike - 1) {
+			packets[answers.n] = syns->burst->packet[some->packet[rte_bsf32(alike)]];
+			answers.data[answers.n] = rte_pktmbuf_mtod(packets[answers.n], uint8_t *);
+			answers.n++;
+		}
+		length = build_columns(&answers, burst_desk_form(syns->desk, flags));
+		for (unsigned int k = 0; k < answers.n; k++)
+			burst_reply_finish(packets[k], length);
+		transmit_replies(syns->worker, packets, answers.n, syns->port->index);
+	}
+}
+
+/* What the table says to a SYN; the same for all of them. */
+static struct tcp_action
+syns_action(const struct syns *syns, const struct conn *conn)
+{
+	const unsigned int row = tcp_rules_expected[TCP_LISTEN][0];
+	struct tcp_action action = {.rule = (uint16_t)row};
+
+	tcp_effect_timer(&conn->tcp, (enum tcp_rule_timer)tcp_rules[row].timer, 0,
+			syns->desk->env.config, &action);
+	return action;
+}
+
+/* Connections become half open. */
+AVX512 static void
+syns_keep(const struct syns *syns, struct syns_some *some)
+{
+	const unsigned int n = some->step.n;
+	struct service_share *share = syns->desk->share;
+	struct worker *worker = syns->worker;
+	struct tcp_action action;
+
+	step_syns_take(&some->step, &syns->desk->env);
+	action = syns_action(syns, some->conn[0]);
+	syns_fill_tails(syns, some);
+	share->half_open += n;
+	half_open_push_many(worker, share, some->conn, n);
+	timer_wheel_schedule_new(worker->wheel, some->conn, n, worker->now_ms + action.delay_ms,
+			worker->now_ms + syns->desk->env.config->rto_min_ms);
+	syns_answer(syns, some);
+	/* services_admit(): there is credit for all of a burst. */
+	share->credit -= n;
+	share->connections += n;
+	worker->rules[action.rule] += n;
+	worker_count(worker, syns->port->index, COUNTER_syn_received, n);
+	worker_count(worker, syns->port->index, COUNTER_synack_sent, n);
 }
 
 /* All whose number was made. @return which of them are answered. */
 AVX512 static uint64_t
-syns_keep_all(struct syns *syns)
+syns_keep_all(const struct syns *syns)
 {
-	struct service_share *share = syns->desk->share;
-	struct worker *worker = syns->worker;
-	unsigned int row = 0, kept = 0;
 	uint64_t done = 0;
 
-	syns->form = NULL;
-	syns->answers.n = 0;
-	syns->desk->env.rcv_wnd = BURST_ENV_FIRST_WINDOW;
-	for (unsigned int k = 0; k < syns->n; k++) {
-		const unsigned int rule = syns_keep(syns, k);
+	for (unsigned int first = 0; first < syns->n;) {
+		struct syns_some some;
 
-		if (unlikely(rule == 0))
+		first += syns_insert(syns, &some, first);
+		if (unlikely(some.step.n == 0))
 			continue;
-		row = rule;
-		kept++;
-		done |= UINT64_C(1) << syns->packet[k];
-		syns->burst->packet[syns->packet[k]] = NULL;
+		syns_keep(syns, &some);
+		for (unsigned int k = 0; k < some.step.n; k++) {
+			done |= UINT64_C(1) << some.packet[k];
+			syns->burst->packet[some.packet[k]] = NULL;
+		}
 	}
-	syns_send(syns);
-	/* services_admit(): there is credit for all of a burst. */
-	share->credit -= kept;
-	share->connections += kept;
-	worker->rules[row] += kept;
-	worker_count(worker, syns->port->index, COUNTER_syn_received, kept);
-	worker_count(worker, syns->port->index, COUNTER_synack_sent, kept);
 	return done;
 }
 

@@ -19,14 +19,29 @@ half_open_links(const struct worker *worker, uint32_t link)
 void
 half_open_push(struct worker *worker, struct service_share *share, struct conn *conn)
 {
-	const uint32_t link = conn_table_slot(worker->table, conn) + 1;
+	half_open_push_many(worker, share, &conn, 1);
+}
 
-	*half_open_links(worker, link) = (struct conn_links){.older = share->half_open_newest};
-	if (share->half_open_newest != 0)
-		half_open_links(worker, share->half_open_newest)->newer = link;
+void
+half_open_push_many(struct worker *worker, struct service_share *share, struct conn *const conns[],
+		unsigned int n)
+{
+	uint32_t older = share->half_open_newest;
+	uint32_t link = conn_table_slot(worker->table, conns[0]) + 1;
+
+	if (older != 0)
+		half_open_links(worker, older)->newer = link;
 	else
 		share->half_open_oldest = link;
-	share->half_open_newest = link;
+	for (unsigned int k = 0; k < n; k++) {
+		const uint32_t newer =
+				k + 1 < n ? conn_table_slot(worker->table, conns[k + 1]) + 1 : 0;
+
+		*half_open_links(worker, link) = (struct conn_links){older, newer};
+		older = link;
+		link = newer;
+	}
+	share->half_open_newest = older;
 	if (share->half_open >= worker->share[worker->half_open_most].half_open)
 		worker->half_open_most = (unsigned int)(share - worker->share);
 }

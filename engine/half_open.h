@@ -37,6 +37,10 @@ half_open_is_crowded(const struct worker *worker)
 /** A connection in SYN_RCVD, with its tail zero where the links are: the newest. */
 void half_open_push(struct worker *worker, struct service_share *share, struct conn *conn);
 
+/** Many of them, at least one, in their order; the share has counted them already. */
+void half_open_push_many(struct worker *worker, struct service_share *share,
+		struct conn *const conns[], unsigned int n);
+
 /**
  * The oldest half-open connection of the service gives way, without a word: nobody may be there.
  * It is known as CLOSED at once, and settled like any other that ends in this burst.

@@ -65,6 +65,12 @@ conn_of_link(const struct timer_wheel *wheel, uint32_t link)
 }
 
 static inline uint32_t
+link_of_conn(const struct timer_wheel *wheel, const struct conn *conn)
+{
+	return (uint32_t)(conn - wheel->conns) + LINK_SHIFT;
+}
+
+static inline uint32_t
 slot_of(uint32_t tick_ms)
 {
 	return tick_ms / TIMER_WHEEL_TICK_MS & SLOT_MASK;
@@ -87,7 +93,7 @@ static inline void
 conn_link(struct timer_wheel *wheel, struct conn *conn, uint32_t ticks)
 {
 	uint32_t slot = (slot_of(wheel->next_ms) + ticks) & SLOT_MASK;
-	uint32_t link = (uint32_t)(conn - wheel->conns) + LINK_SHIFT;
+	uint32_t link = link_of_conn(wheel, conn);
 	uint32_t first = wheel->head[slot];
 
 	conn->tcp.timer_tick = (uint16_t)slot;
@@ -141,6 +147,30 @@ timer_wheel_schedule_early(struct timer_wheel *wheel, struct conn *conn, uint32_
 	if (early)
 		timer_wheel_schedule(wheel, conn, earliest_ms);
 	timer_wheel_schedule(wheel, conn, deadline_ms);
+}
+
+void
+timer_wheel_schedule_new(struct timer_wheel *wheel, struct conn *const conns[], unsigned int n,
+		uint32_t deadline_ms, uint32_t earliest_ms)
+{
+	const bool early = (int32_t)(earliest_ms - deadline_ms) < 0;
+	const uint32_t ticks = ticks_until(wheel, early ? earliest_ms : deadline_ms);
+	const uint32_t slot = (slot_of(wheel->next_ms) + ticks) & SLOT_MASK;
+	uint32_t before = wheel->head[slot];
+
+	/* The last one becomes the first of the list. */
+	if (before != LINK_NONE)
+		conn_of_link(wheel, before)->timer_prev = link_of_conn(wheel, conns[0]);
+	for (unsigned int k = 0; k < n; k++) {
+		struct conn *conn = conns[k];
+
+		conn->tcp.timer_tick = (uint16_t)slot;
+		conn->timer_next = before;
+		conn->timer_prev = k + 1 < n ? link_of_conn(wheel, conns[k + 1]) : LINK_HEAD;
+		conn->timer_deadline_ms = deadline_ms;
+		before = link_of_conn(wheel, conn);
+	}
+	wheel->head[slot] = before;
 }
 
 void

@@ -63,6 +63,13 @@ timer_wheel_postpone(struct timer_wheel *wheel, struct conn *conn, uint32_t dead
 void timer_wheel_schedule_early(struct timer_wheel *wheel, struct conn *conn, uint32_t deadline_ms,
 		uint32_t earliest_ms);
 
+/**
+ * The same for @p n connections, at least one, that never waited: they go to the list together,
+ * and to @p deadline_ms if @p earliest_ms is not before it.
+ */
+void timer_wheel_schedule_new(struct timer_wheel *wheel, struct conn *const conns[], unsigned int n,
+		uint32_t deadline_ms, uint32_t earliest_ms);
+
 /** Forget the deadline, in any case; needed before conn_table_remove(). */
 void timer_wheel_cancel(struct timer_wheel *wheel, struct conn *conn);
 
