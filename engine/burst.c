@@ -71,7 +71,8 @@ burst_lookup(struct worker *worker, struct burst *burst)
 	const uint64_t all = burst_all(burst);
 	uint64_t syns = 0, found;
 
-	conn_table_hash_bulk(worker->table, burst->key, burst->n, burst->hash);
+	if ((all & ~burst->sought) != 0)
+		conn_table_hash_bulk(worker->table, burst->key, burst->n, burst->hash);
 	/* Hardly anybody knows these yet: where TIME_WAIT would have them is far away. */
 	if (time_wait_count(worker->time_wait) > 0)
 		syns = step_masks_equal(burst->event, TCP_EVENT_SYN, worker->columns) & all;

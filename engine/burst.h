@@ -46,12 +46,13 @@ struct burst_returns {
 struct burst {
 	unsigned int n;
 	uint64_t known;                     /**< burst_parse: those it classified, too. */
+	uint64_t sought;                    /**< burst_parse: those it hashed. */
 	struct rte_mbuf *packet[BURST_MAX]; /**< burst_receive: the frame; NULL for a timeout. */
 	struct frame frame[BURST_ROWS];     /**< burst_parse: where its headers are. */
 	struct tcp_segment segment[BURST_ROWS];     /**< burst_parse: what it says. */
 	struct flow_key key[BURST_ROWS];            /**< burst_classify: whose it is. */
 	uint8_t event[BURST_ROWS];                  /**< burst_classify: enum tcp_event. */
-	uint64_t hash[BURST_MAX];                   /**< burst_lookup: of the key. */
+	uint64_t hash[BURST_ROWS];                  /**< burst_lookup: of the key. */
 	struct conn *conn[BURST_MAX];               /**< burst_lookup: the connection, or NULL. */
 	struct time_wait_entry *waiting[BURST_MAX]; /**< burst_lookup: what TIME_WAIT has of it. */
 	struct tcp_action action[BURST_MAX];        /**< burst_step: what to do about it. */
@@ -75,6 +76,7 @@ burst_known_move(struct burst *burst, unsigned int from, unsigned int to)
 	const uint64_t known = burst->known >> from & 1;
 
 	burst->known = (burst->known & ~(UINT64_C(1) << to)) | known << to;
+	burst->sought &= ~(UINT64_C(1) << to);
 }
 
 struct worker;

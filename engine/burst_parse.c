@@ -141,6 +141,19 @@ burst_parse_may_know(const struct worker *worker, uint16_t port)
 	       worker->proxy == NULL;
 }
 
+/*
+ * Rows that are all known are hashed while they are near, and where they may be found is fetched
+ * while the next ones are parsed.  Who opens connections finds them another way.
+ */
+static inline void
+burst_parse_seek(const struct worker *worker, struct burst *burst, unsigned int row, unsigned int n)
+{
+	if (worker->expected[0].is_source)
+		return;
+	conn_table_seek(worker->table, &burst->key[row], n, &burst->hash[row]);
+	burst->sought |= (uint64_t)((1u << n) - 1) << row;
+}
+
 /* As many frames at once as there are columns. */
 static void
 burst_parse_columns(struct worker *worker, struct burst *burst)
@@ -164,6 +177,8 @@ burst_parse_columns(struct worker *worker, struct burst *burst)
 			verdict.here = 0;
 		if (likely(verdict.good == (1u << n) - 1 && kept == i)) {
 			burst->known |= (uint64_t)verdict.here << kept;
+			if (likely(verdict.here == verdict.good))
+				burst_parse_seek(worker, burst, kept, n);
 			kept += n;
 		} else {
 			kept = burst_parse_keep(worker, burst, i, n, kept, verdict);
@@ -178,6 +193,7 @@ burst_parse(struct worker *worker, struct burst *burst)
 	for (unsigned int i = 0; i < burst->n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(burst->packet[i], void *));
 	burst->known = 0;
+	burst->sought = 0;
 	if (worker->columns)
 		burst_parse_columns(worker, burst);
 	else

@@ -22,8 +22,6 @@
 #include "cookie/siphash.h"
 #include "cookie/siphash_lanes.h"
 
-/* The last word of a message carries its length in the top byte. */
-#define FLOW_LENGTH_WORD ((uint64_t)sizeof(struct flow_key) << 56)
 #define WORD_LENGTH_WORD ((uint64_t)sizeof(uint64_t) << 56)
 
 /* So many messages take longer one by one than sixteen at once. */
@@ -125,7 +123,7 @@ flow_hash(const struct siphash_key *key, const struct flow_key *flow)
 
 	sip_compress(&s, load_64(bytes), 1);
 	sip_compress(&s, load_64(bytes + 8), 1);
-	sip_compress(&s, load_64(bytes + 12) >> 32 | FLOW_LENGTH_WORD, 1);
+	sip_compress(&s, load_64(bytes + 12) >> 32 | SIPHASH_FLOW_LENGTH, 1);
 	return sip_finish(&s, 3);
 }
 
@@ -249,7 +247,7 @@ AVX2 static inline __m256i
 last_words_4(const struct flow_key flows[])
 {
 	return _mm256_or_si256(_mm256_srli_epi64(words_4(flows, 12), 32),
-			_mm256_set1_epi64x((long long)FLOW_LENGTH_WORD));
+			_mm256_set1_epi64x((long long)SIPHASH_FLOW_LENGTH));
 }
 
 AVX2 static inline __m256i
@@ -379,30 +377,6 @@ batch_avx2(struct siphash_batch *batch, unsigned int n)
 	}
 }
 
-/* The third word of a flow's key is half a word; the length is above it. */
-SIPHASH_LANES_AVX512 static inline struct siphash_words
-last_words_16(struct siphash_words last)
-{
-	const __m512i length = _mm512_set1_epi64((long long)FLOW_LENGTH_WORD);
-
-	return (struct siphash_words){{_mm512_or_si512(last.half[0], length),
-			_mm512_or_si512(last.half[1], length)}};
-}
-
-SIPHASH_LANES_AVX512 static inline struct siphash_words
-hash_16(struct siphash_words k0, struct siphash_words k1,
-		const struct flow_key flows[SIPHASH_LANES])
-{
-	struct siphash_lanes s = siphash_lanes_start(k0, k1);
-	struct siphash_words words[3];
-
-	siphash_words_of_flows(flows, words);
-	siphash_lanes_compress(&s, words[0], 1);
-	siphash_lanes_compress(&s, words[1], 1);
-	siphash_lanes_compress(&s, last_words_16(words[2]), 1);
-	return siphash_lanes_finish(&s, 3);
-}
-
 /* Lanes that nobody asked for hold any bytes. */
 SIPHASH_LANES_AVX512 static void
 bulk_few(const struct siphash_key *key, const struct flow_key flows[], unsigned int n,
@@ -418,8 +392,8 @@ bulk_few(const struct siphash_key *key, const struct flow_key flows[], unsigned 
 	memset(some, 0, sizeof(some));
 	for (unsigned int i = 0; i < n; i++)
 		some[i] = flows[i];
-	siphash_words_store(sums,
-			hash_16(siphash_words_set(key->k0), siphash_words_set(key->k1), some));
+	siphash_words_store(sums, siphash_lanes_of_flows(siphash_words_set(key->k0),
+						  siphash_words_set(key->k1), some));
 	for (unsigned int i = 0; i < n; i++)
 		hashes[i] = sums[i];
 }
@@ -438,7 +412,7 @@ bulk_avx512(const struct siphash_key *key, const struct flow_key flows[], unsign
 	for (unsigned int i = 0; i < n; i += SIPHASH_LANES) {
 		const unsigned int first = RTE_MIN(i, n - SIPHASH_LANES);
 
-		siphash_words_store(&hashes[first], hash_16(k0, k1, &flows[first]));
+		siphash_words_store(&hashes[first], siphash_lanes_of_flows(k0, k1, &flows[first]));
 	}
 }
 

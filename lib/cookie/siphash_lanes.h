@@ -8,7 +8,7 @@
  * SipHash of sixteen messages in AVX-512 registers: two times eight, side by side, which hides the
  * latency of the chain that each of them is.
  *
- * For the files of this directory that hash so, inside functions for that instruction set.
+ * For the few files that hash so, inside functions for that instruction set.
  */
 
 #include <stdint.h>
@@ -22,6 +22,9 @@
 #define SIPHASH_INIT_1 UINT64_C(0x646f72616e646f6d)
 #define SIPHASH_INIT_2 UINT64_C(0x6c7967656e657261)
 #define SIPHASH_INIT_3 UINT64_C(0x7465646279746573)
+
+/** The last word of a message carries its length in the top byte. */
+#define SIPHASH_FLOW_LENGTH ((uint64_t)sizeof(struct flow_key) << 56)
 
 #ifdef RTE_ARCH_X86_64
 
@@ -149,6 +152,24 @@ siphash_lanes_finish(struct siphash_lanes *s, unsigned int rounds)
 	for (unsigned int i = 0; i < rounds; i++)
 		siphash_lanes_round(s);
 	return siphash_words_xor(siphash_words_xor(s->v0, s->v1), siphash_words_xor(s->v2, s->v3));
+}
+
+/** siphash_flow() of sixteen keys. */
+SIPHASH_LANES_AVX512 static inline struct siphash_words
+siphash_lanes_of_flows(struct siphash_words k0, struct siphash_words k1,
+		const struct flow_key flows[SIPHASH_LANES])
+{
+	const __m512i length = _mm512_set1_epi64((long long)SIPHASH_FLOW_LENGTH);
+	struct siphash_lanes s = siphash_lanes_start(k0, k1);
+	struct siphash_words words[3];
+
+	siphash_words_of_flows(flows, words);
+	/* The third word is half a word; the length is above it. */
+	words[2].half[0] = _mm512_or_si512(words[2].half[0], length);
+	words[2].half[1] = _mm512_or_si512(words[2].half[1], length);
+	for (unsigned int i = 0; i < 3; i++)
+		siphash_lanes_compress(&s, words[i], 1);
+	return siphash_lanes_finish(&s, 3);
 }
 
 #endif

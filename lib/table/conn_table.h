@@ -110,6 +110,15 @@ struct conn_table *conn_table_init_with(
 void conn_table_hash_bulk(const struct conn_table *table, const struct flow_key keys[],
 		unsigned int n, uint64_t hashes[]);
 
+#define CONN_TABLE_ROWS 16 /**< Of keys, hashed at once. */
+
+/**
+ * Hash rows of keys, and fetch where the first @p n of them may be; where the CPU has AVX-512 as
+ * columns_available() says.
+ */
+void conn_table_seek(const struct conn_table *table, const struct flow_key keys[CONN_TABLE_ROWS],
+		unsigned int n, uint64_t hashes[CONN_TABLE_ROWS]);
+
 /**
  * Find a burst of connections, and fetch their tails.
  *

@@ -10,6 +10,7 @@
 #include <rte_prefetch.h>
 #include <rte_vect.h>
 
+#include "cookie/siphash_lanes.h"
 #include "table/bucket.h"
 #include "table/conn_index.h"
 #include "table/conn_table.h"
@@ -228,6 +229,17 @@ seek_avx512(const struct conn_table *table, const struct places *places,
 	return hits;
 }
 
+AVX512 void
+conn_table_seek(const struct conn_table *table, const struct flow_key keys[CONN_TABLE_ROWS],
+		unsigned int n, uint64_t hashes[CONN_TABLE_ROWS])
+{
+	struct places places;
+
+	siphash_words_store(hashes, siphash_lanes_of_flows(siphash_words_set(table->key.k0),
+						    siphash_words_set(table->key.k1), keys));
+	places_fetch(table, hashes, 0, n, &places);
+}
+
 AVX512 static uint64_t
 lookup_bulk_avx512(const struct conn_table *table, const struct flow_key keys[],
 		const uint64_t hashes[], unsigned int n, struct conn *conns[])
@@ -236,6 +248,17 @@ lookup_bulk_avx512(const struct conn_table *table, const struct flow_key keys[],
 
 	places_fetch(table, hashes, 0, n, &places);
 	return seek_avx512(table, &places, keys, hashes, n, conns);
+}
+
+#else
+
+void
+conn_table_seek(const struct conn_table *table, const struct flow_key keys[CONN_TABLE_ROWS],
+		unsigned int n, uint64_t hashes[CONN_TABLE_ROWS])
+{
+	siphash_flow_bulk(&table->key, keys, CONN_TABLE_ROWS, hashes);
+	for (unsigned int i = 0; i < n; i++)
+		conn_table_prefetch(table, hashes[i]);
 }
 
 #endif

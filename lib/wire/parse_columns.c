@@ -14,21 +14,21 @@
 #include "wire/bytes.h"
 #include "wire/checksum.h"
 #include "wire/columns.h"
+#include "wire/options_columns.h"
 #include "wire/parse_columns.h"
 #include "wire/tcp_options.h"
 
-#define ETHER             14
-#define IPV4              20
-#define IPV6              40
-#define TCP_WORDS         5  /* Of a header without options. */
-#define TCP_COLUMNS       11 /* Of the longest header that is taken. */
-#define IPV6_WORDS        10
-#define NO_OPTION         0
-#define FAMILY_SHIFT      8
-#define GROUP_SHIFT       16
-#define CLASS_SHIFT       24
-#define OPTIONS_SHIFT     8
-#define WINDOW_SCALE_BYTE 16
+#define ETHER        14
+#define IPV4         20
+#define IPV6         40
+#define TCP_WORDS    5  /* Of a header without options. */
+#define TCP_COLUMNS  11 /* Of the longest header that is taken. */
+#define TCP_SHORT_4  7  /* Of what 64 bytes of a frame hold with IPv4, */
+#define TCP_SHORT_6  6  /* and what is loaded at once with IPv6. */
+#define IPV6_WORDS   10
+#define FAMILY_SHIFT 8
+#define GROUP_SHIFT  16
+#define CLASS_SHIFT  24
 
 _Static_assert(PARSE_COLUMNS_READ == ETHER + 96, "six times four words behind the link's header");
 _Static_assert(sizeof(struct frame) == 3 * 4 && sizeof(struct flow_key) == 5 * 4 &&
@@ -50,23 +50,14 @@ parse_columns_available(void)
 
 /* Sixteen TCP segments. */
 struct segments {
-	__m512i word[TCP_COLUMNS]; /* Of the header; of IPv6's lanes those behind the last are 0. */
+	__m512i word[TCP_COLUMNS]; /* Of the header; those behind a lane's last are 0. */
 	__m512i l4_length;
 	__m512i header;         /* Bytes. */
 	struct columns_sum sum; /* The pseudo-header's. */
 	unsigned int l4_offset;
-	__mmask16 good; /* So far. */
-};
-
-/* Usual layouts of options: lanes that have them. */
-struct layouts {
-	__mmask16 timestamps;
-	__mmask16 mss_only;
-	__mmask16 mss_scale;
-	__mmask16 by_linux;
-	__mmask16 by_windows;
-	__mmask16 by_apple;
-	__mmask16 other;
+	unsigned int short_words; /* So many words are there in any case, */
+	bool are_long;            /* and the others because a lane has more. */
+	__mmask16 good;           /* So far. */
 };
 
 /*
@@ -189,7 +180,9 @@ verify(const struct parse_columns_frames *frames, struct segments *segments)
 	__mmask16 with_data;
 	__m512i folded;
 
-	for (unsigned int i = 0; i < TCP_COLUMNS; i++)
+	for (unsigned int i = 0; i < segments->short_words; i++)
+		columns_sum_add(&sum, segments->word[i]);
+	for (unsigned int i = segments->short_words; segments->are_long && i < TCP_COLUMNS; i++)
 		columns_sum_add(&sum, segments->word[i]);
 	folded = columns_sum_fold(&sum);
 	with_data = _mm512_mask_cmpgt_epu32_mask(
@@ -199,19 +192,33 @@ verify(const struct parse_columns_frames *frames, struct segments *segments)
 	return _mm512_cmpeq_epi32_mask(folded, _mm512_set1_epi32(0xffff));
 }
 
+AVX512 static inline __m512i
+header_words(const struct segments *segments)
+{
+	return _mm512_and_si512(_mm512_srli_epi32(segments->word[3], 4), _mm512_set1_epi32(0xf));
+}
+
+/* Of some words of headers, those that lanes have; of others 0. */
+AVX512 static inline void
+cut_words(struct segments *segments, __m512i words, unsigned int from, unsigned int to)
+{
+	for (unsigned int i = from; i < to; i++)
+		segments->word[i] = _mm512_maskz_mov_epi32(
+				_mm512_cmpgt_epi32_mask(words, _mm512_set1_epi32((int)i)),
+				segments->word[i]);
+}
+
 /* Headers that are whole.  What is behind them becomes zero. */
 AVX512 static inline void
 check_headers(const struct parse_columns_frames *frames, struct segments *segments)
 {
 	const __m512i ports = segments->word[0];
-	const __m512i words = _mm512_and_si512(
-			_mm512_srli_epi32(segments->word[3], 4), _mm512_set1_epi32(0xf));
+	const __m512i words = header_words(segments);
 
 	segments->header = _mm512_slli_epi32(words, 2);
-	for (int i = TCP_WORDS; i < TCP_COLUMNS; i++)
-		segments->word[i] = _mm512_maskz_mov_epi32(
-				_mm512_cmpgt_epi32_mask(words, _mm512_set1_epi32(i)),
-				segments->word[i]);
+	cut_words(segments, words, TCP_WORDS, segments->short_words);
+	if (segments->are_long)
+		cut_words(segments, words, segments->short_words, TCP_COLUMNS);
 	/* Equal ports may be a "land" attack. */
 	segments->good &= _mm512_cmpneq_epi32_mask(ports, _mm512_rol_epi32(ports, 16)) &
 			  _mm512_cmpge_epi32_mask(words, _mm512_set1_epi32(TCP_WORDS)) &
@@ -221,66 +228,18 @@ check_headers(const struct parse_columns_frames *frames, struct segments *segmen
 		segments->good &= verify(frames, segments);
 }
 
-/* Which layout each lane's options have; words behind the last are zero, and no NOP. */
 AVX512 static inline void
-find_layouts(const struct segments *segments, struct layouts *layouts)
+read_options(const struct segments *segments, struct options_columns *options)
 {
-	const __m512i *word = &segments->word[TCP_WORDS];
-	const __m512i header = segments->header;
-	const int upper = COLUMNS_WORD(0xffffff00);
-	const __mmask16 opens =
-			_mm512_test_epi32_mask(segments->word[3], _mm512_set1_epi32(TCP_SYN << 8)) &
-			columns_are(word[0], COLUMNS_WORD(0xffff0000),
-					COLUMNS_WORD(TCP_OPTIONS_WORD_MSS));
-	const __mmask16 scale_second =
-			columns_are(word[1], upper, COLUMNS_WORD(TCP_OPTIONS_WORD_WINDOW_SCALE));
-	const __mmask16 none = columns_are(header, -1, 20), of_12 = columns_are(header, -1, 32);
+	const __mmask16 syns =
+			_mm512_test_epi32_mask(segments->word[3], _mm512_set1_epi32(TCP_SYN << 8));
+	const __mmask16 some = _mm512_mask_cmpgt_epu32_mask(
+			segments->good, segments->header, _mm512_set1_epi32(4 * TCP_WORDS));
 
-	layouts->timestamps =
-			of_12 & columns_are(word[0], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_TIMESTAMPS));
-	layouts->mss_only = opens & columns_are(header, -1, 24);
-	layouts->mss_scale = opens & scale_second & columns_are(header, -1, 28);
-	layouts->by_linux =
-			opens & columns_are(header, -1, 40) &
-			columns_are(word[1], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_SACK_TIMESTAMPS)) &
-			columns_are(word[4], upper, COLUMNS_WORD(TCP_OPTIONS_WORD_WINDOW_SCALE));
-	layouts->by_windows = opens & of_12 & scale_second &
-			      columns_are(word[2], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_SACK));
-	layouts->by_apple = opens & scale_second & columns_are(header, -1, 44) &
-			    columns_are(word[2], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_TIMESTAMPS)) &
-			    columns_are(word[5], -1, COLUMNS_WORD(TCP_OPTIONS_WORD_SACK_END));
-	layouts->other = segments->good &
-			 (__mmask16) ~(none | layouts->timestamps | layouts->mss_only |
-					 layouts->mss_scale | layouts->by_linux |
-					 layouts->by_windows | layouts->by_apple);
-}
-
-#define BITS_OPENING ((TCP_OPTION_MSS | TCP_OPTION_WINDOW_SCALE | TCP_OPTION_SACK_PERMITTED) << 8)
-#define BITS_TIMES   (TCP_OPTION_TIMESTAMPS << 8)
-
-/* Control bits, options, window scale: one word of a segment. */
-AVX512 static inline __m512i
-flags_and_options(const struct segments *segments, const struct layouts *layouts)
-{
-	const __m512i *word = &segments->word[TCP_WORDS];
-	const __mmask16 scale_second = layouts->mss_scale | layouts->by_windows | layouts->by_apple;
-	__m512i bits = _mm512_and_si512(
-			_mm512_srli_epi32(segments->word[3], 8), _mm512_set1_epi32(0xff));
-	__m512i scale = _mm512_maskz_mov_epi32(layouts->by_linux, word[4]);
-
-	bits = _mm512_mask_or_epi32(
-			bits, layouts->mss_only, bits, _mm512_set1_epi32(TCP_OPTION_MSS << 8));
-	bits = _mm512_mask_or_epi32(bits, layouts->mss_scale, bits,
-			_mm512_set1_epi32((TCP_OPTION_MSS | TCP_OPTION_WINDOW_SCALE) << 8));
-	bits = _mm512_mask_or_epi32(bits,
-			layouts->by_linux | layouts->by_windows | layouts->by_apple, bits,
-			_mm512_set1_epi32(BITS_OPENING));
-	bits = _mm512_mask_or_epi32(bits,
-			layouts->by_linux | layouts->by_apple | layouts->timestamps, bits,
-			_mm512_set1_epi32(BITS_TIMES));
-	scale = _mm512_mask_mov_epi32(scale, scale_second, word[1]);
-	scale = _mm512_slli_epi32(_mm512_srli_epi32(scale, 24), 16);
-	return _mm512_or_si512(bits, scale);
+	if (some == 0)
+		return;
+	options_columns_read(&segments->word[TCP_WORDS], segments->header, syns, options);
+	options->other &= segments->good;
 }
 
 /* Those few lanes whose options are walked. */
@@ -301,40 +260,32 @@ AVX512 static inline void
 write_segments(const struct parse_columns_frames *frames, const struct segments *segments,
 		const struct parse_columns_rows *rows)
 {
-	const __m512i *word = segments->word, *option = &segments->word[TCP_WORDS];
+	const __m512i zero = _mm512_setzero_si512();
+	const __m512i *word = segments->word;
 	const __mmask16 acknowledges =
 			_mm512_test_epi32_mask(word[3], _mm512_set1_epi32(TCP_ACK << 8));
-	struct layouts layouts;
-	__m512i columns[8], tsval, tsecr;
-	__mmask16 has_mss;
+	struct options_columns options = {zero, zero, zero, zero, 0};
+	__m512i columns[8];
 
-	find_layouts(segments, &layouts);
-	has_mss = layouts.mss_only | layouts.mss_scale | layouts.by_linux | layouts.by_windows |
-		  layouts.by_apple;
-	tsval = _mm512_maskz_mov_epi32(layouts.by_linux, option[2]);
-	tsval = _mm512_mask_mov_epi32(tsval, layouts.timestamps, option[1]);
-	tsval = _mm512_mask_mov_epi32(tsval, layouts.by_apple, option[3]);
-	tsecr = _mm512_maskz_mov_epi32(layouts.by_linux, option[3]);
-	tsecr = _mm512_mask_mov_epi32(tsecr, layouts.timestamps, option[2]);
-	tsecr = _mm512_mask_mov_epi32(tsecr, layouts.by_apple, option[4]);
+	read_options(segments, &options);
 	columns[0] = columns_swap_32(word[1]);
 	columns[1] = _mm512_maskz_mov_epi32(acknowledges, columns_swap_32(word[2]));
-	columns[2] = columns_swap_32(tsval);
-	columns[3] = columns_swap_32(tsecr);
+	columns[2] = options.tsval;
+	columns[3] = options.tsecr;
 	columns[4] = _mm512_or_si512(_mm512_srli_epi32(columns_swap_16(word[3]), 16),
 			_mm512_slli_epi32(_mm512_sub_epi32(segments->l4_length, segments->header),
 					16));
-	columns[5] = _mm512_or_si512(segments->header,
-			_mm512_maskz_mov_epi32(has_mss,
-					_mm512_and_si512(columns_swap_16(option[0]),
-							_mm512_set1_epi32((int)0xffff0000))));
-	columns[6] = flags_and_options(segments, &layouts);
-	columns[7] = _mm512_setzero_si512();
+	columns[5] = _mm512_or_si512(
+			segments->header, _mm512_and_si512(columns_swap_16(options.mss),
+							  _mm512_set1_epi32((int)0xffff0000)));
+	columns[6] = _mm512_or_si512(options.bits,
+			_mm512_and_si512(_mm512_srli_epi32(word[3], 8), _mm512_set1_epi32(0xff)));
+	columns[7] = zero;
 	columns_store(rows->segment, sizeof(*rows->segment), columns);
 	columns_store((uint8_t *)rows->segment + 16, sizeof(*rows->segment), columns + 4);
 	write_events(rows->event, columns[6]);
-	if (unlikely(layouts.other != 0))
-		read_others(frames, segments->l4_offset, layouts.other, rows->segment);
+	if (unlikely(options.other != 0))
+		read_others(frames, segments->l4_offset, options.other, rows->segment);
 }
 
 /* Not "this network", loopback, multicast or broadcast. */
@@ -411,6 +362,24 @@ end_word(const struct parse_columns_end *end, unsigned int which)
 	return word;
 }
 
+/* The words behind the first ones, for which another line of memory may be needed, if any lane has
+ * some. */
+AVX512 static inline void
+load_rest(const struct parse_columns_frames *frames, struct segments *segments, unsigned int loaded)
+{
+	__m512i word[2 * 4];
+
+	segments->short_words = loaded;
+	segments->are_long = _mm512_mask_cmpgt_epu32_mask(segments->good, header_words(segments),
+					     _mm512_set1_epi32((int)loaded)) != 0;
+	if (!segments->are_long)
+		return;
+	for (unsigned int i = 0; loaded + 4 * i < TCP_COLUMNS; i++)
+		columns_load(frames->data, segments->l4_offset + 4 * (loaded + 4 * i),
+				&word[i * 4]);
+	memcpy(&segments->word[loaded], word, (TCP_COLUMNS - loaded) * sizeof(word[0]));
+}
+
 /* The IPv4 packets of some lanes. */
 AVX512 static struct parse_columns_verdict
 parse_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
@@ -418,12 +387,13 @@ parse_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __
 {
 	struct segments segments = {.l4_offset = ETHER + IPV4, .good = lanes};
 	const __m512i available = _mm512_sub_epi32(load_lengths(frames), _mm512_set1_epi32(ETHER));
-	__m512i word[4 * 4], total, ports;
+	__m512i word[3 * 4], total, ports;
 	__mmask16 here;
 
-	for (unsigned int i = 0; i < 4; i++)
+	for (unsigned int i = 0; i < 3; i++)
 		columns_load(frames->data, ETHER + i * 16, &word[i * 4]);
-	memcpy(segments.word, &word[5], sizeof(segments.word));
+	memcpy(segments.word, &word[5], TCP_SHORT_4 * sizeof(word[0]));
+	load_rest(frames, &segments, TCP_SHORT_4);
 	total = _mm512_srli_epi32(columns_swap_16(word[0]), 16);
 	segments.l4_length = _mm512_sub_epi32(total, _mm512_set1_epi32(IPV4));
 	segments.good &= columns_are(word[0], 0xff, 0x45) & columns_are(word[2], 0xff00, 0x600) &
@@ -464,12 +434,13 @@ parse_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __
 	struct segments segments = {.l4_offset = ETHER + IPV6, .good = lanes};
 	const __m512i available =
 			_mm512_sub_epi32(load_lengths(frames), _mm512_set1_epi32(ETHER + IPV6));
-	__m512i word[6 * 4], others[4], ports;
+	__m512i word[4 * 4], others[4], ports;
 	__mmask16 here;
 
-	for (unsigned int i = 0; i < 6; i++)
+	for (unsigned int i = 0; i < 4; i++)
 		columns_load(frames->data, ETHER + i * 16, &word[i * 4]);
-	memcpy(segments.word, &word[IPV6_WORDS], sizeof(segments.word));
+	memcpy(segments.word, &word[IPV6_WORDS], TCP_SHORT_6 * sizeof(word[0]));
+	load_rest(frames, &segments, TCP_SHORT_6);
 	segments.l4_length = _mm512_and_si512(columns_swap_16(word[1]), _mm512_set1_epi32(0xffff));
 	segments.good &= columns_are(word[0], 0xf0, 0x60) &
 			 columns_are(word[1], 0xff0000, 0x060000) &

@@ -19,6 +19,7 @@
 
 #include "table/bucket.h"
 #include "table/conn_table.h"
+#include "wire/columns.h"
 
 #define SEED 42
 
@@ -513,10 +514,35 @@ table_agrees_with_a_plain_array(void **state)
 	}
 }
 
+static void
+rows_are_hashed_like_one_key_at_a_time(void **state)
+{
+	struct conn_table *table = table_new(1000);
+	struct flow_key keys[CONN_TABLE_ROWS];
+	uint64_t hashes[CONN_TABLE_ROWS];
+
+	(void)state;
+	if (!columns_available())
+		skip();
+	for (uint32_t i = 0; i < CONN_TABLE_ROWS; i++) {
+		keys[i] = key_of(i * 77);
+		keys[i].address[i] ^= 0x55;
+		keys[i].endpoint = (uint16_t)(i * 1009);
+	}
+	for (unsigned int n = 1; n <= CONN_TABLE_ROWS; n++) {
+		memset(hashes, 0, sizeof(hashes));
+		conn_table_seek(table, keys, n, hashes);
+		for (unsigned int i = 0; i < CONN_TABLE_ROWS; i++)
+			assert_int_equal(hashes[i], conn_table_hash(table, &keys[i]));
+	}
+	free(table);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(rows_are_hashed_like_one_key_at_a_time),
 			cmocka_unit_test(footprint_is_ninety_six_bytes_a_connection),
 			cmocka_unit_test(inserted_connection_is_found_and_zero_but_for_its_key),
 			cmocka_unit_test(

@@ -5,8 +5,8 @@
 
 /**
  * @file
- * TCP options as the world sends them: none, an old SYN's, timestamps alone, the SYNs of Windows,
- * Linux and macOS, and a selective acknowledgement with zeros behind it.
+ * TCP options as the world sends them: none, old SYNs', timestamps alone, the SYNs of Windows,
+ * Linux (also without SACK) and macOS, and a selective acknowledgement with zeros behind it.
  */
 
 #include <stdint.h>
@@ -21,9 +21,11 @@ struct usual_options {
 static const struct usual_options usual_options[] = {
 		{0, {0}},
 		{4, {2, 4, 5, 0xb4}},
+		{8, {2, 4, 5, 0xb4, 1, 3, 3, 7}},
 		{12, {1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8}},
 		{12, {2, 4, 5, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2}},
 		{20, {2, 4, 5, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 9, 8, 7, 6, 1, 3, 3, 7}},
+		{20, {2, 4, 5, 0xb4, 1, 1, 8, 10, 1, 2, 3, 4, 9, 8, 7, 6, 1, 3, 3, 7}},
 		{24, {2, 4, 5, 0xb4, 1, 3, 3, 6, 1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 1, 1, 4, 2, 0, 0}},
 		{28, {1, 1, 5, 18, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8}},
 };
