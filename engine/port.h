@@ -61,7 +61,7 @@ struct port {
 int port_open(struct port *port, const struct settings_port *settings, unsigned int index,
 		unsigned int workers, struct rte_mempool *pool);
 
-/** Receive and transmit queues port_open() would use at most; for sizing buffer pools. */
+/** Descriptors of each queue at most, but for rings of a memif; for sizing buffer pools. */
 #define PORT_DESCRIPTORS 1024
 
 /** Say when the other end of a memif comes or goes; control calls it about every second. */

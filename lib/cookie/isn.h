@@ -10,12 +10,12 @@
  * M is a clock of 4 microseconds; F is SipHash-1-3 of the hash by which tables know the connection,
  * truncated, under a key of its own that never leaves memory.
  *
- * The inner hash is keyed, too, and of the whole four-tuple, so F is a pseudorandom function of it:
- * one of another, which differ in nothing that can be seen unless two connections share all 64
- * bits.  The outer key keeps what is seen from telling anything of the inner hash, by which
- * connections are placed.  As a connection always comes to the same worker, whose table's key lasts
- * as long as he does, a four-tuple that is reused gets the same F.  Tuples are hashed for every
- * packet anyhow, so that a number costs no more than hashing a word.
+ * The inner hash is keyed, too, and of the whole four-tuple.  So F is a pseudorandom function of
+ * the tuple, being one of such a function: two tuples get the same F only if they share all 64 bits
+ * of the inner hash.  The outer key keeps what is seen from telling anything of the inner hash, by
+ * which connections are placed.  A four-tuple always comes to the same worker, and a table's key
+ * lasts as long as its worker, so a tuple that is reused gets the same F (RFC 6528 3: its numbers
+ * rise).  Tuples are hashed for every packet anyhow, so a number costs no more than hashing a word.
  */
 
 #include <stdint.h>

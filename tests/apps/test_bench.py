@@ -61,7 +61,7 @@ def document() -> dict:
                                       "limit_pps": 30e6, "limit_ns_per_packet": 33.3,
                                       "ratio": 0.667, "core_share": 0.99}]},
             {"name": "open-close", "contestants": {"handfast": contestant(1e6),
-                                                   "testpmd 5tswap": contestant(9e6)},
+                                                   "testpmd 5tswap, packets": contestant(9e6)},
              "core_to_core_ns": {"median": 100, "q1": 90, "q3": 110}, "load_average": 1.0,
              "ratio_to_limit": {"5tswap": 0.333}},
             {"name": "table", "rows": [{"connections": size, "rate": {
@@ -169,6 +169,15 @@ class Bench(unittest.TestCase):
         busy["results"][1]["contestants"]["handfast"]["engine_share"] = 0.28
         self.assertIn("careful: the machine was busy with other things: the engine had 28% of its "
                       "core", REPORT.text(busy))
+
+    def test_a_limit_under_other_conditions_is_said(self):
+        unlike = document()
+        self.assertIn("0.333 of the packets that testpmd 5tswap passes on the same port and core\n",
+                      REPORT.text(unlike))
+        ours, limit = unlike["results"][1]["contestants"].values()
+        limit["engine_share"], ours["core_to_core_ns"], limit["core_to_core_ns"] = 0.3, 90, 380
+        self.assertIn("port and core; careful: testpmd had 30% of its core; careful: core to core "
+                      "and back took 90 ns, and 380 ns while testpmd ran", REPORT.text(unlike))
 
     def test_plots_bear_zeros_and_single_points(self):
         bare = document()

@@ -61,6 +61,7 @@ def condense(name: str, measured: dict) -> dict:
             "series": [{**second, "t": round(run["begun"] + second["t"], 3)}
                        for run in runs for second in run.get("series", ())],
             "failures_of_all": sum(run.get("failures", 0) for run in runs),
+            "core_to_core_ns": statistics.median(run["core_to_core_ns"] for run in runs),
             "repeated": sum(run.get("repeated", False) for run in runs)}
     machine = measured["machine"]
     return {"name": name, "contestants": contestants,

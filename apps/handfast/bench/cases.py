@@ -233,12 +233,12 @@ def rounds(bench: Bench, case: str, asked, contestants: list) -> dict:
     machine, beginning = [], time.monotonic()
     with until_stopped():
         for number in range(asked.repetitions):
-            machine.append({"core_to_core_ns": core_to_core(bench.cores),
-                            "load_average": load_average()})
             for name, run in contestants:
+                machine.append({"core_to_core_ns": core_to_core(bench.cores),
+                                "load_average": load_average()})
                 begun = time.monotonic() - beginning
                 try:
-                    runs[name].append({**run(), "begun": round(begun, 3)})
+                    runs[name].append({**run(), "begun": round(begun, 3), **machine[-1]})
                 except Trouble as trouble:
                     bench.end_all()
                     raise Trouble(f"{case}, {name}: {trouble}") from None

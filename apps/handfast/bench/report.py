@@ -62,6 +62,7 @@ COLUMNS = (
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99", "max")
 AT_LEAST = {"syn": 0.5}
 OWN_CORE = 0.8  # An engine that spins has all of it when nobody else wants it.
+FARTHER = 1.5   # Times as far are cores another time; the same place varies by less.
 
 
 def number(value: float) -> str:
@@ -206,6 +207,16 @@ TABLES = {"syn": syn_table, "forged-ack": syn_table, "table": size_table, "flood
           "search": search_table, "idle": idle_table}
 
 
+def unlike(ours: dict, theirs: dict, name: str) -> list:
+    """Why figures of two contestants cannot be compared."""
+    why = [f"{who} had {one['engine_share']:.0%} of its core" for who, one in
+           (("the engine", ours), (name, theirs)) if one.get("engine_share", 1) < OWN_CORE]
+    near, far = (one.get("core_to_core_ns", 0) for one in (ours, theirs))
+    if min(near, far) > 0 and max(near, far) > FARTHER * min(near, far):
+        why.append(f"core to core and back took {near:.0f} ns, and {far:.0f} ns while {name} ran")
+    return why
+
+
 def notes(result: dict) -> list:
     """Sentences below a table: (good, text); good is None for what is no verdict."""
     said = []
@@ -221,8 +232,10 @@ def notes(result: dict) -> list:
                      f"{probe['q1']:.0f} .. {probe['q3']:.0f}), load average "
                      f"{result['load_average']:.2f}"))
     for mode, ratio in result.get("ratio_to_limit", {}).items():
+        why = unlike(result["contestants"]["handfast"],
+                     result["contestants"].get(f"testpmd {mode}, packets", {}), "testpmd")
         said.append((None, f"{ratio:.3f} of the packets that testpmd {mode} passes on the same "
-                     "port and core"))
+                     "port and core" + "".join(f"; careful: {one}" for one in why)))
     if result["name"] in AT_LEAST:
         least = min(row["ratio"] for row in result["rows"])
         said.append((least >= AT_LEAST[result["name"]],
