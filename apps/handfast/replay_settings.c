@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 
+#include "settings/settings_address.h"
 #include "tcp/flow_key.h"
 #include "wire/bytes.h"
 
@@ -57,6 +58,10 @@ replay_wish_note(struct replay_wish *wish, const struct explain_frame *frame)
 			(packet.segment.flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN ||
 			packet.destination_port == 0)
 		return;
+	if (settings_address_unusable(packet.destination) != NULL) {
+		wish->elsewhere = true;
+		return;
+	}
 	add_endpoint(wish, packet.destination, packet.destination_port);
 	note_link(wish, frame);
 }
@@ -180,6 +185,12 @@ make(const struct replay_words *words, const struct replay_wish *wish)
 	size_t size;
 	FILE *out;
 
+	if (wish->listen.count == 0 && wish->elsewhere) {
+		fputs("handfast replay: all SYNs of the capture go to addresses that no engine can "
+		      "have; try: capture on a device that is not a loopback\n",
+				stderr);
+		return NULL;
+	}
 	if (wish->listen.count == 0) {
 		fputs("handfast replay: the capture has no SYN to listen for; name a place with "
 		      "--listen ADDRESS:PORT\n",

@@ -19,6 +19,7 @@
 struct replay_wish {
 	struct settings_endpoints listen;
 	unsigned int left_out; /**< More of them than there is room for. */
+	bool elsewhere;        /**< SYNs went to a loopback or the like, where no engine can be. */
 	uint8_t mac[6];        /**< To which Ethernet address the first one went. */
 	bool mac_known;
 	uint16_t vlan;

@@ -172,6 +172,7 @@ class Replay(unittest.TestCase):
 
     def test_errors_say_what_is_wrong(self):
         self.assertIn("no SYN", self.replay(pcap([]), code=1).stderr)
+        self.assertIn("not a loopback", self.replay(pcap(exchange(server="127.0.0.1")), code=1).stderr)
         self.assertIn("in.pcap", self.replay(b"text", code=1).stderr)
         self.assertIn("trunc", self.replay(pcap(exchange())[:-5], code=1).stderr)
         for options in (("--listen", "10.0.0.2"), ("--seed", "x"), ("--tail", "-1"),
