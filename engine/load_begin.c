@@ -327,7 +327,7 @@ load_free(struct engine *engine)
 	for (unsigned int i = 0; i < engine->worker_count; i++) {
 		if (engine->worker[i]->load != NULL) {
 			load_idle_free(engine->worker[i]->load);
-			rte_free(engine->worker[i]->load->index.slot);
+			rte_free(engine->worker[i]->load->index.word);
 		}
 		rte_free(engine->worker[i]->load);
 		engine->worker[i]->load = NULL;

@@ -29,7 +29,7 @@
 #define LOAD_OPEN_SEARCH 65536
 /* Tuples looked at for one start before there is none to be had, */
 #define LOAD_OPEN_TRIES 64
-/* and the first of them, of which one may be found that is more quickly found again. */
+/* and the first of them, of which one may be found where nobody is. */
 #define LOAD_OPEN_TRIES_FREE 4
 
 /* Connections that are about to begin. */
@@ -187,23 +187,31 @@ load_open_due(struct worker *worker, struct load_starts *starts)
 	return n;
 }
 
-/* A tuple that has no connection gets one; NULL: it did not, and why is counted. */
+/*
+ * A tuple that has no connection gets one; NULL: it did not, and why is counted.
+ *
+ * @param key
+ *   The first tuple to be tried; which it was.
+ */
 static struct conn *
-load_open_take(struct worker *worker, struct flow_key *key)
+load_open_take(struct worker *worker, struct flow_key *key, uint32_t place)
 {
 	struct load_worker *load = worker->load;
 	enum load_table_result result = LOAD_TABLE_FULL;
 	struct conn *conn = NULL;
 
 	for (unsigned int tries = 0; tries < LOAD_OPEN_TRIES; tries++) {
-		load_open_next(worker, key);
+		if (tries > 0) {
+			load_open_next(worker, key);
+			place = tuple_index_place(&load->index, key);
+		}
 		if (unlikely(!flow_key_is_active(key)))
 			break;
-		/* At random any other will do as well. */
+		/* At random any other will do as well: one that is quickly found again. */
 		if (load->load->plan.random_order && tries < LOAD_OPEN_TRIES_FREE &&
-				!load_table_is_free(load, key))
+				tuple_index_at(&load->index, place) != TUPLE_INDEX_NONE)
 			continue;
-		result = load_table_add(worker, key, &conn);
+		result = load_table_add(worker, key, place, &conn);
 		if (likely(result != LOAD_TABLE_PRESENT))
 			break;
 	}
@@ -214,15 +222,27 @@ load_open_take(struct worker *worker, struct flow_key *key)
 	return conn;
 }
 
-/* Connections for tuples that have none; fewer than asked for where there is no room for more. */
+/*
+ * Connections for tuples that have none; fewer than asked for where there is no room for more.
+ * All tuples are chosen before the first is looked up, whose places are far away by then if many
+ * connections are there.
+ */
 static void
 load_open_choose(struct worker *worker, struct load_starts *starts)
 {
+	const struct tuple_index *index = &worker->load->index;
+	uint32_t place[LOAD_OPEN_MAX];
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < starts->n; i++) {
+		load_open_next(worker, &starts->key[i]);
+		place[i] = tuple_index_place(index, &starts->key[i]);
+		tuple_index_prefetch(index, place[i]);
+	}
+	for (unsigned int i = 0; i < starts->n; i++) {
 		starts->intended_us[n] = starts->intended_us[i];
-		starts->conn[n] = load_open_take(worker, &starts->key[n]);
+		starts->key[n] = starts->key[i];
+		starts->conn[n] = load_open_take(worker, &starts->key[n], place[i]);
 		n += starts->conn[n] != NULL;
 	}
 	starts->n = n;

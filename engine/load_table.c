@@ -23,10 +23,10 @@ load_table_add_away(struct worker *worker, const struct flow_key *key, uint32_t 
 }
 
 enum load_table_result
-load_table_add(struct worker *worker, const struct flow_key *key, struct conn **conn)
+load_table_add(struct worker *worker, const struct flow_key *key, uint32_t place,
+		struct conn **conn)
 {
 	struct load_worker *load = worker->load;
-	const uint32_t place = tuple_index_place(&load->index, key);
 	const uint32_t slot = tuple_index_at(&load->index, place);
 	enum load_table_result result;
 
@@ -80,7 +80,7 @@ load_table_find_all(const struct worker *worker, struct burst *burst)
 
 	for (unsigned int i = 0; i < burst->n; i++) {
 		place[i] = tuple_index_place(index, &burst->key[i]);
-		rte_prefetch0(&index->slot[place[i]]);
+		tuple_index_prefetch(index, place[i]);
 	}
 	for (unsigned int i = 0; i < burst->n; i++) {
 		const uint32_t slot = tuple_index_at(index, place[i]);

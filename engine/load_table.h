@@ -24,11 +24,13 @@ enum load_table_result {
 /**
  * A connection for a tuple, all zero but its key.
  *
+ * @param place
+ *   The tuple's.
  * @param conn
  *   Set when it was added.
  */
-enum load_table_result load_table_add(
-		struct worker *worker, const struct flow_key *key, struct conn **conn);
+enum load_table_result load_table_add(struct worker *worker, const struct flow_key *key,
+		uint32_t place, struct conn **conn);
 
 /** The connection of a tuple, or NULL. */
 struct conn *load_table_find(const struct worker *worker, const struct flow_key *key);
@@ -38,14 +40,5 @@ void load_table_find_all(const struct worker *worker, struct burst *burst);
 
 /** A connection that is over; it must not be in the timer wheel. */
 void load_table_remove(struct worker *worker, struct conn *conn);
-
-/** Whether nobody is where a tuple belongs: then it is cheaply found. */
-static inline bool
-load_table_is_free(const struct load_worker *load, const struct flow_key *key)
-{
-	const uint32_t place = tuple_index_place(&load->index, key);
-
-	return tuple_index_at(&load->index, place) == TUPLE_INDEX_NONE;
-}
 
 #endif /* LOAD_TABLE_H */

@@ -27,15 +27,12 @@ bits_for(uint32_t connections)
 size_t
 tuple_index_footprint(uint32_t connections)
 {
-	return ((size_t)1 << bits_for(connections)) * (sizeof(uint32_t) + sizeof(uint8_t));
+	return ((size_t)1 << bits_for(connections)) * sizeof(uint32_t);
 }
 
 void
 tuple_index_init(struct tuple_index *index, void *memory, uint32_t connections)
 {
-	const uint32_t bits = bits_for(connections);
-
-	index->slot = memory;
-	index->away = (uint8_t *)(index->slot + ((size_t)1 << bits));
-	index->shift = 64 - bits;
+	index->word = memory;
+	index->shift = 64 - bits_for(connections);
 }

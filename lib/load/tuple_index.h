@@ -20,16 +20,28 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <rte_prefetch.h>
+
 #include "tcp/flow_key.h"
 
 /** Nobody is there. */
 #define TUPLE_INDEX_NONE UINT32_MAX
 
+/** A place's word: the slot of who is there, plus one, or 0; above that, how many are elsewhere. */
+#define TUPLE_INDEX_SLOT_BITS 29
+#define TUPLE_INDEX_SLOT      ((UINT32_C(1) << TUPLE_INDEX_SLOT_BITS) - 1)
+#define TUPLE_INDEX_AWAY_ONE  (UINT32_C(1) << TUPLE_INDEX_SLOT_BITS)
+#define TUPLE_INDEX_AWAY      (~TUPLE_INDEX_SLOT)
+
 struct tuple_index {
-	uint32_t *slot; /**< Of the connection at each place, plus one; 0: none. */
-	uint8_t *away;  /**< How many of a place's tuples are elsewhere; 255: not known any more. */
+	uint32_t *word; /**< Of each place: one line says all. */
 	uint32_t shift; /**< What is left of 64 bits is a place. */
 };
+
+/** Connections at once, at most: so many as may be asked for. */
+#define TUPLE_INDEX_CONNECTIONS_MAX (1u << 28)
+
+_Static_assert(TUPLE_INDEX_CONNECTIONS_MAX <= TUPLE_INDEX_SLOT, "every slot plus one fits");
 
 /** Bytes for so many connections at once. */
 size_t tuple_index_footprint(uint32_t connections);
@@ -58,44 +70,54 @@ tuple_index_place(const struct tuple_index *index, const struct flow_key *key)
 	return (uint32_t)((hash * UINT64_C(0xff51afd7ed558ccd)) >> index->shift);
 }
 
+/** Fetch what is known of a place. */
+static inline void
+tuple_index_prefetch(const struct tuple_index *index, uint32_t place)
+{
+	rte_prefetch0(&index->word[place]);
+}
+
 /** Who is at a place, whatever its tuple; or TUPLE_INDEX_NONE. */
 static inline uint32_t
 tuple_index_at(const struct tuple_index *index, uint32_t place)
 {
-	return index->slot[place] - 1;
+	return (index->word[place] & TUPLE_INDEX_SLOT) - 1;
 }
 
 static inline void
 tuple_index_set(struct tuple_index *index, uint32_t place, uint32_t slot)
 {
-	index->slot[place] = slot + 1;
+	index->word[place] = (index->word[place] & TUPLE_INDEX_AWAY) | (slot + 1);
 }
 
 static inline void
 tuple_index_clear(struct tuple_index *index, uint32_t place)
 {
-	index->slot[place] = 0;
+	index->word[place] &= TUPLE_INDEX_AWAY;
 }
 
 /** Whether tuples of a place may be elsewhere. */
 static inline bool
 tuple_index_has_away(const struct tuple_index *index, uint32_t place)
 {
-	return index->away[place] != 0;
+	return index->word[place] > TUPLE_INDEX_SLOT;
 }
 
-/** A tuple of the place went elsewhere, */
+/** A tuple of the place went elsewhere; of the most that can be counted it is not known any more.
+ */
 static inline void
 tuple_index_sent_away(struct tuple_index *index, uint32_t place)
 {
-	index->away[place] += index->away[place] != UINT8_MAX;
+	if (index->word[place] < TUPLE_INDEX_AWAY)
+		index->word[place] += TUPLE_INDEX_AWAY_ONE;
 }
 
-/** or is not there any more. */
+/** One is not there any more. */
 static inline void
 tuple_index_came_back(struct tuple_index *index, uint32_t place)
 {
-	index->away[place] -= index->away[place] != UINT8_MAX;
+	if (index->word[place] < TUPLE_INDEX_AWAY)
+		index->word[place] -= TUPLE_INDEX_AWAY_ONE;
 }
 
 #endif /* TUPLE_INDEX_H */
