@@ -24,17 +24,21 @@ burst_restore_vlan(struct rte_mbuf **packet)
 		rte_vlan_insert(packet);
 }
 
-static void
-burst_receive_queue(struct worker *worker, struct burst *burst, const struct worker_queue *queue)
+/* @return how many packets of a queue stay with this worker. */
+static unsigned int
+burst_receive_queue(struct worker *worker, const struct worker_queue *queue,
+		struct rte_mbuf *packets[], unsigned int most)
 {
 	const struct port *port = &worker->engine->port[queue->port];
-	struct rte_mbuf **packets = &burst->packet[burst->n];
-	unsigned int n = rte_eth_rx_burst(port->id, queue->queue, packets,
-			(uint16_t)RTE_MIN(BURST_MAX - burst->n, worker->receive_most));
+	unsigned int n;
 	uint64_t bytes = 0;
 
+	/* All of them may be another worker's. */
+	if (port->software_steering)
+		most = RTE_MIN(most, (unsigned int)BURST_MAX);
+	n = rte_eth_rx_burst(port->id, queue->queue, packets, (uint16_t)most);
 	if (n == 0)
-		return;
+		return 0;
 	for (unsigned int i = 0; i < n; i++) {
 		bytes += packets[i]->pkt_len;
 		burst_restore_vlan(&packets[i]);
@@ -44,25 +48,32 @@ burst_receive_queue(struct worker *worker, struct burst *burst, const struct wor
 	worker_count(worker, port->index, COUNTER_rx, n);
 	worker_count(worker, port->index, COUNTER_rx_bytes, bytes);
 	tap_look(worker, port->index, packets, n, TAP_IN);
-	if (port->software_steering)
-		n = steering_keep_own(worker, packets, n);
-	burst->n += n;
+	return port->software_steering ? steering_keep_own(worker, packets, n) : n;
+}
+
+unsigned int
+burst_receive_some(struct worker *worker, struct rte_mbuf *packets[], unsigned int most)
+{
+	unsigned int n = steering_take(worker, packets, BURST_MAX / 2);
+
+	worker->turn_packets = n;
+	for (unsigned int i = 0; i < n; i++)
+		worker_count(worker, (uint8_t)packets[i]->port, COUNTER_steered_in, 1);
+
+	/* Begin with another queue each turn, so that a full one cannot starve the rest. */
+	for (unsigned int i = 0; i < worker->queue_count && n < most; i++) {
+		n += burst_receive_queue(worker, &worker->queue[worker->queue_next], &packets[n],
+				RTE_MIN(most - n, worker->receive_most));
+		if (++worker->queue_next == worker->queue_count)
+			worker->queue_next = 0;
+	}
+	return n;
 }
 
 void
 burst_receive(struct worker *worker, struct burst *burst)
 {
-	burst->n = steering_take(worker, burst->packet, BURST_MAX / 2);
-	worker->turn_packets = burst->n;
-	for (unsigned int i = 0; i < burst->n; i++)
-		worker_count(worker, (uint8_t)burst->packet[i]->port, COUNTER_steered_in, 1);
-
-	/* Begin with another queue each turn, so that a full one cannot starve the rest. */
-	for (unsigned int i = 0; i < worker->queue_count && burst->n < BURST_MAX; i++) {
-		burst_receive_queue(worker, burst, &worker->queue[worker->queue_next]);
-		if (++worker->queue_next == worker->queue_count)
-			worker->queue_next = 0;
-	}
+	burst->n = burst_receive_some(worker, burst->packet, BURST_MAX);
 }
 
 void

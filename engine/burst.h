@@ -88,6 +88,12 @@ struct worker;
 /** NIC queues, and the rings from other workers, to packets. */
 void burst_receive(struct worker *worker, struct burst *burst);
 
+/** The same for whoever makes bursts of them itself: @p most is BURST_MAX or more. @return how
+ * many.
+ */
+unsigned int burst_receive_some(
+		struct worker *worker, struct rte_mbuf *packets[], unsigned int most);
+
 /** Bytes to segments; every length and checksum is checked here, once. */
 void burst_parse(struct worker *worker, struct burst *burst);
 

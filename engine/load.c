@@ -360,31 +360,61 @@ load_count_turn(struct worker *worker, bool busy)
 			clock_us(&worker->engine->clock) - worker->now_us);
 }
 
+/* Packets of this turn, from @p first on: a burst of them. */
+static void
+load_burst(struct worker *worker, struct burst *burst, unsigned int first)
+{
+	const struct load_worker *load = worker->load;
+
+	burst->n = RTE_MIN(load->received - first, (unsigned int)BURST_MAX);
+	memcpy(burst->packet, &load->packet[first], burst->n * sizeof(burst->packet[0]));
+	burst_parse(worker, burst);
+	load_classify(worker, burst);
+	load_table_find_all(worker, burst);
+	load_step(worker, burst);
+}
+
+/* Connections that are kept: answer what came, begin others. @return whether there was work. */
+static bool
+load_keep(struct worker *worker, struct burst *burst)
+{
+	struct load_worker *load = worker->load;
+	bool busy;
+
+	load->received = burst_receive_some(worker, load->packet, LOAD_RECEIVE_MAX);
+	for (unsigned int first = 0; first < load->received; first += BURST_MAX)
+		load_burst(worker, burst, first);
+	busy = load_open(worker) > 0;
+	load_watch(worker);
+	return load_expire(worker, burst) || busy;
+}
+
+static void
+load_receive(struct worker *worker, struct burst *burst)
+{
+	burst_receive(worker, burst);
+	burst_parse(worker, burst);
+	load_classify(worker, burst);
+}
+
 bool
 load_turn(struct worker *worker)
 {
 	struct load_worker *load = worker->load;
-	const bool keeps_state = load_keeps_state(load->load->plan.exchange);
 	struct burst burst;
 	bool busy;
 
 	worker_begin(worker);
 	load_keep_level(worker);
 	load_set_env(worker);
-	burst_receive(worker, &burst);
-	load->crowded = burst.n >= worker->receive_most;
-	burst_parse(worker, &burst);
-	load_classify(worker, &burst);
-	if (keeps_state) {
-		load_table_find_all(worker, &burst);
-		load_step(worker, &burst);
-		busy = load_open(worker) > 0;
-		load_watch(worker);
-		busy |= load_expire(worker, &burst);
+	if (load_keeps_state(load->load->plan.exchange)) {
+		busy = load_keep(worker, &burst);
 	} else if (load->idle != NULL) {
+		load_receive(worker, &burst);
 		load_idle_input(worker, &burst);
 		busy = load_idle(worker) > 0;
 	} else {
+		load_receive(worker, &burst);
 		load_flood_input(worker, &burst);
 		busy = load_flood(worker) > 0;
 	}

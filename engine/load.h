@@ -155,6 +155,12 @@ enum load_conn_flag {
 /** Packets that a worker makes up at once, without being asked. */
 #define LOAD_BATCH_MAX 64
 
+/**
+ * Segments of connections that a worker takes from its queues at once: where the device is memory,
+ * to find them takes a round trip between two cores, and to send what answers them another one.
+ */
+#define LOAD_RECEIVE_MAX 256
+
 /** A worker's part of the load. */
 struct load_worker {
 	struct load *load;
@@ -162,7 +168,7 @@ struct load_worker {
 	struct figures *figures; /**< Of the phase. */
 	bool began;              /**< The run has. */
 	bool starting;           /**< New connections are wanted now. */
-	bool crowded;            /**< More answers may wait than were received in this turn. */
+	unsigned int received;   /**< Packets in this turn, of connections that are kept. */
 	bool done;               /**< Atomic; everything has ended. */
 	uint32_t active;         /**< Connections that have not ended. */
 	uint32_t limit;          /**< How many there may be now. */
@@ -197,7 +203,8 @@ struct load_worker {
 	unsigned int batch_end;                 /**< which are sent before others are made, */
 	uint64_t batch_us;                      /**< and since when. */
 	struct rte_mbuf *batch[LOAD_BATCH_MAX]; /**< From batch_first on, before batch_end. */
-	bool predicts;                          /**< load_predict.h has something to do. */
+	struct rte_mbuf *packet[LOAD_RECEIVE_MAX]; /**< What was received. */
+	bool predicts;                             /**< load_predict.h has something to do. */
 	uint32_t watch_slot;    /**< load_watch(): the next connection to look at, */
 	uint32_t watched_ms;    /**< and when it looked. */
 	struct load_idle *idle; /**< NULL: another exchange. */
@@ -273,7 +280,12 @@ void load_set_env(struct worker *worker);
 /** Keep what answers us, give away what is not TCP. */
 void load_classify(struct worker *worker, struct burst *burst);
 
-/** Begin as many connections as are due. @return how many. */
+/**
+ * Begin as many connections as are due, but few for each burst that was received: what is sent
+ * stays even.
+ *
+ * @return how many.
+ */
 unsigned int load_open(struct worker *worker);
 
 /**

@@ -133,7 +133,7 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 	worker->load = own;
 	own->walk = (struct tuple_walk *)(own + 1);
 	worker->patience_us = LOAD_DEVICE_PATIENCE_US;
-	worker->receive_most = BURST_MAX;
+	worker->receive_most = LOAD_RECEIVE_MAX;
 	worker_expect_none(worker);
 	own->load = load;
 	own->conns = conn_table_conns(worker->table);

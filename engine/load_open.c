@@ -15,7 +15,7 @@
 #include "engine/worker.h"
 #include "load/predict.h"
 
-/* Starts per turn, at most. */
+/* Starts per burst of answers, at most. */
 #define LOAD_OPEN_MAX 32
 /*
  * Of so many connections at once a receive queue has room for all answers.  With more, those that
@@ -330,15 +330,16 @@ load_open_without_buffers(struct load_worker *load, unsigned int n)
 		figures_fail(load->figures, FAILURE_no_buffer);
 }
 
-unsigned int
-load_open(struct worker *worker)
+/* @return how many; fewer than LOAD_OPEN_MAX: there is no more to do. */
+static unsigned int
+load_open_batch(struct worker *worker)
 {
 	struct load_worker *load = worker->load;
 	struct load_starts starts;
 	unsigned int n;
 
 	if (!load_batch_send(worker) || !load->starting ||
-			(load->crowded && load->active >= LOAD_OPEN_SURE))
+			(load->received > LOAD_RECEIVE_MAX / 2 && load->active >= LOAD_OPEN_SURE))
 		return 0;
 	starts.n = load_open_due(worker, &starts);
 	if (starts.n == 0)
@@ -368,4 +369,17 @@ load_open(struct worker *worker)
 	load->batch_us = worker->now_us;
 	load_batch_send(worker);
 	return n;
+}
+
+unsigned int
+load_open(struct worker *worker)
+{
+	unsigned int batches = RTE_MAX((worker->load->received + BURST_MAX - 1) / BURST_MAX, 1u);
+	unsigned int began = 0, n;
+
+	do {
+		n = load_open_batch(worker);
+		began += n;
+	} while (n == LOAD_OPEN_MAX && --batches > 0);
+	return began;
 }

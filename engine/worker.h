@@ -39,7 +39,7 @@ struct prefix_limit;
 struct spent_cookies;
 struct prefix_set;
 
-#define WORKER_TRANSMIT_MAX 64
+#define WORKER_TRANSMIT_MAX 256
 
 /** So many kinds of hashes are told apart among the connections that a burst opened. */
 #define WORKER_INSERTED 512
