@@ -277,12 +277,8 @@ group_answer(struct burst_group *group)
 	const struct step_answer *answer = &group->answer;
 	struct worker *worker = group->run.worker;
 
-	for (uint32_t left = answer->timed; left != 0; left &= left - 1) {
-		const unsigned int lane = rte_bsf32(left);
-
-		timer_wheel_postpone(worker->wheel, group->conn[lane],
-				worker->now_ms + answer->delay_ms[lane]);
-	}
+	timer_wheel_schedule_some(worker->wheel, group->conn, answer->delay_ms, worker->now_ms,
+			answer->timed);
 	if ((sends & ~stamped) != 0)
 		group_send(group, false, sends & ~stamped);
 	if ((sends & stamped) != 0)

@@ -21,6 +21,8 @@ burst_merge(struct worker *worker, struct burst *burst)
 	const uint64_t known = burst_merge_met(worker, burst);
 	uint64_t left = known & known >> 1 & step_masks_same_as_next(burst->conn, worker->columns) &
 			step_masks_equal(burst->event, TCP_EVENT_ACK, worker->columns);
+	struct rte_mbuf *consumed[BURST_MAX];
+	unsigned int n = 0;
 
 	for (; left != 0; left &= left - 1) {
 		const unsigned int i = rte_bsf64(left);
@@ -30,9 +32,12 @@ burst_merge(struct worker *worker, struct burst *burst)
 				burst->packet[i]->port != burst->packet[i + 1]->port ||
 				!merge_repeats(&burst->segment[i], &burst->segment[i + 1]))
 			continue;
-		worker_drop(worker, burst->packet[i], DROP_consumed);
+		worker_count(worker, (uint8_t)burst->packet[i]->port, DROP_consumed, 1);
+		consumed[n++] = burst->packet[i];
 		burst->packet[i] = NULL;
 		burst->conn[i] = NULL;
 		burst->silent |= UINT64_C(1) << i;
 	}
+	if (n > 0)
+		rte_pktmbuf_free_bulk(consumed, n);
 }

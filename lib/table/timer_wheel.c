@@ -117,8 +117,8 @@ conn_unlink(struct timer_wheel *wheel, struct conn *conn)
 	conn->timer_next = LINK_NONE;
 }
 
-void
-timer_wheel_schedule(struct timer_wheel *wheel, struct conn *conn, uint32_t deadline_ms)
+static inline void
+conn_schedule(struct timer_wheel *wheel, struct conn *conn, uint32_t deadline_ms)
 {
 	uint32_t ticks = ticks_until(wheel, deadline_ms);
 
@@ -131,6 +131,23 @@ timer_wheel_schedule(struct timer_wheel *wheel, struct conn *conn, uint32_t dead
 		conn_unlink(wheel, conn);
 	}
 	conn_link(wheel, conn, ticks);
+}
+
+void
+timer_wheel_schedule(struct timer_wheel *wheel, struct conn *conn, uint32_t deadline_ms)
+{
+	conn_schedule(wheel, conn, deadline_ms);
+}
+
+void
+timer_wheel_schedule_some(struct timer_wheel *wheel, struct conn *const conns[],
+		const uint32_t delays_ms[], uint32_t now_ms, uint32_t some)
+{
+	for (; some != 0; some &= some - 1) {
+		const unsigned int i = rte_bsf32(some);
+
+		conn_schedule(wheel, conns[i], now_ms + delays_ms[i]);
+	}
 }
 
 void

@@ -70,6 +70,16 @@ void timer_wheel_schedule_early(struct timer_wheel *wheel, struct conn *conn, ui
 void timer_wheel_schedule_new(struct timer_wheel *wheel, struct conn *const conns[], unsigned int n,
 		uint32_t deadline_ms, uint32_t earliest_ms);
 
+/**
+ * timer_wheel_schedule() for some of many connections, @p delays_ms from now.  Whether they are to
+ * wait longer than before or less long, which in a mixture is anybody's guess, is nowhere asked.
+ *
+ * @param some
+ *   A bit for each.
+ */
+void timer_wheel_schedule_some(struct timer_wheel *wheel, struct conn *const conns[],
+		const uint32_t delays_ms[], uint32_t now_ms, uint32_t some);
+
 /** Forget the deadline, in any case; needed before conn_table_remove(). */
 void timer_wheel_cancel(struct timer_wheel *wheel, struct conn *conn);
 
