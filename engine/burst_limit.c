@@ -2,6 +2,7 @@
 
 #include "engine/burst.h"
 #include "engine/burst_limit.h"
+#include "engine/services_prefixes.h"
 #include "engine/worker.h"
 #include "limit/gcra.h"
 #include "limit/prefix_limit.h"
@@ -90,11 +91,12 @@ burst_limit_drop(struct worker *worker, struct burst *burst, packet_mask refused
 static void
 burst_limit_synacks(struct worker *worker, struct burst *burst)
 {
+	struct prefix_limit *prefixes = services_prefixes_of(worker->services, worker->index);
 	packet_mask refused;
 
-	if (worker->synack_prefixes != NULL) {
-		refused = prefix_limit_take_bulk(worker->synack_prefixes, burst->key,
-				burst_limit_syns(burst), worker->now_us);
+	if (prefixes != NULL) {
+		refused = prefix_limit_take_bulk(
+				prefixes, burst->key, burst_limit_syns(burst), worker->now_us);
 		if (refused != 0)
 			burst_limit_drop(worker, burst, refused, DROP_synack_prefix_limited);
 	}
@@ -127,6 +129,6 @@ burst_limit(struct worker *worker, struct burst *burst)
 {
 	if (worker->lists != NULL)
 		burst_limit_deny(worker, burst);
-	if (worker->synack_prefixes != NULL || worker->services->synacks_limited)
+	if (worker->services->prefixes != NULL || worker->services->synacks_limited)
 		burst_limit_synacks(worker, burst);
 }

@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "engine/grow.h"
 #include "engine/proxy.h"
+#include "engine/services_prefixes.h"
 #include "engine/worker.h"
 
 /* One kind of services. */
@@ -196,7 +197,7 @@ uint64_t
 grow_footprint(const struct settings *settings)
 {
 	const struct grow_kind *const kinds[] = {&grow_echo, &grow_proxy, &grow_direct};
-	uint64_t bytes = 0;
+	uint64_t bytes = services_prefixes_footprint_max();
 
 	for (unsigned int i = 0; i < RTE_DIM(kinds); i++)
 		bytes += kinds[i]->is_wanted(settings) ? 0 : kinds[i]->footprint(settings);

@@ -24,6 +24,7 @@
 #include "engine/services_build.h"
 #include "engine/services_map.h"
 #include "engine/services_pools.h"
+#include "engine/services_prefixes.h"
 #include "engine/steering.h"
 #include "engine/tap.h"
 #include "engine/telemetry.h"
@@ -143,7 +144,8 @@ launch_create_workers(struct engine *engine)
 			return -1;
 		}
 	}
-	if (services_attach_pools(engine, engine->services) != 0)
+	if (services_attach_pools(engine, engine->services) != 0 ||
+			services_attach_prefixes(engine, engine->services) != 0)
 		return -1;
 	return steering_init(engine);
 }

@@ -10,6 +10,7 @@
 #include "engine/services_build.h"
 #include "engine/services_map.h"
 #include "engine/services_pools.h"
+#include "engine/services_prefixes.h"
 #include "engine/worker.h"
 #include "settings/settings_diff.h"
 #include "settings/settings_verify.h"
@@ -276,7 +277,8 @@ reload_build(struct engine *engine, const struct settings *wanted, struct grow *
 		fprintf(report, "%s\n", problem.text);
 	} else {
 		log_copy_to(report);
-		if (services_attach_pools(engine, next) != 0) {
+		if (services_attach_pools(engine, next) != 0 ||
+				services_attach_prefixes(engine, next) != 0) {
 			services_free(next);
 			next = NULL;
 		}

@@ -6,6 +6,7 @@
 
 #include "engine/pools.h"
 #include "engine/services.h"
+#include "engine/services_prefixes.h"
 #include "engine/transparent.h"
 
 static void
@@ -47,6 +48,7 @@ services_free(struct services *services)
 	for (unsigned int i = 0; i < services->edition_count; i++)
 		services_free_edition(&services->service[i]);
 	pools_let_go(services->pools);
+	services_prefixes_let_go(services->prefixes);
 	transparent_free(services->transparent);
 	for (unsigned int p = 0; p < SETTINGS_PORTS_MAX; p++)
 		free(services->map[p]);

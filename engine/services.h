@@ -33,6 +33,7 @@
 
 struct pool;
 struct pools;
+struct services_prefixes;
 struct transparent;
 
 #define LISTENER_NONE UINT16_MAX
@@ -138,6 +139,7 @@ struct services {
 	bool has_proxy;                              /**< A service is mode: proxy. */
 	bool has_direct;                             /**< A service is mode: direct. */
 	bool has_echo;                               /**< A service echoes. */
+	struct services_prefixes *prefixes;          /**< NULL without synack_rate_per_prefix. */
 	struct transparent *transparent;             /**< NULL unless some have source: client. */
 };
 

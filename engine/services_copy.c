@@ -5,6 +5,7 @@
 
 #include "engine/pools.h"
 #include "engine/services_copy.h"
+#include "engine/services_prefixes.h"
 #include "engine/worker.h"
 
 static const struct settings_service services_copy_nobody;
@@ -92,6 +93,8 @@ services_copy_fill(const struct services *running, struct services *next)
 	next->edition_count = running->edition_count;
 	next->pools = running->pools;
 	pools_keep(next->pools);
+	next->prefixes = running->prefixes;
+	services_prefixes_keep(next->prefixes);
 	if (running->listener_count > 0)
 		memcpy(next->listener, running->listener,
 				running->listener_count * sizeof(*next->listener));

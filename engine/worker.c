@@ -20,15 +20,10 @@
 #include "engine/outside.h"
 #include "engine/proxy.h"
 #include "engine/resolver.h"
+#include "engine/services_prefixes.h"
 #include "engine/steering.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
-#include "limit/prefix_limit.h"
-
-/* Networks whose SYNs are counted, and the SYNs that a core may have to answer in a second. */
-#define WORKER_PREFIXES_MIN 16384u
-#define WORKER_PREFIXES_MAX 1048576u
-#define WORKER_SYNS_MAX     16777216u
 
 /* Turns without work before `sleep` begins to sleep, and the longest nap. */
 #define WORKER_IDLE_TURNS       256
@@ -298,36 +293,20 @@ worker_echo_rings(const struct settings *settings)
 	return 1;
 }
 
-/*
- * So many networks that they are more than a core gets SYNs for in a second, divided by what each
- * may have: then a flood from everywhere uses up nobody's tokens (prefix_limit.h).
- */
-static uint32_t
-worker_prefixes(const struct settings *settings)
-{
-	const uint32_t prefixes = RTE_MAX(WORKER_PREFIXES_MIN,
-			WORKER_SYNS_MAX / settings->tcp.synack_rate_per_prefix);
-
-	return RTE_MIN(WORKER_PREFIXES_MAX, prefixes);
-}
-
-static size_t
-worker_prefixes_footprint(const struct settings *settings)
-{
-	return settings->tcp.synack_rate_per_prefix == 0
-			       ? 0
-			       : prefix_limit_footprint(worker_prefixes(settings));
-}
-
-uint64_t
-worker_footprint(const struct settings *settings)
+static uint64_t
+worker_tables_footprint(const struct settings *settings)
 {
 	return conn_table_footprint_with(settings->engine.connections, proxy_tail(settings)) +
 	       RTE_ALIGN_CEIL(timer_wheel_footprint(), 64) +
 	       time_wait_footprint(settings->tcp.max_tw_buckets) +
 	       spent_cookies_footprint(settings->tcp.max_spent_cookies) +
-	       worker_prefixes_footprint(settings) +
 	       echo_buffers_footprint(worker_echo_rings(settings));
+}
+
+uint64_t
+worker_footprint(const struct settings *settings)
+{
+	return worker_tables_footprint(settings) + services_prefixes_footprint(settings);
 }
 
 /* Tables, wheel and echo rings in one piece of the node's memory. */
@@ -338,8 +317,8 @@ worker_create_tables(struct worker *worker)
 	const size_t table_bytes = conn_table_footprint_with(
 			settings->engine.connections, proxy_tail(settings));
 	const size_t wheel_bytes = RTE_ALIGN_CEIL(timer_wheel_footprint(), 64);
-	const uint64_t bytes = worker_footprint(settings);
-	struct siphash_key key, prefix_key;
+	const uint64_t bytes = worker_tables_footprint(settings);
+	struct siphash_key key;
 	uint8_t *memory;
 
 	worker->memory = rte_malloc_socket("handfast_tables", bytes, 64, worker->numa_node);
@@ -352,7 +331,6 @@ worker_create_tables(struct worker *worker)
 		return -1;
 	}
 	if (!outside_random(&key, sizeof(key)) ||
-			!outside_random(&prefix_key, sizeof(prefix_key)) ||
 			!outside_random(&worker->challenge_random,
 					sizeof(worker->challenge_random))) {
 		log_error("worker", "the kernel gives no random bytes");
@@ -369,10 +347,6 @@ worker_create_tables(struct worker *worker)
 	memory += time_wait_footprint(settings->tcp.max_tw_buckets);
 	worker->spent = spent_cookies_init(memory, settings->tcp.max_spent_cookies);
 	memory += spent_cookies_footprint(settings->tcp.max_spent_cookies);
-	if (settings->tcp.synack_rate_per_prefix != 0)
-		worker->synack_prefixes = prefix_limit_init(memory, worker_prefixes(settings),
-				settings->tcp.synack_rate_per_prefix, &prefix_key);
-	memory += worker_prefixes_footprint(settings);
 	worker->echo_buffers = echo_buffers_init(memory, worker_echo_rings(settings));
 	return 0;
 }

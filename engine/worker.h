@@ -35,7 +35,6 @@
 #include "tcp/tcp_rules.h"
 #include "wire/parse_columns.h"
 
-struct prefix_limit;
 struct spent_cookies;
 struct prefix_set;
 
@@ -132,9 +131,8 @@ struct worker {
 	/** Of each packet its own, and half-open ones that it displaced from table and service. */
 	struct worker_ending ending[3 * BURST_MAX];
 
-	const struct prefix_set *lists;       /**< Who is denied; NULL: nobody.  Of this turn. */
-	struct prefix_limit *synack_prefixes; /**< NULL without synack_rate_per_prefix. */
-	uint64_t cookies_sent_us;             /**< When the last one was; 0 is never. */
+	const struct prefix_set *lists; /**< Who is denied; NULL: nobody.  Of this turn. */
+	uint64_t cookies_sent_us;       /**< When the last one was; 0 is never. */
 	struct token_bucket resets;
 	struct token_bucket challenges;
 	uint64_t challenge_random; /**< State of a generator whose output nobody sees. */

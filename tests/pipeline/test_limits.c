@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/reload.h"
+
 #include "client.h"
 
 #define PREFIX_RATE  50
@@ -210,11 +212,49 @@ burst_keeps_its_order_where_some_are_refused(void **state)
 	rig_free(&rig);
 }
 
+static void
+reload_with_rate(struct rig *rig, unsigned int rate)
+{
+	char text[sizeof(settings) + 16];
+	struct settings *wanted;
+	const char *rest = strchr(strstr(settings, "synack_rate_per_prefix"), '}');
+
+	snprintf(text, sizeof(text), "%.*s: %u%s",
+			(int)(strstr(settings, "_prefix") - settings) + 7, settings, rate, rest);
+	wanted = settings_parse("new.yaml", text, strlen(text), stderr);
+	assert_non_null(wanted);
+	assert_int_equal(reload_settings(&rig->engine, wanted, false, stdout), RELOAD_DONE);
+	rig_turn(rig);
+	reload_poll(&rig->engine);
+}
+
+static void
+rate_of_networks_changes_with_a_reload(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, settings, 1);
+	assert_int_equal(flood(&rig, "192.0.2.1", 500, 80), PREFIX_RATE);
+	reload_with_rate(&rig, 20);
+	assert_int_equal(flood(&rig, "192.0.2.1", 500, 80), 20);
+	reload_with_rate(&rig, 0);
+	assert_int_equal(flood(&rig, "192.0.2.1", 500, 80), 500);
+	reload_with_rate(&rig, 300);
+	assert_int_equal(flood(&rig, "192.0.2.1", 500, 80), 300);
+	/* What has nothing to do with it changes nothing for those who have used theirs up. */
+	assert_int_equal(reload_drain(&rig.engine, "kept", true, stdout), RELOAD_DONE);
+	rig_turn(&rig);
+	assert_int_equal(flood(&rig, "192.0.2.1", 500, 80), 0);
+	rig_free(&rig);
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(network_that_floods_is_limited_and_the_next_one_is_not),
+			cmocka_unit_test(rate_of_networks_changes_with_a_reload),
 			cmocka_unit_test(limit_is_of_syns_alone),
 			cmocka_unit_test(repeated_syn_is_limited_like_any_other),
 			cmocka_unit_test(service_has_one_rate_for_all_workers),
