@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import select
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import unittest
 from fake_telemetry import FakeEngine
 
 HANDFAST = ""
+LOOKS = 5  # at rates: a machine that stands still spoils two of them
 
 
 class Clients(unittest.TestCase):
@@ -93,16 +95,18 @@ class Clients(unittest.TestCase):
 
     def test_watch_without_a_terminal_prints_key_value_lines(self):
         self.engine()
-        for line in self.lines(2, "stats", "--watch=0.2"):
+        rates = []
+        for line in self.lines(LOOKS, "stats", "--watch=0.2"):
             pairs = dict(word.split("=") for word in line.split())
             self.assertEqual(pairs["conns"], "16226")
-            self.assertAlmostEqual(int(pairs["opened_per_s"]), 4000, delta=400)
+            rates.append(int(pairs["opened_per_s"]))
+        self.assertAlmostEqual(statistics.median(rates), 4000, delta=400)
 
     def test_watch_with_json_has_rates(self):
         self.engine()
-        for line in self.lines(2, "stats", "--watch=0.2", "--json"):
-            rates = json.loads(line)["rates_per_second"]
-            self.assertAlmostEqual(rates["opened"], 4000, delta=400)
+        rates = [json.loads(line)["rates_per_second"]["opened"]
+                 for line in self.lines(LOOKS, "stats", "--watch=0.2", "--json")]
+        self.assertAlmostEqual(statistics.median(rates), 4000, delta=400)
 
     def test_watching_ends_with_the_engine(self):
         engine = self.engine()
