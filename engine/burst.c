@@ -10,6 +10,7 @@
 #include "engine/burst.h"
 #include "engine/burst_cookie.h"
 #include "engine/burst_older.h"
+#include "engine/memif.h"
 #include "engine/steering.h"
 #include "engine/tap.h"
 #include "engine/transmit.h"
@@ -36,7 +37,9 @@ burst_receive_queue(struct worker *worker, const struct worker_queue *queue,
 	/* All of them may be another worker's. */
 	if (port->software_steering)
 		most = RTE_MIN(most, (unsigned int)BURST_MAX);
-	n = rte_eth_rx_burst(port->id, queue->queue, packets, (uint16_t)most);
+	n = port->memif == NULL
+			    ? rte_eth_rx_burst(port->id, queue->queue, packets, (uint16_t)most)
+			    : memif_queue_receive(&port->memif->queue[queue->queue], packets, most);
 	if (n == 0)
 		return 0;
 	for (unsigned int i = 0; i < n; i++) {

@@ -197,9 +197,7 @@ eal_choose_memory(const struct settings *settings, const struct eal_cores *cores
 
 	memory->mode = settings->engine.memory;
 	memory->bytes = settings->engine.memory_size != 0 ? settings->engine.memory_size : needed;
-	if (memory->mode == SETTINGS_MEMORY_AUTO && eal_lends_buffers(settings)) {
-		memory->mode = SETTINGS_MEMORY_NONE;
-	} else if (memory->mode == SETTINGS_MEMORY_AUTO && free_bytes >= memory->bytes) {
+	if (memory->mode == SETTINGS_MEMORY_AUTO && free_bytes >= memory->bytes) {
 		memory->mode = SETTINGS_MEMORY_HUGE;
 	} else if (memory->mode == SETTINGS_MEMORY_AUTO) {
 		memory->mode = SETTINGS_MEMORY_NONE;
@@ -257,6 +255,8 @@ eal_add_devices(struct eal_arguments *arguments, const struct settings *settings
 	for (unsigned int i = 0; i < settings->port_count; i++) {
 		struct device device;
 
+		if (settings_device_is_zero_copy(&settings->port[i].device))
+			continue; /* engine/memif.h */
 		device_resolve(&device, &settings->port[i], i);
 		eal_add(arguments, "%s", device.argument);
 		pci |= !device.virtual;
@@ -302,8 +302,6 @@ eal_start(const struct settings *settings, const struct eal_cores *cores,
 	eal_add_cores(&arguments, cores);
 	eal_add(&arguments, "--file-prefix=%s", settings->engine.instance);
 	eal_add_memory(&arguments, memory);
-	if (eal_lends_buffers(settings))
-		eal_add(&arguments, "--single-file-segments");
 	eal_add_devices(&arguments, settings);
 	if (settings->engine.log_level < SETTINGS_LOG_DEBUG)
 		eal_add(&arguments, "--log-level=*:error");

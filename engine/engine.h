@@ -20,6 +20,7 @@
 #include "engine/cookies.h"
 #include "engine/lists.h"
 #include "engine/local_ports.h"
+#include "engine/memif_message.h"
 #include "engine/port.h"
 #include "engine/reload.h"
 #include "engine/resolver.h"
@@ -61,9 +62,10 @@ struct engine {
 	struct targets targets;                 /**< The same. */
 	struct local_addresses local_addresses; /**< From which we speak to backends; grows only. */
 	struct rte_mempool *pool;
-	struct load *load; /**< NULL unless this is the generator. */
-	uint32_t timing;   /**< How many handshakes control is timing; naps are short until it is 0.
-			    */
+	struct memif_memory lent; /**< Holds the pool, where other processes see it. */
+	struct load *load;        /**< NULL unless this is the generator. */
+	uint32_t timing; /**< How many handshakes control is timing; naps are short until it is 0.
+			  */
 	uint32_t workers_done; /**< How many have reset their connections and only wait.  Atomic. */
 	uint8_t phase; /**< enum engine_phase; written by control, read by workers once a turn. */
 };

@@ -12,6 +12,7 @@
 
 #include "cookie/siphash.h"
 #include "engine/log.h"
+#include "engine/memif.h"
 #include "engine/port.h"
 #include "tcp/flow_key.h"
 #include "wire/parse.h"
@@ -19,6 +20,7 @@
 #define PORT_CHECKSUMS_TX (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
 #define PORT_CHECKSUMS_RX (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
 #define PORT_LINK_WAIT_MS 9000
+#define PORT_MEMIF_QUEUES 256
 #define PORT_RETA_MAX     2048
 #define PORT_RETA_USUAL   128 /* What those have who do not tell. */
 
@@ -182,6 +184,19 @@ port_choose_queues(
 	return RTE_MAX(queues, 1u);
 }
 
+/* And who finds a packet's worker. */
+static void
+port_set_queues(struct port *port, unsigned int queues, unsigned int workers, bool spreads)
+{
+	port->receive_queues = (uint16_t)queues;
+	port->transmit_queues = (uint16_t)queues;
+	port->software_steering = workers > 1 && (!spreads || queues != workers);
+	port->hardware_steering = workers > 1 && !port->software_steering;
+	port->rss = workers == 1              ? "one worker"
+		    : port->software_steering ? "software"
+					      : "hardware (symmetric)";
+}
+
 static int
 port_configure(struct port *port, const struct rte_eth_dev_info *info, unsigned int workers)
 {
@@ -190,17 +205,11 @@ port_configure(struct port *port, const struct rte_eth_dev_info *info, unsigned 
 	struct rte_eth_conf conf = {0};
 	int result;
 
-	port->receive_queues = (uint16_t)queues;
-	port->transmit_queues = (uint16_t)queues;
+	port_set_queues(port, queues, workers, rss != 0);
 	port->transmit_offload = !port->device.virtual &&
 				 (info->tx_offload_capa & PORT_CHECKSUMS_TX) == PORT_CHECKSUMS_TX;
 	port->receive_offload = !port->device.virtual &&
 				(info->rx_offload_capa & PORT_CHECKSUMS_RX) == PORT_CHECKSUMS_RX;
-	port->software_steering = workers > 1 && (rss == 0 || queues != workers);
-	port->hardware_steering = workers > 1 && !port->software_steering;
-	port->rss = workers == 1              ? "one worker"
-		    : port->software_steering ? "software"
-					      : "hardware (symmetric)";
 
 	conf.rxmode.offloads = port->receive_offload ? PORT_CHECKSUMS_RX : 0;
 	conf.txmode.offloads = port->transmit_offload ? PORT_CHECKSUMS_TX : 0;
@@ -270,15 +279,22 @@ port_set_optional(const struct port *port)
 	}
 }
 
+bool
+port_link_is_up(const struct port *port)
+{
+	struct rte_eth_link link = {0};
+
+	if (port->memif != NULL)
+		return memif_look(port->memif);
+	return rte_eth_link_get_nowait(port->id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
 /* A real link may take seconds; a virtual one lies, so nothing waits for it. */
 static const char *
 port_wait_for_link(const struct port *port)
 {
-	struct rte_eth_link link = {0};
-
 	for (unsigned int waited_ms = 0; waited_ms <= PORT_LINK_WAIT_MS; waited_ms += 100) {
-		if (rte_eth_link_get_nowait(port->id, &link) == 0 &&
-				link.link_status == RTE_ETH_LINK_UP)
+		if (port_link_is_up(port))
 			return "up";
 		if (port->device.virtual)
 			break;
@@ -319,19 +335,48 @@ port_accepts_partial(const struct port *port)
 	return port->device.kernel_partial;
 }
 
-int
-port_open(struct port *port, const struct settings_port *settings, unsigned int index,
-		unsigned int workers, struct rte_mempool *pool)
+/* A memif whose buffers are lent is nothing that DPDK knows of. */
+static int
+port_open_memif(struct port *port, unsigned int workers, const struct port_memory *memory)
 {
+	const struct rte_eth_dev_info info = {
+			.max_rx_queues = PORT_MEMIF_QUEUES, .max_tx_queues = PORT_MEMIF_QUEUES};
+	const struct memif_plan plan = {
+			.name = port->settings->name,
+			.device = &port->settings->device,
+			.queues = port_choose_queues(port, &info, workers),
+			.port = port->index,
+			.pool = memory->pool,
+			.lent = memory->lent,
+	};
+
+	port->id = RTE_MAX_ETHPORTS;
+	port->driver = "memif";
+	port->numa_node = -1;
+	port_set_queues(port, plan.queues, workers, false);
+	if (port->settings->mac.automatic)
+		port_make_mac(port);
+	else
+		port_choose_mac(port);
+	if (memory->lent->base == NULL) {
+		log_error(port->settings->name,
+				"buffers that a NIC uses cannot be lent: zero-copy=no");
+		return -1;
+	}
+	port->memif = memif_open(&plan);
+	if (port->memif == NULL)
+		return -1;
+	port_announce(port);
+	return 0;
+}
+
+static int
+port_open_device(struct port *port, unsigned int workers, struct rte_mempool *pool)
+{
+	const struct settings_port *settings = port->settings;
 	struct rte_eth_dev_info info;
 	int result;
 
-	port->settings = settings;
-	port->index = (uint8_t)index;
-	port->vlan = (uint16_t)settings->vlan;
-	port->tagged = settings->vlan != 0;
-	port->mtu = (uint16_t)settings->mtu;
-	device_resolve(&port->device, settings, index);
 	if (port_find(port) != 0)
 		return -1;
 	result = rte_eth_dev_info_get(port->id, &info);
@@ -342,8 +387,6 @@ port_open(struct port *port, const struct settings_port *settings, unsigned int 
 	}
 	port->driver = info.driver_name;
 	port->numa_node = rte_eth_dev_socket_id(port->id);
-	if (port_accepts_partial(port))
-		port->parse_flags |= PARSE_PARTIAL_ALLOWED;
 	if (port_choose_mac(port) != 0 || port_configure(port, &info, workers) != 0 ||
 			port_set_up_queues(port, &info, pool) != 0)
 		return -1;
@@ -363,16 +406,31 @@ port_open(struct port *port, const struct settings_port *settings, unsigned int 
 	return 0;
 }
 
+int
+port_open(struct port *port, const struct settings_port *settings, unsigned int index,
+		unsigned int workers, const struct port_memory *memory)
+{
+	port->settings = settings;
+	port->index = (uint8_t)index;
+	port->vlan = (uint16_t)settings->vlan;
+	port->tagged = settings->vlan != 0;
+	port->mtu = (uint16_t)settings->mtu;
+	device_resolve(&port->device, settings, index);
+	if (port_accepts_partial(port))
+		port->parse_flags |= PARSE_PARTIAL_ALLOWED;
+	return settings_device_is_zero_copy(&settings->device)
+			       ? port_open_memif(port, workers, memory)
+			       : port_open_device(port, workers, memory->pool);
+}
+
 void
 port_watch(struct port *port)
 {
 	const bool was_up = port->link_up;
-	struct rte_eth_link link = {0};
 
-	if (port->settings->device.kind != SETTINGS_DEVICE_MEMIF ||
-			rte_eth_link_get_nowait(port->id, &link) != 0)
+	if (port->settings->device.kind != SETTINGS_DEVICE_MEMIF)
 		return;
-	port->link_up = link.link_status == RTE_ETH_LINK_UP;
+	port->link_up = port_link_is_up(port);
 	if (port->link_up == was_up)
 		return;
 	if (port->link_up)
@@ -382,7 +440,7 @@ port_watch(struct port *port)
 				"the memif's other end has gone; it may come back");
 	else
 		log_error(port->settings->name,
-				"the memif's server has gone, and DPDK's client does not come "
+				"the memif's server has gone, and its client does not come "
 				"back: start handfast again once the server listens");
 }
 
@@ -391,6 +449,9 @@ port_close(struct port *port)
 {
 	struct rte_flow_error error;
 
+	memif_close(port->memif);
+	if (port->memif != NULL)
+		return;
 	rte_flow_flush(port->id, &error);
 	rte_eth_dev_stop(port->id);
 	rte_eth_dev_close(port->id);

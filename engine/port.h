@@ -21,11 +21,20 @@
 
 #define PORT_NONE UINT8_MAX
 
+struct memif;
+struct memif_memory;
 struct tuple_walk;
 
+/** Packet buffers, and what holds them where they can be lent to other processes. */
+struct port_memory {
+	struct rte_mempool *pool;
+	const struct memif_memory *lent;
+};
+
 struct port {
-	uint16_t id;   /**< DPDK's number. */
-	uint8_t index; /**< Ours: the position in the settings. */
+	uint16_t id;         /**< DPDK's number; RTE_MAX_ETHPORTS: it is not DPDK's. */
+	struct memif *memif; /**< In place of a device of DPDK's; NULL: it is one. */
+	uint8_t index;       /**< Ours: the position in the settings. */
 	bool tagged;
 	bool software_steering; /**< Packets must be looked at to find their worker. */
 	bool hardware_steering; /**< The NIC finds it.  With one worker neither is needed. */
@@ -53,16 +62,19 @@ struct port {
  *
  * @param workers
  *   How many workers there are.
- * @param pool
+ * @param memory
  *   Packet buffers for its queues.
  * @return
  *   0, or -1 after the reason and the remedy were logged.
  */
 int port_open(struct port *port, const struct settings_port *settings, unsigned int index,
-		unsigned int workers, struct rte_mempool *pool);
+		unsigned int workers, const struct port_memory *memory);
 
 /** Descriptors of each queue at most, but for rings of a memif; for sizing buffer pools. */
 #define PORT_DESCRIPTORS 1024
+
+/** Whether the other end of the cable, or of the memory, is there. */
+bool port_link_is_up(const struct port *port);
 
 /** Say when the other end of a memif comes or goes; control calls it about every second. */
 void port_watch(struct port *port);

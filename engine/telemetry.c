@@ -163,20 +163,17 @@ telemetry_port(const struct engine *engine, unsigned int index, struct rte_tel_d
 {
 	const struct port *port = &engine->port[index];
 	struct rte_eth_stats stats = {0};
-	struct rte_eth_link link = {0};
 	char mac[RTE_ETHER_ADDR_FMT_SIZE];
 
 	rte_ether_format_addr(mac, sizeof(mac), &port->mac);
-	rte_eth_stats_get(port->id, &stats);
-	if (rte_eth_link_get_nowait(port->id, &link) != 0)
-		link.link_status = RTE_ETH_LINK_DOWN;
+	if (port->memif == NULL)
+		rte_eth_stats_get(port->id, &stats);
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_string(data, "name", port->settings->name);
 	rte_tel_data_add_dict_string(data, "device", port->device.name);
 	rte_tel_data_add_dict_string(data, "driver", port->driver);
 	rte_tel_data_add_dict_string(data, "mac", mac);
-	rte_tel_data_add_dict_string(
-			data, "link", link.link_status == RTE_ETH_LINK_UP ? "up" : "down");
+	rte_tel_data_add_dict_string(data, "link", port_link_is_up(port) ? "up" : "down");
 	compat_add_dict_uint(data, "queues", port->receive_queues);
 	rte_tel_data_add_dict_string(data, "csum", port->receive_offload ? "nic" : "software");
 	rte_tel_data_add_dict_string(data, "rss", port->rss);

@@ -6,6 +6,7 @@
 #include <rte_pause.h>
 #include <rte_ring.h>
 
+#include "engine/memif.h"
 #include "engine/tap.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
@@ -24,7 +25,10 @@ transmit_try(struct worker *worker, uint8_t port, struct rte_mbuf **packets, uns
 	for (unsigned int i = 0; i < n; i++)
 		bytes += packets[i]->pkt_len;
 	tap_look(worker, port, packets, n, TAP_OUT);
-	sent = rte_eth_tx_burst(to->id, (uint16_t)worker->index, packets, (uint16_t)n);
+	if (to->memif == NULL)
+		sent = rte_eth_tx_burst(to->id, (uint16_t)worker->index, packets, (uint16_t)n);
+	else
+		sent = memif_queue_transmit(&to->memif->queue[worker->index], packets, n);
 	for (unsigned int i = sent; i < n; i++)
 		refused_bytes += packets[i]->pkt_len;
 	worker_count(worker, port, COUNTER_tx, sent);

@@ -337,7 +337,9 @@ check_pci(const struct examination *examination)
 static void
 check_memif(const struct examination *examination)
 {
-	need_driver(examination, "net_memif");
+	/* A client that lends is ours. */
+	if (!settings_device_is_zero_copy(&examination->port->device))
+		need_driver(examination, "net_memif");
 }
 
 static void

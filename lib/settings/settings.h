@@ -286,6 +286,16 @@ bool settings_device_is_memif_client(const struct settings_device *device);
 /** Whether a memif lends its packet buffers to the other process instead of copying. */
 bool settings_device_is_zero_copy(const struct settings_device *device);
 
+/** Whom a memif's client connects to. */
+struct settings_memif {
+	char socket[108]; /**< A path, or a name. */
+	bool abstract;    /**< It is a name. */
+	uint32_t id;
+	char secret[25]; /**< Empty: none. */
+};
+
+void settings_device_memif(const struct settings_device *device, struct settings_memif *memif);
+
 /** Packets that each ring of a memif has room for. */
 unsigned int settings_device_ring_slots(const struct settings_device *device);
 

@@ -287,6 +287,28 @@ settings_device_is_zero_copy(const struct settings_device *device)
 	return wanted != NULL && wanted[0] == 'y';
 }
 
+/* Empty when it was not given. */
+static void
+memif_text(const char *argument, enum memif_key wanted, char *text, size_t size)
+{
+	const char *value = memif_value(argument, wanted);
+
+	snprintf(text, size, "%.*s", value == NULL ? 0 : (int)strcspn(value, ","),
+			value == NULL ? "" : value);
+}
+
+void
+settings_device_memif(const struct settings_device *device, struct settings_memif *memif)
+{
+	const char *id = memif_value(device->argument, MEMIF_ID);
+	const char *abstract = memif_value(device->argument, MEMIF_SOCKET_ABSTRACT);
+
+	memif_text(device->argument, MEMIF_SOCKET, memif->socket, sizeof(memif->socket));
+	memif_text(device->argument, MEMIF_SECRET, memif->secret, sizeof(memif->secret));
+	memif->id = id == NULL ? 0 : (uint32_t)strtoul(id, NULL, 10);
+	memif->abstract = abstract == NULL || abstract[0] == 'y';
+}
+
 unsigned int
 settings_device_ring_slots(const struct settings_device *device)
 {

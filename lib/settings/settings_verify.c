@@ -185,18 +185,6 @@ verify_port(const struct settings_verify *verify, unsigned int number)
 				is_same_device(&port->device, &verify->settings->port[i].device))
 			settings_verify_duplicate(verify, marks, other, OPTION_OF(port, device));
 	}
-	if (settings_verify_given(marks, OPTION_OF(port, device)) &&
-			settings_device_is_zero_copy(&port->device) &&
-			(verify->settings->engine.memory == SETTINGS_MEMORY_HUGE ||
-					verify->settings->engine.memory ==
-							SETTINGS_MEMORY_SHARED)) {
-		settings_problem_add(verify->errors,
-				settings_schema_place(marks, OPTION_OF(port, device)),
-				"a memif with zero-copy=yes cannot have hugepages");
-		settings_problem_hint(verify->errors,
-				"memory: none, or zero-copy=no: DPDK's driver closes the file of "
-				"the pages that it lends, and no more can be had then");
-	}
 }
 
 void

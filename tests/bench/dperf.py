@@ -10,7 +10,8 @@ answer of 128 bytes with FIN, FIN-ACK, ACK; both are a closed loop of as many at
 The generator has one core, the server another, with the same rings for all.  Each server has the
 memif that it is faster with: ours lends its buffers to the generator, which copies, unless --copy;
 dperf's copies, as it took 735 cycles for a connection when it lent and 590 when it copied.  No
-hugepages for anybody, unless --memory huge (then the machine must have them, and nobody lends).
+hugepages for anybody, unless --memory huge (then the machine must have them; what we lend is in
+ordinary pages all the same).
 
 dperf is not part of this project (https://github.com/baidu/dperf) and takes PCI addresses only.
 What is named here must append the words of $DPERF_EAL to its arguments of rte_eal_init() (in
@@ -225,7 +226,7 @@ def by_handfast(asked, server, load) -> dict:
 def run_pair(bench: Bench, asked, pair: str) -> dict:
     """A generator and a server from start to end."""
     generator, server_name = pair.split("-")
-    bench.lends = server_name == "handfast" and not asked.copy and asked.memory != "huge"
+    bench.lends = server_name == "handfast" and not asked.copy
     starts = [lambda: start_server(bench, asked, server_name),
               lambda: start_load(bench, asked, generator)]
     # Who listens for the memif's client is the first.

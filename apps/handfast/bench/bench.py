@@ -176,8 +176,7 @@ def parse(arguments: list):
         parser.error("--repetitions, --seconds (0.2) and --concurrency have to be more")
     if not PRECISION_LEAST <= asked.precision < 1:
         parser.error(f"--precision is a share of the rate: {PRECISION_LEAST} and more, below 1")
-    # Lent buffers cannot be in hugepages.
-    asked.lends = asked.zero_copy == "yes" and asked.memory != "huge"
+    asked.lends = asked.zero_copy == "yes"
     asked.limit = [mode for mode in asked.limit.split(",") if mode]
     if set(asked.limit) - {"5tswap", "macswap", "io"}:
         parser.error("--limit takes 5tswap, macswap, io, separated by commas")

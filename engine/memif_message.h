@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef MEMIF_MESSAGE_H
+#define MEMIF_MESSAGE_H
+
+/**
+ * @file
+ * What a memif's client and server say to each other over their socket, version 2.0: who they are,
+ * which memory they share and where in it the rings are.
+ *
+ * The client asks and waits for each answer; control does that, before workers run.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "settings/settings.h"
+
+/** A piece of memory that both ends have. */
+struct memif_memory {
+	uint8_t *base; /**< NULL: none. */
+	size_t bytes;
+	int file;
+};
+
+/** Where a ring lies in region 0. */
+struct memif_place {
+	uint32_t offset;
+	uint16_t index; /**< Of the queue. */
+	bool to_server; /**< Its direction. */
+	uint8_t log2_slots;
+	int event; /**< What wakes its reader up. */
+};
+
+/** @return a socket that the server has greeted at, or -1 with errno. */
+int memif_message_connect(const struct settings_memif *wanted);
+
+/** The words of a client, each until the server has agreed. @return whether it did. */
+bool memif_message_init(int socket, const struct settings_memif *wanted);
+bool memif_message_add_region(int socket, uint16_t index, const struct memif_memory *memory);
+bool memif_message_add_ring(int socket, const struct memif_place *place);
+bool memif_message_start(int socket);
+
+/** Say goodbye and close the socket. */
+void memif_message_leave(int socket);
+
+/** Whether the server has neither left nor said that it will; does not wait. */
+bool memif_message_still_there(int socket);
+
+#endif /* MEMIF_MESSAGE_H */

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <unistd.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_mempool.h>
+#include <rte_prefetch.h>
+
+#include "engine/memif_queue.h"
+
+/* Fewer empty buffers than so many are not worth a look at the pool. */
+#define QUEUE_REFILL_MIN 32
+
+#define QUEUE_REGION     1
+
+#define QUEUE_PER_LINE   (RTE_CACHE_LINE_SIZE / sizeof(struct memif_descriptor))
+
+/*
+ * Of the first fields of a buffer that may be lent and goes back to the pool untouched: one
+ * reference, one segment.
+ */
+#define QUEUE_PLAIN      (UINT64_C(0x0000000100010000))
+#define QUEUE_PLAIN_MASK (UINT64_C(0x0000ffffffff0000))
+#define QUEUE_ELSEWHERE  (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
+
+_Static_assert(offsetof(struct rte_mbuf, refcnt) == offsetof(struct rte_mbuf, rearm_data) + 2 &&
+				offsetof(struct rte_mbuf, nb_segs) ==
+						offsetof(struct rte_mbuf, rearm_data) + 4,
+		"QUEUE_PLAIN");
+
+static inline uint64_t *
+queue_rearm(struct rte_mbuf *packet)
+{
+	return (uint64_t *)(void *)&packet->rearm_data;
+}
+
+static inline uint16_t
+queue_at(const struct memif_queue *queue, uint16_t number)
+{
+	return (uint16_t)(number & (queue->slots - 1));
+}
+
+/* Where a buffer's frame begins when it is empty, without a look at it. */
+static inline uint8_t *
+queue_frame(const struct rte_mbuf *buffer)
+{
+	return (uint8_t *)(uintptr_t)buffer + sizeof(*buffer) + RTE_PKTMBUF_HEADROOM;
+}
+
+/*
+ * To be read and written: what another core wrote would come to be read only, and a second time
+ * for the answer.
+ */
+static inline void
+queue_fetch(const volatile void *line)
+{
+#ifdef RTE_ARCH_X86
+	__asm__ volatile("prefetchw %0" : : "m"(*(const volatile uint8_t *)line));
+#else
+	__builtin_prefetch((const void *)(uintptr_t)line, 1, 3);
+#endif
+}
+
+/* How many have come back; 0 where the other end claims more than it has. */
+static inline uint16_t
+queue_came_back(const struct memif_lent *lent)
+{
+	const uint16_t tail = __atomic_load_n(&lent->ring->tail, __ATOMIC_ACQUIRE);
+	const uint16_t n = (uint16_t)(tail - lent->back);
+
+	return likely(n <= (uint16_t)(lent->head - lent->back)) ? n : 0;
+}
+
+static inline void
+queue_describe(struct memif_lent *lent, uint16_t place, uint32_t length, uint32_t offset)
+{
+	lent->ring->descriptor[place] = (struct memif_descriptor){
+			.region = QUEUE_REGION, .length = length, .offset = offset};
+}
+
+/* @return whether the pool had so many, for places that follow each other. */
+static bool
+queue_refill(struct memif_queue *queue, uint16_t place, unsigned int n)
+{
+	struct memif_lent *empty = &queue->empty;
+
+	if (rte_mempool_get_bulk(queue->pool, (void **)&empty->buffer[place], n) != 0) {
+		queue->no_buffers++;
+		return false;
+	}
+	for (unsigned int i = 0; i < n; i++)
+		queue_describe(empty, (uint16_t)(place + i), queue->room,
+				(uint32_t)(queue_frame(empty->buffer[place + i]) - queue->base));
+	empty->head += (uint16_t)n;
+	return true;
+}
+
+static void
+queue_refill_all(struct memif_queue *queue)
+{
+	struct memif_lent *empty = &queue->empty;
+	unsigned int n = queue->slots - (uint16_t)(empty->head - empty->back);
+
+	if (n < RTE_MIN(queue->slots, (uint32_t)QUEUE_REFILL_MIN))
+		return;
+	while (n > 0) {
+		const uint16_t place = queue_at(queue, empty->head);
+		const unsigned int piece = RTE_MIN(n, queue->slots - place);
+
+		if (!queue_refill(queue, place, piece))
+			break;
+		n -= piece;
+	}
+	__atomic_store_n(&empty->ring->head, empty->head, __ATOMIC_RELEASE);
+}
+
+static void
+queue_fetch_all(const struct memif_queue *queue, unsigned int n)
+{
+	const struct memif_lent *empty = &queue->empty;
+
+	for (unsigned int i = 0; i < n + QUEUE_PER_LINE - 1; i += QUEUE_PER_LINE)
+		queue_fetch(&empty->ring->descriptor[queue_at(queue, (uint16_t)(empty->back + i))]);
+	for (unsigned int i = 0; i < n; i++) {
+		const struct rte_mbuf *buffer =
+				empty->buffer[queue_at(queue, (uint16_t)(empty->back + i))];
+
+		queue_fetch(queue_frame(buffer));
+		queue_fetch(buffer);
+	}
+}
+
+/* Frames in more than one buffer are longer than an MTU that we have: they are left out. */
+static unsigned int
+queue_leave_out(struct memif_queue *queue, struct rte_mbuf *packets[], unsigned int n)
+{
+	bool goes_on = false;
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		const uint16_t place = queue_at(queue, (uint16_t)(queue->empty.back - n + i));
+		const bool more = (queue->empty.ring->descriptor[place].flags & MEMIF_MORE) != 0;
+
+		if (more || goes_on)
+			rte_pktmbuf_free(packets[i]);
+		else
+			packets[kept++] = packets[i];
+		goes_on = more;
+	}
+	return kept;
+}
+
+unsigned int
+memif_queue_receive(struct memif_queue *queue, struct rte_mbuf *packets[], unsigned int most)
+{
+	struct memif_lent *empty = &queue->empty;
+	unsigned int n;
+	uint16_t flags = 0;
+
+	if (unlikely(!__atomic_load_n(queue->up, __ATOMIC_ACQUIRE)))
+		return 0;
+	n = RTE_MIN((unsigned int)queue_came_back(empty), most);
+	queue_fetch_all(queue, n);
+	for (unsigned int i = 0; i < n; i++) {
+		const uint16_t place = queue_at(queue, (uint16_t)(empty->back + i));
+		const struct memif_descriptor *descriptor = &empty->ring->descriptor[place];
+		const uint32_t length = RTE_MIN(descriptor->length, queue->room);
+		struct rte_mbuf *packet = empty->buffer[place];
+
+		flags |= descriptor->flags;
+		*queue_rearm(packet) = queue->rearm;
+		packet->ol_flags = 0;
+		packet->pkt_len = length;
+		packet->data_len = (uint16_t)length;
+		packets[i] = packet;
+	}
+	empty->back += (uint16_t)n;
+	if (unlikely((flags & MEMIF_MORE) != 0))
+		n = queue_leave_out(queue, packets, n);
+	queue_refill_all(queue);
+	return n;
+}
+
+/* Buffers that the other end has read go back to the pool as they are. */
+static void
+queue_reclaim(struct memif_queue *queue, unsigned int n)
+{
+	struct memif_lent *full = &queue->full;
+
+	while (n > 0) {
+		const uint16_t place = queue_at(queue, full->back);
+		const unsigned int piece = RTE_MIN(n, queue->slots - place);
+
+		rte_mempool_put_bulk(queue->pool, (void *const *)&full->buffer[place], piece);
+		full->back += (uint16_t)piece;
+		n -= piece;
+	}
+}
+
+/* Whether a packet may be lent: it is one buffer of the pool, and nobody else has it. */
+static inline bool
+queue_may_lend(const struct memif_queue *queue, struct rte_mbuf *packet)
+{
+	return (*queue_rearm(packet) & QUEUE_PLAIN_MASK) == QUEUE_PLAIN &&
+	       packet->pool == queue->pool && (packet->ol_flags & QUEUE_ELSEWHERE) == 0;
+}
+
+unsigned int
+memif_queue_transmit(struct memif_queue *queue, struct rte_mbuf *packets[], unsigned int n)
+{
+	struct memif_lent *full = &queue->full;
+	unsigned int lent = 0;
+	uint16_t room;
+
+	if (unlikely(!__atomic_load_n(queue->up, __ATOMIC_ACQUIRE)))
+		return 0;
+	queue_reclaim(queue, queue_came_back(full));
+	room = (uint16_t)(queue->slots - (uint16_t)(full->head - full->back));
+	n = RTE_MIN(n, (unsigned int)room);
+	for (unsigned int i = 0; i < n; i++) {
+		const uint16_t place = queue_at(queue, (uint16_t)(full->head + lent));
+		struct rte_mbuf *packet = packets[i];
+
+		if (unlikely(!queue_may_lend(queue, packet) &&
+				    (rte_pktmbuf_linearize(packet) != 0 ||
+						    !queue_may_lend(queue, packet)))) {
+			rte_pktmbuf_free(packet);
+			continue;
+		}
+		full->buffer[place] = packet;
+		queue_describe(full, place, packet->data_len,
+				(uint32_t)(rte_pktmbuf_mtod(packet, uint8_t *) - queue->base));
+		lent++;
+	}
+	full->head += (uint16_t)lent;
+	__atomic_store_n(&full->ring->head, full->head, __ATOMIC_RELEASE);
+	if (unlikely((full->ring->flags & MEMIF_NO_WAKE_UP) == 0)) {
+		const uint64_t one = 1;
+
+		if (write(queue->event, &one, sizeof(one)) < 0)
+			return n; /* It has been told already. */
+	}
+	return n;
+}
+
+void
+memif_queue_take_back(struct memif_queue *queue)
+{
+	queue_reclaim(queue, (uint16_t)(queue->full.head - queue->full.back));
+	while (queue->empty.back != queue->empty.head)
+		rte_mempool_put(queue->pool,
+				queue->empty.buffer[queue_at(queue, queue->empty.back++)]);
+}
