@@ -37,9 +37,8 @@ burst_receive_queue(struct worker *worker, const struct worker_queue *queue,
 	/* All of them may be another worker's. */
 	if (port->software_steering)
 		most = RTE_MIN(most, (unsigned int)BURST_MAX);
-	n = port->memif == NULL
-			    ? rte_eth_rx_burst(port->id, queue->queue, packets, (uint16_t)most)
-			    : memif_queue_receive(&port->memif->queue[queue->queue], packets, most);
+	n = port->memif == NULL ? rte_eth_rx_burst(port->id, queue->queue, packets, (uint16_t)most)
+				: memif_receive(port->memif, queue->queue, packets, most);
 	if (n == 0)
 		return 0;
 	for (unsigned int i = 0; i < n; i++) {

@@ -17,6 +17,7 @@
 #include "engine/eal.h"
 #include "engine/grow.h"
 #include "engine/log.h"
+#include "engine/memif.h"
 #include "engine/port.h"
 #include "engine/proxy.h"
 #include "engine/worker.h"
@@ -255,7 +256,7 @@ eal_add_devices(struct eal_arguments *arguments, const struct settings *settings
 	for (unsigned int i = 0; i < settings->port_count; i++) {
 		struct device device;
 
-		if (settings_device_is_zero_copy(&settings->port[i].device))
+		if (memif_is_ours(&settings->port[i].device))
 			continue; /* engine/memif.h */
 		device_resolve(&device, &settings->port[i], i);
 		eal_add(arguments, "%s", device.argument);

@@ -13,6 +13,7 @@
 
 #include "engine/log.h"
 #include "engine/memif.h"
+#include "engine/memif_server.h"
 
 int
 memif_memory_create(struct memif_memory *memory, const char *name, size_t bytes)
@@ -65,22 +66,14 @@ memif_lend(struct memif_lent *lent, uint8_t *ring, unsigned int slots)
 
 /* Of each queue first the ring of full buffers, then the one of empty ones. */
 static bool
-memif_make_queue(struct memif *memif, unsigned int number, const struct memif_plan *plan)
+memif_make_rings(struct memif *memif, unsigned int number, const struct memif_plan *plan)
 {
 	struct memif_queue *queue = &memif->queue[number];
 	const unsigned int slots = settings_device_ring_slots(plan->device);
 	uint8_t *rings = memif->rings.base + (size_t)2 * number * memif_ring_bytes(slots);
-	const struct rte_mbuf received = {.data_off = RTE_PKTMBUF_HEADROOM,
-			.refcnt = 1,
-			.nb_segs = 1,
-			.port = plan->port};
 
-	queue->up = &memif->up;
-	queue->pool = plan->pool;
 	queue->base = plan->lent->base;
 	queue->slots = slots;
-	queue->room = rte_pktmbuf_data_room_size(plan->pool) - RTE_PKTMBUF_HEADROOM;
-	memcpy(&queue->rearm, &received.rearm_data, sizeof(queue->rearm));
 	queue->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (queue->event < 0 || !memif_lend(&queue->full, rings, slots) ||
 			!memif_lend(&queue->empty, rings + memif_ring_bytes(slots), slots))
@@ -89,22 +82,43 @@ memif_make_queue(struct memif *memif, unsigned int number, const struct memif_pl
 	return true;
 }
 
+static void
+memif_make_queue(struct memif *memif, unsigned int number, const struct memif_plan *plan)
+{
+	struct memif_queue *queue = &memif->queue[number];
+	const struct rte_mbuf received = {.data_off = RTE_PKTMBUF_HEADROOM,
+			.refcnt = 1,
+			.nb_segs = 1,
+			.port = plan->port};
+
+	queue->up = &memif->up;
+	queue->pool = plan->pool;
+	queue->room = RTE_ALIGN_FLOOR(
+			(uint32_t)rte_pktmbuf_data_room_size(plan->pool) - RTE_PKTMBUF_HEADROOM,
+			(uint32_t)RTE_CACHE_LINE_SIZE);
+	memcpy(&queue->rearm, &received.rearm_data, sizeof(queue->rearm));
+	queue->event = -1;
+	memif->queues++;
+}
+
 static bool
 memif_make(struct memif *memif, const struct memif_plan *plan)
 {
 	const unsigned int slots = settings_device_ring_slots(plan->device);
 
-	memif->socket = -1;
 	memif->queue = rte_zmalloc("handfast_memif", plan->queues * sizeof(memif->queue[0]),
 			RTE_CACHE_LINE_SIZE);
-	if (memif->queue == NULL ||
-			memif_memory_create(&memif->rings, "handfast_rings",
-					2 * plan->queues * memif_ring_bytes(slots)) != 0)
+	if (memif->queue == NULL)
+		return false;
+	for (unsigned int i = 0; i < plan->queues; i++)
+		memif_make_queue(memif, i, plan);
+	if (!settings_device_is_memif_client(plan->device))
+		return true;
+	if (memif_memory_create(&memif->rings, "handfast_rings",
+			    2 * plan->queues * memif_ring_bytes(slots)) != 0)
 		return false;
 	for (unsigned int i = 0; i < plan->queues; i++) {
-		memif->queue[i].event = -1;
-		memif->queues++;
-		if (!memif_make_queue(memif, i, plan))
+		if (!memif_make_rings(memif, i, plan))
 			return false;
 	}
 	return true;
@@ -162,17 +176,43 @@ memif_connect(struct memif *memif, const struct memif_plan *plan)
 	return true;
 }
 
+static bool
+memif_serve(struct memif *memif, const struct memif_plan *plan)
+{
+	struct memif_server *server = rte_zmalloc("handfast_memif", sizeof(*server), 0);
+
+	if (server == NULL) {
+		log_error(plan->name, "no memory for a memif");
+		return false;
+	}
+	server->memif = memif;
+	settings_device_memif(plan->device, &server->settings);
+	for (unsigned int i = 0; i < memif->queues; i++)
+		memif->queue[i].region = server->region;
+	if (memif_server_start(server) != 0) {
+		log_error(plan->name, "the memif's socket %s: %s", server->settings.socket,
+				strerror(errno));
+		rte_free(server);
+		return false;
+	}
+	memif->server = server;
+	return true;
+}
+
 struct memif *
 memif_open(const struct memif_plan *plan)
 {
 	struct memif *memif = rte_zmalloc("handfast_memif", sizeof(*memif), RTE_CACHE_LINE_SIZE);
 
+	if (memif != NULL)
+		memif->socket = -1;
 	if (memif == NULL || !memif_make(memif, plan)) {
 		log_error(plan->name, "no memory for a memif: %s", strerror(errno));
 		memif_close(memif);
 		return NULL;
 	}
-	if (!memif_connect(memif, plan)) {
+	if (settings_device_is_memif_client(plan->device) ? !memif_connect(memif, plan)
+							  : !memif_serve(memif, plan)) {
 		memif_close(memif);
 		return NULL;
 	}
@@ -182,9 +222,10 @@ memif_open(const struct memif_plan *plan)
 bool
 memif_look(struct memif *memif)
 {
-	if (memif->up && !memif_message_still_there(memif->socket))
+	if (__atomic_load_n(&memif->up, __ATOMIC_ACQUIRE) && memif->server == NULL &&
+			!memif_message_still_there(memif->socket))
 		__atomic_store_n(&memif->up, false, __ATOMIC_RELEASE);
-	return memif->up;
+	return __atomic_load_n(&memif->up, __ATOMIC_ACQUIRE);
 }
 
 static void
@@ -205,6 +246,9 @@ memif_close(struct memif *memif)
 		return;
 	if (memif->socket >= 0)
 		memif_message_leave(memif->socket);
+	if (memif->server != NULL)
+		memif_server_stop(memif->server);
+	rte_free(memif->server);
 	for (unsigned int i = 0; i < memif->queues; i++)
 		memif_free_queue(&memif->queue[i]);
 	rte_free(memif->queue);

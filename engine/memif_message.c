@@ -10,12 +10,16 @@
 #include <rte_common.h>
 
 #include "engine/memif_message.h"
+#include "engine/memif_queue.h"
 
 #define MESSAGE_VERSION    0x0200
 #define MESSAGE_NAME_BYTES 32
 #define MESSAGE_TO_SERVER  1 /* Flag of a ring. */
 /* A server that runs answers at once; one that is stopped must not keep us from ending. */
 #define MESSAGE_PATIENCE_S 10
+
+/* A server takes so many. */
+#define MESSAGE_REGION_LAST (MEMIF_REGIONS - 2)
 
 enum message_type {
 	MESSAGE_ACK = 1,
@@ -210,6 +214,128 @@ memif_message_start(int socket)
 
 	memcpy(message.name, "handfast", sizeof("handfast"));
 	return message_ask(socket, &message, -1, MESSAGE_CONNECTED);
+}
+
+int
+memif_message_listen(const struct settings_memif *wanted)
+{
+	struct sockaddr_un address;
+	const socklen_t length = message_address(wanted, &address);
+	const int end = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (end < 0)
+		return -1;
+	if (bind(end, (const struct sockaddr *)&address, length) != 0 || listen(end, 1) != 0) {
+		const int reason = errno;
+
+		close(end);
+		errno = reason;
+		return -1;
+	}
+	return end;
+}
+
+bool
+memif_message_greet(int socket, unsigned int queues)
+{
+	struct message message = {.type = MESSAGE_HELLO};
+
+	memcpy(message.hello.name, "handfast", sizeof("handfast"));
+	message.hello.version_min = MESSAGE_VERSION;
+	message.hello.version_max = MESSAGE_VERSION;
+	message.hello.region_last = MESSAGE_REGION_LAST;
+	message.hello.ring_to_client_last = (uint16_t)(queues - 1);
+	message.hello.ring_to_server_last = (uint16_t)(queues - 1);
+	message.hello.log2_slots_most = MEMIF_LOG2_SLOTS_MAX;
+	return message_send(socket, &message, -1);
+}
+
+/* @return what recvmsg() does, and the first file that came. */
+static ssize_t
+message_receive(int socket, struct message *message, int *file)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} with;
+	struct iovec text = {message, sizeof(*message)};
+	struct msghdr envelope = {.msg_iov = &text,
+			.msg_iovlen = 1,
+			.msg_control = with.bytes,
+			.msg_controllen = sizeof(with.bytes)};
+	const ssize_t got = recvmsg(socket, &envelope, MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *header = got < 0 ? NULL : CMSG_FIRSTHDR(&envelope);
+
+	*file = -1;
+	if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+			header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(file, CMSG_DATA(header), sizeof(*file));
+	return got;
+}
+
+static void
+message_read(const struct message *message, struct memif_word *word)
+{
+	word->kind = MEMIF_WORD_OTHER;
+	switch (message->type) {
+	case MESSAGE_INIT:
+		word->kind = message->init.version == MESSAGE_VERSION ? MEMIF_WORD_INIT
+								      : MEMIF_WORD_OTHER;
+		word->id = message->init.id;
+		word->ethernet = message->init.mode == 0;
+		memcpy(word->secret, message->init.secret, sizeof(message->init.secret));
+		break;
+	case MESSAGE_ADD_REGION:
+		word->kind = MEMIF_WORD_REGION;
+		word->index = message->region.index;
+		word->bytes = message->region.bytes;
+		break;
+	case MESSAGE_ADD_RING:
+		word->kind = MEMIF_WORD_RING;
+		word->region = message->ring.region;
+		word->place = (struct memif_place){
+				.offset = message->ring.offset,
+				.index = message->ring.index,
+				.to_server = (message->ring.flags & MESSAGE_TO_SERVER) != 0,
+				.log2_slots = message->ring.log2_slots,
+				.event = word->file,
+		};
+		break;
+	case MESSAGE_CONNECT:
+		word->kind = MEMIF_WORD_START;
+		break;
+	default:
+		break;
+	}
+}
+
+bool
+memif_message_hear(int socket, struct memif_word *word)
+{
+	struct message message;
+	ssize_t got;
+
+	memset(word, 0, sizeof(*word));
+	do {
+		got = message_receive(socket, &message, &word->file);
+	} while (got < 0 && errno == EINTR);
+	if (got == (ssize_t)sizeof(message) && message.type != MESSAGE_DISCONNECT) {
+		message_read(&message, word);
+		return true;
+	}
+	if (word->file >= 0)
+		close(word->file);
+	return false;
+}
+
+bool
+memif_message_agree(int socket, bool start)
+{
+	struct message message = {.type = start ? MESSAGE_CONNECTED : MESSAGE_ACK};
+
+	if (start)
+		memcpy(message.name, "handfast", sizeof("handfast"));
+	return message_send(socket, &message, -1);
 }
 
 void

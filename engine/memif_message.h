@@ -42,6 +42,37 @@ bool memif_message_add_region(int socket, uint16_t index, const struct memif_mem
 bool memif_message_add_ring(int socket, const struct memif_place *place);
 bool memif_message_start(int socket);
 
+/** What a client said, and the file that came with it. */
+struct memif_word {
+	enum {
+		MEMIF_WORD_INIT,
+		MEMIF_WORD_REGION,
+		MEMIF_WORD_RING,
+		MEMIF_WORD_START,
+		MEMIF_WORD_OTHER,
+	} kind;
+	int file; /**< -1: none.  The receiver's to close. */
+	uint32_t id;
+	char secret[25];
+	bool ethernet;
+	uint16_t index; /**< Of a region or ring. */
+	uint64_t bytes;
+	uint16_t region; /**< Where a ring is. */
+	struct memif_place place;
+};
+
+/** @return a socket that clients connect to, or -1 with errno. */
+int memif_message_listen(const struct settings_memif *wanted);
+
+/** Greet a client that came, who may have so many queues. @return whether it can be spoken to. */
+bool memif_message_greet(int socket, unsigned int queues);
+
+/** Wait for the client's next word. @return false: it has left. */
+bool memif_message_hear(int socket, struct memif_word *word);
+
+/** Agree; with the last word, start. */
+bool memif_message_agree(int socket, bool start);
+
 /** Say goodbye and close the socket. */
 void memif_message_leave(int socket);
 

@@ -15,50 +15,10 @@
 
 #define QUEUE_PER_LINE   (RTE_CACHE_LINE_SIZE / sizeof(struct memif_descriptor))
 
-/*
- * Of the first fields of a buffer that may be lent and goes back to the pool untouched: one
- * reference, one segment.
- */
-#define QUEUE_PLAIN      (UINT64_C(0x0000000100010000))
-#define QUEUE_PLAIN_MASK (UINT64_C(0x0000ffffffff0000))
-#define QUEUE_ELSEWHERE  (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
-
-_Static_assert(offsetof(struct rte_mbuf, refcnt) == offsetof(struct rte_mbuf, rearm_data) + 2 &&
-				offsetof(struct rte_mbuf, nb_segs) ==
-						offsetof(struct rte_mbuf, rearm_data) + 4,
-		"QUEUE_PLAIN");
-
-static inline uint64_t *
-queue_rearm(struct rte_mbuf *packet)
-{
-	return (uint64_t *)(void *)&packet->rearm_data;
-}
-
 static inline uint16_t
 queue_at(const struct memif_queue *queue, uint16_t number)
 {
 	return (uint16_t)(number & (queue->slots - 1));
-}
-
-/* Where a buffer's frame begins when it is empty, without a look at it. */
-static inline uint8_t *
-queue_frame(const struct rte_mbuf *buffer)
-{
-	return (uint8_t *)(uintptr_t)buffer + sizeof(*buffer) + RTE_PKTMBUF_HEADROOM;
-}
-
-/*
- * To be read and written: what another core wrote would come to be read only, and a second time
- * for the answer.
- */
-static inline void
-queue_fetch(const volatile void *line)
-{
-#ifdef RTE_ARCH_X86
-	__asm__ volatile("prefetchw %0" : : "m"(*(const volatile uint8_t *)line));
-#else
-	__builtin_prefetch((const void *)(uintptr_t)line, 1, 3);
-#endif
 }
 
 /* How many have come back; 0 where the other end claims more than it has. */
@@ -90,7 +50,8 @@ queue_refill(struct memif_queue *queue, uint16_t place, unsigned int n)
 	}
 	for (unsigned int i = 0; i < n; i++)
 		queue_describe(empty, (uint16_t)(place + i), queue->room,
-				(uint32_t)(queue_frame(empty->buffer[place + i]) - queue->base));
+				(uint32_t)(memif_queue_frame(empty->buffer[place + i]) -
+						queue->base));
 	empty->head += (uint16_t)n;
 	return true;
 }
@@ -120,13 +81,14 @@ queue_fetch_all(const struct memif_queue *queue, unsigned int n)
 	const struct memif_lent *empty = &queue->empty;
 
 	for (unsigned int i = 0; i < n + QUEUE_PER_LINE - 1; i += QUEUE_PER_LINE)
-		queue_fetch(&empty->ring->descriptor[queue_at(queue, (uint16_t)(empty->back + i))]);
+		memif_queue_fetch(&empty->ring->descriptor[queue_at(
+				queue, (uint16_t)(empty->back + i))]);
 	for (unsigned int i = 0; i < n; i++) {
 		const struct rte_mbuf *buffer =
 				empty->buffer[queue_at(queue, (uint16_t)(empty->back + i))];
 
-		queue_fetch(queue_frame(buffer));
-		queue_fetch(buffer);
+		memif_queue_fetch(memif_queue_frame(buffer));
+		memif_queue_fetch(buffer);
 	}
 }
 
@@ -168,10 +130,7 @@ memif_queue_receive(struct memif_queue *queue, struct rte_mbuf *packets[], unsig
 		struct rte_mbuf *packet = empty->buffer[place];
 
 		flags |= descriptor->flags;
-		*queue_rearm(packet) = queue->rearm;
-		packet->ol_flags = 0;
-		packet->pkt_len = length;
-		packet->data_len = (uint16_t)length;
+		memif_queue_make(packet, queue->rearm, length);
 		packets[i] = packet;
 	}
 	empty->back += (uint16_t)n;
@@ -197,12 +156,14 @@ queue_reclaim(struct memif_queue *queue, unsigned int n)
 	}
 }
 
-/* Whether a packet may be lent: it is one buffer of the pool, and nobody else has it. */
-static inline bool
-queue_may_lend(const struct memif_queue *queue, struct rte_mbuf *packet)
+void
+memif_queue_wake_up(const struct memif_queue *queue, const struct memif_ring *ring)
 {
-	return (*queue_rearm(packet) & QUEUE_PLAIN_MASK) == QUEUE_PLAIN &&
-	       packet->pool == queue->pool && (packet->ol_flags & QUEUE_ELSEWHERE) == 0;
+	const uint64_t one = 1;
+
+	if (unlikely((ring->flags & MEMIF_NO_WAKE_UP) == 0 &&
+			    write(queue->event, &one, sizeof(one)) < 0))
+		return; /* It has been told already. */
 }
 
 unsigned int
@@ -221,9 +182,9 @@ memif_queue_transmit(struct memif_queue *queue, struct rte_mbuf *packets[], unsi
 		const uint16_t place = queue_at(queue, (uint16_t)(full->head + lent));
 		struct rte_mbuf *packet = packets[i];
 
-		if (unlikely(!queue_may_lend(queue, packet) &&
+		if (unlikely(!memif_queue_is_plain(queue, packet) &&
 				    (rte_pktmbuf_linearize(packet) != 0 ||
-						    !queue_may_lend(queue, packet)))) {
+						    !memif_queue_is_plain(queue, packet)))) {
 			rte_pktmbuf_free(packet);
 			continue;
 		}
@@ -234,12 +195,7 @@ memif_queue_transmit(struct memif_queue *queue, struct rte_mbuf *packets[], unsi
 	}
 	full->head += (uint16_t)lent;
 	__atomic_store_n(&full->ring->head, full->head, __ATOMIC_RELEASE);
-	if (unlikely((full->ring->flags & MEMIF_NO_WAKE_UP) == 0)) {
-		const uint64_t one = 1;
-
-		if (write(queue->event, &one, sizeof(one)) < 0)
-			return n; /* It has been told already. */
-	}
+	memif_queue_wake_up(queue, full->ring);
 	return n;
 }
 

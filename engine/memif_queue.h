@@ -14,12 +14,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_mbuf.h>
 
-#define MEMIF_COOKIE     0x3E31F20
-#define MEMIF_NO_WAKE_UP 1 /* Flag of a ring: who reads it polls. */
-#define MEMIF_MORE       1 /* Flag of a descriptor: the frame goes on in the next one. */
+#define MEMIF_COOKIE         0x3E31F20
+#define MEMIF_NO_WAKE_UP     1 /* Flag of a ring: who reads it polls. */
+#define MEMIF_LOG2_SLOTS_MAX 14
+#define MEMIF_MORE           1 /* Flag of a descriptor: the frame goes on in the next one. */
 
 struct memif_descriptor {
 	uint16_t flags;
@@ -51,11 +53,20 @@ struct memif_lent {
 	uint16_t back;            /**< So many of them have come back. */
 };
 
+/** Pieces of memory that a client may share; the last one is none. */
+#define MEMIF_REGIONS 257
+
+struct memif_region {
+	uint8_t *base;
+	size_t bytes; /**< 0: it is none. */
+};
+
 /** Belongs to one worker. */
 struct memif_queue {
 	const bool *up; /**< Whether the other process is there.  Atomic. */
 	struct rte_mempool *pool;
-	uint8_t *base; /**< Of region 1, that holds the pool. */
+	uint8_t *base;                     /**< Of region 1, that holds the pool. */
+	const struct memif_region *region; /**< The client's, at the server's end. */
 	uint32_t slots;
 	uint32_t room;  /**< Bytes of a frame that fit a buffer. */
 	uint64_t rearm; /**< What a received buffer's first fields are. */
@@ -64,6 +75,69 @@ struct memif_queue {
 	int event;
 	uint64_t no_buffers; /**< How often the pool had none. */
 };
+
+/** Of the first fields of a buffer that is one, and that nobody else has. */
+#define MEMIF_PLAIN      UINT64_C(0x0000000100010000)
+#define MEMIF_PLAIN_MASK UINT64_C(0x0000ffffffff0000)
+#define MEMIF_ELSEWHERE  (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
+
+_Static_assert(offsetof(struct rte_mbuf, refcnt) == offsetof(struct rte_mbuf, rearm_data) + 2 &&
+				offsetof(struct rte_mbuf, nb_segs) ==
+						offsetof(struct rte_mbuf, rearm_data) + 4,
+		"MEMIF_PLAIN");
+
+/** By bytes, as who reads them one by one must not be taken for somebody else. */
+static inline uint64_t
+memif_queue_rearm(const struct rte_mbuf *packet)
+{
+	uint64_t fields;
+
+	memcpy(&fields, (const uint8_t *)packet + offsetof(struct rte_mbuf, rearm_data),
+			sizeof(fields));
+	return fields;
+}
+
+/** What a received buffer is. */
+static inline void
+memif_queue_make(struct rte_mbuf *packet, uint64_t rearm, uint32_t length)
+{
+	memcpy((uint8_t *)packet + offsetof(struct rte_mbuf, rearm_data), &rearm, sizeof(rearm));
+	packet->ol_flags = 0;
+	packet->pkt_len = length;
+	packet->data_len = (uint16_t)length;
+}
+
+/** Whether a packet is one buffer of the pool's, to go back there as it is. */
+static inline bool
+memif_queue_is_plain(const struct memif_queue *queue, struct rte_mbuf *packet)
+{
+	return (memif_queue_rearm(packet) & MEMIF_PLAIN_MASK) == MEMIF_PLAIN &&
+	       packet->pool == queue->pool && (packet->ol_flags & MEMIF_ELSEWHERE) == 0;
+}
+
+/** Where a buffer's frame begins when it is empty, without a look at it. */
+static inline uint8_t *
+memif_queue_frame(const struct rte_mbuf *buffer)
+{
+	return (uint8_t *)(uintptr_t)buffer + sizeof(*buffer) + RTE_PKTMBUF_HEADROOM;
+}
+
+/**
+ * Have a line come here to be read and written: what another core wrote would come to be read
+ * only, and a second time for the answer.
+ */
+static inline void
+memif_queue_fetch(const volatile void *line)
+{
+#ifdef RTE_ARCH_X86
+	__asm__ volatile("prefetchw %0" : : "m"(*(const volatile uint8_t *)line));
+#else
+	__builtin_prefetch((const void *)(uintptr_t)line, 1, 3);
+#endif
+}
+
+/** Tell the other end of what is in a ring, unless it polls. */
+void memif_queue_wake_up(const struct memif_queue *queue, const struct memif_ring *ring);
 
 /** Frames that came. @return how many. */
 unsigned int memif_queue_receive(

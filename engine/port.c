@@ -358,7 +358,7 @@ port_open_memif(struct port *port, unsigned int workers, const struct port_memor
 		port_make_mac(port);
 	else
 		port_choose_mac(port);
-	if (memory->lent->base == NULL) {
+	if (settings_device_is_zero_copy(&port->settings->device) && memory->lent->base == NULL) {
 		log_error(port->settings->name,
 				"buffers that a NIC uses cannot be lent: zero-copy=no");
 		return -1;
@@ -418,9 +418,8 @@ port_open(struct port *port, const struct settings_port *settings, unsigned int 
 	device_resolve(&port->device, settings, index);
 	if (port_accepts_partial(port))
 		port->parse_flags |= PARSE_PARTIAL_ALLOWED;
-	return settings_device_is_zero_copy(&settings->device)
-			       ? port_open_memif(port, workers, memory)
-			       : port_open_device(port, workers, memory->pool);
+	return memif_is_ours(&settings->device) ? port_open_memif(port, workers, memory)
+						: port_open_device(port, workers, memory->pool);
 }
 
 void

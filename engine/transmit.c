@@ -28,7 +28,7 @@ transmit_try(struct worker *worker, uint8_t port, struct rte_mbuf **packets, uns
 	if (to->memif == NULL)
 		sent = rte_eth_tx_burst(to->id, (uint16_t)worker->index, packets, (uint16_t)n);
 	else
-		sent = memif_queue_transmit(&to->memif->queue[worker->index], packets, n);
+		sent = memif_transmit(to->memif, worker->index, packets, n);
 	for (unsigned int i = sent; i < n; i++)
 		refused_bytes += packets[i]->pkt_len;
 	worker_count(worker, port, COUNTER_tx, sent);

@@ -50,6 +50,15 @@ unmap_wait(const struct engine *engine)
 	}
 }
 
+void
+unmap_wait_for_workers(void)
+{
+	const struct engine *engine = __atomic_load_n(&unmap_engine, __ATOMIC_SEQ_CST);
+
+	if (engine != NULL)
+		unmap_wait(engine);
+}
+
 /* Binds before the C library's. */
 int
 munmap(void *address, size_t length)

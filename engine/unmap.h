@@ -22,4 +22,7 @@ struct engine;
 /** Whose workers to wait for; NULL: nobody's.  By control. */
 void unmap_wait_for(const struct engine *engine);
 
+/** Return once no worker uses any more what was out of reach for new turns before; not by one. */
+void unmap_wait_for_workers(void);
+
 #endif /* UNMAP_H */

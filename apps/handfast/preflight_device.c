@@ -9,6 +9,8 @@
 
 #include <rte_common.h>
 
+#include "engine/memif.h"
+
 #include "pmd.h"
 #include "preflight.h"
 
@@ -337,8 +339,7 @@ check_pci(const struct examination *examination)
 static void
 check_memif(const struct examination *examination)
 {
-	/* A client that lends is ours. */
-	if (!settings_device_is_zero_copy(&examination->port->device))
+	if (!memif_is_ours(&examination->port->device))
 		need_driver(examination, "net_memif");
 }
 

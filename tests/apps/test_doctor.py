@@ -133,7 +133,7 @@ class Doctor(unittest.TestCase):
 
     def test_missing_plugin_blocks_only_the_port_that_needs_it(self):
         self.machine.remove_plugin("net_memif")
-        device = "memif:socket=/run/m.sock,role=server,id=0"
+        device = "memif:socket=/run/m.sock,role=client,id=0"
         self.one("port.driver", "blocking", device=device)
         self.assertEqual(self.findings("port.driver", "blocking", device="tap:hf0"), [])
 

@@ -26,7 +26,7 @@
 #include "rig.h"
 
 #define BUFFERS     2047
-#define ROOM        256
+#define ROOM        512
 #define SLOTS       64
 #define BURST       24
 #define ROUNDS      400
@@ -346,6 +346,93 @@ frames_go_to_dpdks_server_and_back(void **state)
 	free_pool();
 }
 
+static struct memif *
+open_abstract_client(const char *secret, const struct memif_memory *lent, struct rte_mempool *from)
+{
+	struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
+	const struct memif_plan plan = {
+			.name = "lan", .device = &device, .queues = 1, .pool = from, .lent = lent};
+
+	snprintf(device.argument, sizeof(device.argument),
+			"role=client,id=7,secret=%s,socket=handfast-test-%d,rsize=6,zero-copy=yes",
+			secret, (int)getpid());
+	return memif_open(&plan);
+}
+
+/* @return how many. */
+static unsigned int
+make_frames(struct rte_mbuf *packets[], unsigned int length)
+{
+	assert_int_equal(rte_pktmbuf_alloc_bulk(pool, packets, BURST), 0);
+	for (unsigned int i = 0; i < BURST; i++)
+		memset(rte_pktmbuf_append(packets[i], (uint16_t)length), (int)(length + i), length);
+	return BURST;
+}
+
+static void
+check_frames(struct rte_mbuf *packets[], unsigned int n, unsigned int length)
+{
+	uint8_t bytes[ROOM];
+
+	for (unsigned int i = 0; i < n; i++) {
+		memset(bytes, (int)(length + i), length);
+		assert_int_equal(packets[i]->pkt_len, length);
+		assert_int_equal(packets[i]->data_len, length);
+		assert_memory_equal(rte_pktmbuf_mtod(packets[i], uint8_t *), bytes, length);
+	}
+}
+
+/* Both ends are ours; clients come and go, and what they shared goes with them. */
+static void
+clients_come_and_go_at_a_server(void **state)
+{
+	struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
+	const struct memif_memory nothing = {0};
+	struct memif_plan plan = {.name = "wan", .device = &device, .queues = 1, .lent = &nothing};
+	struct rte_mbuf *packets[BURST];
+	struct memif *server, *client;
+	struct memif_memory lent;
+	struct rte_mempool *from;
+	unsigned int n;
+
+	(void)state;
+	make_pool("server");
+	plan.pool = pool;
+	from = make_lent_pool(&lent);
+	snprintf(device.argument, sizeof(device.argument),
+			"role=server,id=7,secret=psst,socket=handfast-test-%d,socket-abstract=yes",
+			(int)getpid());
+	server = memif_open(&plan);
+	assert_non_null(server);
+	for (unsigned int visit = 0; visit < 3; visit++) {
+		assert_false(memif_look(server));
+		assert_int_equal(memif_receive(server, 0, packets, BURST), 0);
+		assert_null(open_abstract_client("wrong", &lent, from));
+		client = open_abstract_client("psst", &lent, from);
+		assert_non_null(client);
+		assert_true(memif_look(server));
+		for (unsigned int i = 0; i < ROUNDS; i++) {
+			assert_int_equal(memif_receive(client, 0, packets, BURST), 0);
+			n = make_frames(packets, 40 + i);
+			assert_int_equal(memif_transmit(server, 0, packets, n), n);
+			assert_int_equal(memif_receive(client, 0, packets, BURST), n);
+			check_frames(packets, n, 40 + i);
+			assert_int_equal(memif_transmit(client, 0, packets, n), n);
+			assert_int_equal(memif_receive(server, 0, packets, BURST), n);
+			check_frames(packets, n, 40 + i);
+			rte_pktmbuf_free_bulk(packets, n);
+		}
+		memif_close(client);
+		for (unsigned int ms = 0; memif_look(server) && ms < PATIENCE_MS; ms++)
+			pause_ms();
+		assert_int_equal(rte_mempool_avail_count(from), BUFFERS);
+	}
+	memif_close(server);
+	rte_mempool_free(from);
+	memif_memory_free(&lent);
+	free_pool();
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -357,6 +444,7 @@ main(int argc, char *argv[])
 			cmocka_unit_test(unusual_buffers_are_not_lent_as_they_are),
 			cmocka_unit_test(nothing_moves_once_the_server_has_gone),
 			cmocka_unit_test(frames_go_to_dpdks_server_and_back),
+			cmocka_unit_test(clients_come_and_go_at_a_server),
 	};
 
 	(void)argc;
