@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "engine/buffers.h"
 #include "engine/burst.h"
 #include "engine/burst_cookie.h"
 #include "engine/burst_desk.h"
@@ -137,7 +138,7 @@ expecting_end(struct expecting *run)
 	expecting_count(worker, run->port, COUNTER_data_bytes_sent, &run->bytes_sent);
 	if (run->consumed_count > 0) {
 		worker_count(worker, run->port, DROP_consumed, run->consumed_count);
-		rte_pktmbuf_free_bulk(run->consumed, run->consumed_count);
+		buffers_free(run->consumed, run->consumed_count);
 		run->consumed_count = 0;
 	}
 }

@@ -3,6 +3,7 @@
 #include <rte_bitops.h>
 
 #include "engine/burst_merge.h"
+#include "engine/buffers.h"
 #include "step/step_masks.h"
 
 /* Whether a segment repeats what a bare ACK before it said, and says more. */
@@ -39,5 +40,5 @@ burst_merge(struct worker *worker, struct burst *burst)
 		burst->silent |= UINT64_C(1) << i;
 	}
 	if (n > 0)
-		rte_pktmbuf_free_bulk(consumed, n);
+		buffers_free(consumed, n);
 }

@@ -148,7 +148,7 @@ burst_parse_may_know(const struct worker *worker, uint16_t port)
 static inline void
 burst_parse_seek(const struct worker *worker, struct burst *burst, unsigned int row, unsigned int n)
 {
-	if (worker->expected[0].is_source)
+	if (worker->load != NULL)
 		return;
 	conn_table_seek(worker->table, &burst->key[row], n, &burst->hash[row]);
 	burst->sought |= (uint64_t)((1u << n) - 1) << row;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "engine/buffers.h"
 #include "engine/load.h"
 #include "engine/transmit.h"
 #include "engine/worker.h"
@@ -201,7 +202,7 @@ load_predict_opened(
 		load_predict_take(&run, burst, i, tcp.snd_una);
 	}
 	if (alone && n < end - first)
-		rte_pktmbuf_free_bulk(&run.spare[n], end - first - n);
+		buffers_free(&run.spare[n], end - first - n);
 	if (n == 0)
 		return 0;
 	figures_count(load->figures, FIGURE_opened, n);
@@ -280,7 +281,7 @@ load_predict_last_ack(
 	histogram_record_each(&load->figures->close_us, took_us, n);
 	load_predict_count_ended(worker, n);
 	worker_count(worker, (uint8_t)burst->packet[first]->port, DROP_consumed, n);
-	rte_pktmbuf_free_bulk(&burst->packet[first], n);
+	buffers_free(&burst->packet[first], n);
 	return n;
 }
 

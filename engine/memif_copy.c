@@ -7,6 +7,7 @@
 #include <rte_mempool.h>
 #include <rte_prefetch.h>
 
+#include "engine/buffers.h"
 #include "engine/memif_copy.h"
 
 /* More are copied in pieces: so many lines can be on their way at once. */
@@ -189,19 +190,6 @@ copy_out(struct rte_mbuf *packet, struct memif_descriptor *descriptor, uint8_t *
 	descriptor->flags = 0;
 }
 
-static void
-copy_free(const struct memif_queue *queue, struct rte_mbuf *packets[], unsigned int n)
-{
-	bool usual = true;
-
-	for (unsigned int i = 0; i < n; i++)
-		usual &= memif_queue_is_plain(queue, packets[i]);
-	if (likely(usual))
-		rte_mempool_put_bulk(queue->pool, (void *const *)packets, n);
-	else
-		rte_pktmbuf_free_bulk(packets, n);
-}
-
 static unsigned int
 copy_out_some(struct memif_queue *queue, struct rte_mbuf *packets[], unsigned int n)
 {
@@ -225,7 +213,8 @@ copy_out_some(struct memif_queue *queue, struct rte_mbuf *packets[], unsigned in
 				copies.at[i], copies.length[i]);
 	empty->back += (uint16_t)copies.n;
 	__atomic_store_n(&empty->ring->tail, empty->back, __ATOMIC_RELEASE);
-	copy_free(queue, packets, copies.n);
+	if (copies.n > 0)
+		buffers_free(packets, copies.n);
 	return copies.n;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -216,6 +217,18 @@ memif_message_start(int socket)
 	return message_ask(socket, &message, -1, MESSAGE_CONNECTED);
 }
 
+/* A server that was killed leaves its socket behind. */
+static void
+message_clear_away(int end, const struct sockaddr_un *address, socklen_t length)
+{
+	struct stat about;
+
+	if (lstat(address->sun_path, &about) == 0 && S_ISSOCK(about.st_mode) &&
+			connect(end, (const struct sockaddr *)address, length) != 0 &&
+			errno == ECONNREFUSED)
+		unlink(address->sun_path);
+}
+
 int
 memif_message_listen(const struct settings_memif *wanted)
 {
@@ -225,6 +238,8 @@ memif_message_listen(const struct settings_memif *wanted)
 
 	if (end < 0)
 		return -1;
+	if (!wanted->abstract)
+		message_clear_away(end, &address, length);
 	if (bind(end, (const struct sockaddr *)&address, length) != 0 || listen(end, 1) != 0) {
 		const int reason = errno;
 

@@ -6,6 +6,7 @@
 #include <rte_mempool.h>
 #include <rte_prefetch.h>
 
+#include "engine/buffers.h"
 #include "engine/memif_queue.h"
 
 /* Fewer empty buffers than so many are not worth a look at the pool. */
@@ -182,9 +183,9 @@ memif_queue_transmit(struct memif_queue *queue, struct rte_mbuf *packets[], unsi
 		const uint16_t place = queue_at(queue, (uint16_t)(full->head + lent));
 		struct rte_mbuf *packet = packets[i];
 
-		if (unlikely(!memif_queue_is_plain(queue, packet) &&
+		if (unlikely(!buffers_is_plain(queue->pool, packet) &&
 				    (rte_pktmbuf_linearize(packet) != 0 ||
-						    !memif_queue_is_plain(queue, packet)))) {
+						    !buffers_is_plain(queue->pool, packet)))) {
 			rte_pktmbuf_free(packet);
 			continue;
 		}

@@ -76,27 +76,6 @@ struct memif_queue {
 	uint64_t no_buffers; /**< How often the pool had none. */
 };
 
-/** Of the first fields of a buffer that is one, and that nobody else has. */
-#define MEMIF_PLAIN      UINT64_C(0x0000000100010000)
-#define MEMIF_PLAIN_MASK UINT64_C(0x0000ffffffff0000)
-#define MEMIF_ELSEWHERE  (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
-
-_Static_assert(offsetof(struct rte_mbuf, refcnt) == offsetof(struct rte_mbuf, rearm_data) + 2 &&
-				offsetof(struct rte_mbuf, nb_segs) ==
-						offsetof(struct rte_mbuf, rearm_data) + 4,
-		"MEMIF_PLAIN");
-
-/** By bytes, as who reads them one by one must not be taken for somebody else. */
-static inline uint64_t
-memif_queue_rearm(const struct rte_mbuf *packet)
-{
-	uint64_t fields;
-
-	memcpy(&fields, (const uint8_t *)packet + offsetof(struct rte_mbuf, rearm_data),
-			sizeof(fields));
-	return fields;
-}
-
 /** What a received buffer is. */
 static inline void
 memif_queue_make(struct rte_mbuf *packet, uint64_t rearm, uint32_t length)
@@ -105,14 +84,6 @@ memif_queue_make(struct rte_mbuf *packet, uint64_t rearm, uint32_t length)
 	packet->ol_flags = 0;
 	packet->pkt_len = length;
 	packet->data_len = (uint16_t)length;
-}
-
-/** Whether a packet is one buffer of the pool's, to go back there as it is. */
-static inline bool
-memif_queue_is_plain(const struct memif_queue *queue, struct rte_mbuf *packet)
-{
-	return (memif_queue_rearm(packet) & MEMIF_PLAIN_MASK) == MEMIF_PLAIN &&
-	       packet->pool == queue->pool && (packet->ol_flags & MEMIF_ELSEWHERE) == 0;
 }
 
 /** Where a buffer's frame begins when it is empty, without a look at it. */

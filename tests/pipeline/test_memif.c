@@ -3,7 +3,7 @@
 /**
  * @file
  * A memif that lends its buffers: against DPDK's server, and against one that does not keep to the
- * rules.  No buffer gets lost.
+ * rules.  Ours as the server, too.  No buffer gets lost.
  */
 
 #include <setjmp.h>
@@ -13,8 +13,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -433,6 +436,51 @@ clients_come_and_go_at_a_server(void **state)
 	free_pool();
 }
 
+static struct memif *
+open_server_at(const char *path)
+{
+	struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
+	const struct memif_memory nothing = {0};
+	const struct memif_plan plan = {.name = "wan",
+			.device = &device,
+			.queues = 1,
+			.pool = pool,
+			.lent = &nothing};
+
+	snprintf(device.argument, sizeof(device.argument),
+			"role=server,socket=%s,socket-abstract=no", path);
+	return memif_open(&plan);
+}
+
+/* As a server that was killed leaves it; but nobody's who listens, and no file. */
+static void
+socket_that_was_left_behind_is_replaced(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct memif *server;
+	int left;
+
+	(void)state;
+	make_pool("server");
+	snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/handfast-test-%d.sock",
+			(int)getpid());
+	left = open(address.sun_path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+	assert_true(left >= 0);
+	assert_null(open_server_at(address.sun_path));
+	close(left);
+	assert_int_equal(unlink(address.sun_path), 0);
+
+	left = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	assert_int_equal(bind(left, (const struct sockaddr *)&address, sizeof(address)), 0);
+	close(left);
+	server = open_server_at(address.sun_path);
+	assert_non_null(server);
+	assert_null(open_server_at(address.sun_path));
+	memif_close(server);
+	assert_int_equal(access(address.sun_path, F_OK), -1);
+	free_pool();
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -445,6 +493,7 @@ main(int argc, char *argv[])
 			cmocka_unit_test(nothing_moves_once_the_server_has_gone),
 			cmocka_unit_test(frames_go_to_dpdks_server_and_back),
 			cmocka_unit_test(clients_come_and_go_at_a_server),
+			cmocka_unit_test(socket_that_was_left_behind_is_replaced),
 	};
 
 	(void)argc;
