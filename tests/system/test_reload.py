@@ -63,6 +63,11 @@ def check_load(here: lab.Lab, load: dict) -> None:
     for name, process in load.items():
         lab.check(process.poll() is None, f"{name} ended: {here.path(name).read_text()}")
         process.send_signal(signal.SIGINT)
+    check_answers(here, load)
+
+
+def check_answers(here: lab.Lab, load: dict) -> None:
+    """Wait for their ends: not one request failed."""
     for name, process in load.items():
         process.wait(30)
         said = here.path(name).read_text()
@@ -154,7 +159,7 @@ def test_direct_connections_end_where_they_began():
                         {"pools": [{**pool, "backends": backends}]}))
                 rounds += 1
             lab.check(rounds > 0, "no change while ab ran")
-            check_load(here, {"ab": load})
+            check_answers(here, {"ab": load})
         lan.engine.assert_balance()
 
 
