@@ -72,6 +72,8 @@ device_resolve_vdev(struct device *device, const char *argument)
 
 	snprintf(device->name, sizeof(device->name), "%.*s", (int)name_length, argument);
 	snprintf(device->argument, sizeof(device->argument), "--vdev=%s", argument);
+	/* VHOST_MEMORY_MAX_NREGIONS; by default DPDK makes a file of each hugepage. */
+	device->few_files = strncmp(argument, "net_virtio_user", strlen("net_virtio_user")) == 0;
 }
 
 void

@@ -27,6 +27,7 @@ struct device {
 	bool own_mac;        /**< The kernel uses the device's address; we need another. */
 	bool kernel_partial; /**< The local kernel leaves TCP checksums unfinished. */
 	bool far;            /**< Packets come out of another core's cache. */
+	bool few_files;      /**< Its other end is given DPDK's memory, in at most eight files. */
 };
 
 /**

@@ -249,9 +249,11 @@ eal_add_cores(struct eal_arguments *arguments, const struct eal_cores *cores)
 }
 
 static void
-eal_add_devices(struct eal_arguments *arguments, const struct settings *settings)
+eal_add_devices(struct eal_arguments *arguments, const struct settings *settings,
+		const struct eal_memory *memory)
 {
 	bool pci = false;
+	bool few_files = false;
 
 	for (unsigned int i = 0; i < settings->port_count; i++) {
 		struct device device;
@@ -261,9 +263,12 @@ eal_add_devices(struct eal_arguments *arguments, const struct settings *settings
 		device_resolve(&device, &settings->port[i], i);
 		eal_add(arguments, "%s", device.argument);
 		pci |= !device.virtual;
+		few_files |= device.few_files;
 	}
 	if (!pci)
 		eal_add(arguments, "--no-pci");
+	if (few_files && memory->mode != SETTINGS_MEMORY_NONE)
+		eal_add(arguments, "--single-file-segments");
 }
 
 /* Raw arguments of the settings, split at blanks. */
@@ -303,7 +308,7 @@ eal_start(const struct settings *settings, const struct eal_cores *cores,
 	eal_add_cores(&arguments, cores);
 	eal_add(&arguments, "--file-prefix=%s", settings->engine.instance);
 	eal_add_memory(&arguments, memory);
-	eal_add_devices(&arguments, settings);
+	eal_add_devices(&arguments, settings, memory);
 	if (settings->engine.log_level < SETTINGS_LOG_DEBUG)
 		eal_add(&arguments, "--log-level=*:error");
 	eal_add_raw(&arguments, settings->engine.eal);

@@ -16,6 +16,7 @@ import lab
 
 SYNS = 2000
 LOAD_CONNECTIONS = 2000
+HUGE_PAGES = 160
 GENERATOR_MAC = "02:00:00:00:09:01"
 
 
@@ -70,20 +71,42 @@ def test_pktgens_syns_are_answered():
                   f"{len(ports)} SYN-ACKs: {now}")
 
 
-def test_load_through_virtio_user():
-    """handfast-load behind virtio-user opens, asks and closes; no connection fails."""
+def huge_pages(here: lab.Lab) -> None:
+    """As many more as handfast-load needs, until the lab ends."""
+    file = Path("/proc/sys/vm/nr_hugepages")
+    before = int(file.read_text())
+    here.at_exit(lambda: file.write_text(f"{before}\n"))
+    file.write_text(f"{before + HUGE_PAGES}\n")
+    lab.check(int(file.read_text()) == before + HUGE_PAGES, "memory in pieces: no huge pages")
+
+
+def load_through_virtio_user(memory: str) -> None:
+    """`request` with the generator's memory of that kind, all of which the engine's port maps."""
     with lab.Lab() as here:
         path = here.path("v.sock")
+        if memory == "huge":
+            huge_pages(here)
         engine = engine_on_vhost(here, path, "never")
         load = os.environ.get("HANDFAST_LOAD", str(
             Path(lab.HANDFAST).parents[1] / "handfast-load" / "handfast-load"))
         done = lab.run([load, "--port", f"vdev:net_virtio_user0,path={path},queues=1", "--address",
                         f"{lab.CLIENT4}/24", "--target", f"{lab.ENGINE4}:80", "--exchange",
                         "request", "--count", LOAD_CONNECTIONS, "--concurrency", 32, "--instance",
-                        here.name(), "--idle", "sleep", "--json", "--quiet", "--max-failures", 0])
+                        here.name(), "--memory", memory, "--idle", "sleep", "--json", "--quiet",
+                        "--max-failures", 0])
         end = json.loads(done.stdout.splitlines()[-1])
         lab.check(end["done"] == LOAD_CONNECTIONS and end["failures"] == 0, end)
         lab.check(engine.settled("lan")["requests"] == LOAD_CONNECTIONS, engine.counters("lan"))
+
+
+def test_load_through_virtio_user():
+    """handfast-load behind virtio-user opens, asks and closes; no connection fails."""
+    load_through_virtio_user("none")
+
+
+def test_load_through_virtio_user_with_huge_pages():
+    """vhost-user maps eight files at most, fewer than handfast-load has huge pages."""
+    load_through_virtio_user("huge")
 
 
 if __name__ == "__main__":
