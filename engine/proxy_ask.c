@@ -210,30 +210,42 @@ proxy_ask_give_up(struct worker *worker, struct conn *conn, enum counter why)
 	proxy_close(worker, conn, COUNTER_reset);
 }
 
+/* A backend, and a port to reach it from: where there is none, another one is as good. */
+static bool
+proxy_ask_find(struct worker *worker, struct conn *conn, enum counter *why)
+{
+	struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
+	const struct pool *pool = services_of(worker->services, &conn->key)->pool;
+
+	*why = splice->servers == 0 ? COUNTER_backends_all_down : COUNTER_backends_no_answer;
+	for (;;) {
+		const unsigned int number = proxy_ask_choose(worker, conn, splice);
+		const uint16_t tried = (uint16_t)number;
+
+		if (number == CHOICE_NONE)
+			return false;
+		memcpy((uint8_t *)PROXY_ASK_TRIED(splice) + splice->servers * sizeof(tried), &tried,
+				sizeof(tried));
+		splice->servers++;
+		splice->server = tried;
+		splice->port[SPLICE_SERVER] = worker->engine->backends->entry[number].port_index;
+		if (proxy_ask_port(worker, conn, splice, pool))
+			return true;
+		*why = COUNTER_local_ports_used_up;
+	}
+}
+
 void
 proxy_ask_server(struct worker *worker, struct conn *conn)
 {
 	struct splice *splice = proxy_splice(worker->proxy, worker->table, conn);
-	const struct pool *pool = services_of(worker->services, &conn->key)->pool;
-	const unsigned int number = proxy_ask_choose(worker, conn, splice);
-	uint16_t tried = (uint16_t)number;
+	enum counter why;
 
-	if (number == CHOICE_NONE) {
-		proxy_ask_give_up(worker, conn,
-				splice->servers == 0 ? COUNTER_backends_all_down
-						     : COUNTER_backends_no_answer);
+	if (!proxy_ask_find(worker, conn, &why)) {
+		proxy_ask_give_up(worker, conn, why);
 		return;
 	}
-	splice->server = tried;
-	splice->port[SPLICE_SERVER] = worker->engine->backends->entry[number].port_index;
-	if (!proxy_ask_port(worker, conn, splice, pool)) {
-		proxy_ask_give_up(worker, conn, COUNTER_local_ports_used_up);
-		return;
-	}
-	memcpy((uint8_t *)PROXY_ASK_TRIED(splice) + splice->servers * sizeof(tried), &tried,
-			sizeof(tried));
-	splice->servers++;
-	backends_chosen(worker->backends, number);
+	backends_chosen(worker->backends, splice->server);
 	proxy_ask_first(worker, conn, splice);
 }
 

@@ -154,19 +154,36 @@ transparent_group(const struct transparent *transparent, const uint8_t address[1
 	return number < SERVICE_MAP_FOREIGN ? &transparent->group[number] : NULL;
 }
 
-/* A client's connection to a server, other than @p except, by any of the group's listeners. */
-static const struct conn *
-transparent_find(const struct worker *worker, const struct transparent_group *group,
-		const struct flow_key *client, const struct conn *except)
+static bool
+transparent_leads_to(const struct worker *worker, const struct conn *conn,
+		const uint8_t address[16], rte_be16_t port)
 {
+	const struct splice *splice;
+	const struct backends_entry *server;
+
+	if (conn->tcp.state < TCP_JOINING)
+		return false;
+	splice = proxy_splice(worker->proxy, worker->table, conn);
+	server = &worker->engine->backends->entry[splice->server];
+	return splice->local_port != 0 && server->port == port &&
+	       memcmp(server->address, address, 16) == 0;
+}
+
+/* A client's connection to a server, by any of the listeners that lead there. */
+static const struct conn *
+transparent_find(const struct worker *worker, const struct flow_key *client,
+		const uint8_t address[16], rte_be16_t port)
+{
+	const struct transparent_group *group =
+			transparent_group(worker->services->transparent, address, port);
 	struct flow_key key = *client;
 
-	for (unsigned int i = 0; i < group->count; i++) {
+	for (unsigned int i = 0; group != NULL && i < group->count; i++) {
 		const struct conn *conn;
 
 		key.endpoint = group->listener[i];
 		conn = conn_table_lookup(worker->table, &key, conn_table_hash(worker->table, &key));
-		if (conn != NULL && conn != except && conn->tcp.state >= TCP_JOINING)
+		if (conn != NULL && transparent_leads_to(worker, conn, address, port))
 			return conn;
 	}
 	return NULL;
@@ -175,7 +192,6 @@ transparent_find(const struct worker *worker, const struct transparent_group *gr
 uint32_t
 transparent_slot(const struct worker *worker, const uint8_t *data, const struct frame *frame)
 {
-	const struct transparent_group *group;
 	const struct conn *conn;
 	struct flow_key key;
 	uint8_t server[16];
@@ -183,27 +199,20 @@ transparent_slot(const struct worker *worker, const uint8_t *data, const struct 
 
 	parse_source(data, frame, server);
 	memcpy(ports, data + frame->l4_offset, sizeof(ports));
-	group = transparent_group(worker->services->transparent, server, ports[0]);
-	if (group == NULL)
-		return CONN_TABLE_NO_SLOT;
 	parse_destination(data, frame, key.address);
 	key.port = ports[1];
-	conn = transparent_find(worker, group, &key, NULL);
+	conn = transparent_find(worker, &key, server, ports[0]);
 	return conn == NULL ? CONN_TABLE_NO_SLOT : conn_table_slot(worker->table, conn);
 }
 
 uint32_t
 transparent_slot_of(const struct worker *worker, const struct icmp_error *error)
 {
-	const struct transparent_group *group = transparent_group(
-			worker->services->transparent, error->remote, error->remote_port);
 	struct flow_key key = {.port = error->local_port};
 	const struct conn *conn;
 
-	if (group == NULL)
-		return CONN_TABLE_NO_SLOT;
 	memcpy(key.address, error->local, sizeof(key.address));
-	conn = transparent_find(worker, group, &key, NULL);
+	conn = transparent_find(worker, &key, error->remote, error->remote_port);
 	return conn == NULL ? CONN_TABLE_NO_SLOT : conn_table_slot(worker->table, conn);
 }
 
@@ -211,21 +220,7 @@ bool
 transparent_is_taken(const struct worker *worker, const struct conn *conn,
 		const struct backends_entry *server)
 {
-	const struct transparent *transparent = worker->services->transparent;
-	const struct transparent_group *group =
-			transparent_group(transparent, server->address, server->port);
-	const struct conn *other;
-
-	if (group == NULL)
-		return false;
-	other = transparent_find(worker, group, &conn->key, conn);
-	if (other == NULL)
-		return false;
-	return memcmp(worker->engine->backends->entry[proxy_splice(worker->proxy, worker->table,
-								      other)
-									      ->server]
-					       .address,
-			       server->address, 16) == 0;
+	return transparent_find(worker, &conn->key, server->address, server->port) != NULL;
 }
 
 unsigned int

@@ -239,6 +239,63 @@ client_of_a_pool_that_is_down_hears_it_by_its_syn(void **state)
 	}
 }
 
+/* Another connection of the client, its SYN-ACK acknowledged. */
+static void
+open_another(struct scene *scene, uint16_t from, uint16_t to)
+{
+	struct scene_peer *client = &scene->client;
+
+	client->path.local_port = rte_cpu_to_be_16(from);
+	client->path.remote_port = rte_cpu_to_be_16(to);
+	client->next.seq = SCENE_CLIENT_ISN;
+	client->next.options.options = scene_linux.options;
+	scene_say(scene, client, TCP_SYN, 0);
+	scene_hear(scene, client, TCP_SYN | TCP_ACK, 0);
+	scene_say(scene, client, TCP_ACK, 0);
+}
+
+/* A client's port can be at a backend once; then another is asked, until it is at all of them. */
+static void
+port_of_the_client_is_at_each_backend_once(void **state)
+{
+	struct scene scene;
+	struct scene_peer *server = &scene.server;
+	uint8_t first, second;
+
+	(void)state;
+	scene_begin_with(&scene, 4,
+			"engine: {connections: 256}\n" RIG_LAN
+			"pools: [{name: web, source: client, choice: round_robin, backends: "
+			"[\"10.9.0.11:8080\", \"10.9.0.12:8080\"]}]\n"
+			"services: [{name: web, mode: proxy, pool: web, listen: [\"10.9.0.2:80\", "
+			"\"10.9.0.2:81\", \"10.9.0.2:82\"]}]\n",
+			1);
+	open_another(&scene, SCENE_CLIENT_PORT, 80);
+	scene_hear_syn(&scene);
+	first = server->path.local[15];
+	open_another(&scene, SCENE_CLIENT_PORT + 1, 80);
+	scene_hear_syn(&scene);
+	second = server->path.local[15];
+	assert_int_not_equal(second, first);
+
+	open_another(&scene, SCENE_CLIENT_PORT, 81);
+	scene_hear_syn(&scene);
+	assert_int_equal(server->path.local[15], second);
+	assert_int_equal(server->path.remote_port, rte_cpu_to_be_16(SCENE_CLIENT_PORT));
+	assert_int_equal(rig_counter(&scene.rig, COUNTER_local_ports_used_up), 0);
+	/* And its answer is for this connection, not for the first one of the port. */
+	scene_answer(&scene);
+	scene_hear(&scene, server, TCP_ACK, 0);
+	scene_hear(&scene, &scene.client, TCP_ACK, 0);
+	scene_talk(&scene);
+
+	open_another(&scene, SCENE_CLIENT_PORT, 82);
+	scene_hear(&scene, &scene.client, TCP_RST | TCP_ACK, 0);
+	scene_hear_nothing(&scene, server);
+	assert_int_equal(rig_counter(&scene.rig, COUNTER_local_ports_used_up), 1);
+	rig_free(&scene.rig);
+}
+
 static void
 used_up_local_ports_reset_the_client(void **state)
 {
@@ -248,12 +305,7 @@ used_up_local_ports_reset_the_client(void **state)
 	(void)state;
 	scene_begin_as(&scene, 4, "local_ports: 5000-5000", "", 1);
 	scene_open_both(&scene);
-	client->path.local_port = rte_cpu_to_be_16(SCENE_CLIENT_PORT + 1);
-	client->next.seq = SCENE_CLIENT_ISN;
-	client->next.options.options = scene_linux.options;
-	scene_say(&scene, client, TCP_SYN, 0);
-	scene_hear(&scene, client, TCP_SYN | TCP_ACK, 0);
-	scene_say(&scene, client, TCP_ACK, 0);
+	open_another(&scene, SCENE_CLIENT_PORT + 1, SCENE_SERVICE_PORT);
 	scene_hear(&scene, client, TCP_RST | TCP_ACK, 0);
 	assert_int_equal(rig_counter(&scene.rig, COUNTER_local_ports_used_up), 1);
 	local_ports_report(&scene.rig.engine);
@@ -735,6 +787,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(client_is_reset_when_three_refused),
 			cmocka_unit_test(client_is_reset_when_all_are_down),
 			cmocka_unit_test(client_of_a_pool_that_is_down_hears_it_by_its_syn),
+			cmocka_unit_test(port_of_the_client_is_at_each_backend_once),
 			cmocka_unit_test(used_up_local_ports_reset_the_client),
 			cmocka_unit_test(first_numbers_of_ports_cannot_be_guessed),
 			cmocka_unit_test(port_used_again_begins_beyond_its_last_numbers),
