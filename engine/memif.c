@@ -14,6 +14,13 @@
 #include "engine/log.h"
 #include "engine/memif.h"
 #include "engine/memif_server.h"
+#include "engine/unmap.h"
+
+/* A server that runs answers at once; one that is stopped must not keep us from ending. */
+#define MEMIF_PATIENCE_MS 10000
+
+/* Nor from what else control does, once we run. */
+#define MEMIF_AGAIN_PATIENCE_MS 200
 
 int
 memif_memory_create(struct memif_memory *memory, const char *name, size_t bytes)
@@ -66,8 +73,9 @@ memif_lend(struct memif_lent *lent, uint8_t *ring, unsigned int slots)
 
 /* Of each queue first the ring of full buffers, then the one of empty ones. */
 static bool
-memif_make_rings(struct memif *memif, unsigned int number, const struct memif_plan *plan)
+memif_make_rings(struct memif *memif, unsigned int number)
 {
+	const struct memif_plan *plan = &memif->plan;
 	struct memif_queue *queue = &memif->queue[number];
 	const unsigned int slots = settings_device_ring_slots(plan->device);
 	uint8_t *rings = memif->rings.base + (size_t)2 * number * memif_ring_bytes(slots);
@@ -83,8 +91,9 @@ memif_make_rings(struct memif *memif, unsigned int number, const struct memif_pl
 }
 
 static void
-memif_make_queue(struct memif *memif, unsigned int number, const struct memif_plan *plan)
+memif_make_queue(struct memif *memif, unsigned int number)
 {
+	const struct memif_plan *plan = &memif->plan;
 	struct memif_queue *queue = &memif->queue[number];
 	const struct rte_mbuf received = {.data_off = RTE_PKTMBUF_HEADROOM,
 			.refcnt = 1,
@@ -102,8 +111,9 @@ memif_make_queue(struct memif *memif, unsigned int number, const struct memif_pl
 }
 
 static bool
-memif_make(struct memif *memif, const struct memif_plan *plan)
+memif_make(struct memif *memif)
 {
+	const struct memif_plan *plan = &memif->plan;
 	const unsigned int slots = settings_device_ring_slots(plan->device);
 
 	memif->queue = rte_zmalloc("handfast_memif", plan->queues * sizeof(memif->queue[0]),
@@ -111,23 +121,23 @@ memif_make(struct memif *memif, const struct memif_plan *plan)
 	if (memif->queue == NULL)
 		return false;
 	for (unsigned int i = 0; i < plan->queues; i++)
-		memif_make_queue(memif, i, plan);
+		memif_make_queue(memif, i);
 	if (!settings_device_is_memif_client(plan->device))
 		return true;
 	if (memif_memory_create(&memif->rings, "handfast_rings",
 			    2 * plan->queues * memif_ring_bytes(slots)) != 0)
 		return false;
 	for (unsigned int i = 0; i < plan->queues; i++) {
-		if (!memif_make_rings(memif, i, plan))
+		if (!memif_make_rings(memif, i))
 			return false;
 	}
 	return true;
 }
 
 static bool
-memif_tell_rings(const struct memif *memif, bool to_server, const struct memif_plan *plan)
+memif_tell_rings(const struct memif *memif, bool to_server)
 {
-	const unsigned int slots = settings_device_ring_slots(plan->device);
+	const unsigned int slots = settings_device_ring_slots(memif->plan.device);
 
 	for (unsigned int i = 0; i < memif->queues; i++) {
 		const struct memif_place place = {
@@ -145,40 +155,85 @@ memif_tell_rings(const struct memif *memif, bool to_server, const struct memif_p
 	return true;
 }
 
-/* Buffers are lent once the server has begun with empty rings. */
 static bool
-memif_connect(struct memif *memif, const struct memif_plan *plan)
+memif_introduce(const struct memif *memif, const struct settings_memif *wanted)
+{
+	return memif_message_init(memif->socket, wanted) &&
+	       memif_message_add_region(memif->socket, 0, &memif->rings) &&
+	       memif_message_add_region(memif->socket, 1, memif->plan.lent) &&
+	       memif_tell_rings(memif, true) && memif_tell_rings(memif, false) &&
+	       memif_message_start(memif->socket);
+}
+
+/* Buffers are lent once the server has begun with empty rings.  @return what is wrong, or NULL. */
+static const char *
+memif_connect(struct memif *memif, unsigned int patience_ms)
 {
 	struct settings_memif wanted;
+	int reason;
 
-	settings_device_memif(plan->device, &wanted);
-	memif->socket = memif_message_connect(&wanted);
-	if (memif->socket < 0) {
-		log_error(plan->name,
-				"the memif's socket %s: %s; nobody listens there: start the "
-				"memif's server first",
-				wanted.socket, strerror(errno));
-		return false;
-	}
-	if (!memif_message_init(memif->socket, &wanted) ||
-			!memif_message_add_region(memif->socket, 0, &memif->rings) ||
-			!memif_message_add_region(memif->socket, 1, plan->lent) ||
-			!memif_tell_rings(memif, true, plan) ||
-			!memif_tell_rings(memif, false, plan) ||
-			!memif_message_start(memif->socket)) {
-		log_error(plan->name,
-				"the memif's server does not agree (%s): its id and secret must be "
-				"ours, it must have as many queues, and nobody else",
-				strerror(errno));
-		return false;
+	settings_device_memif(memif->plan.device, &wanted);
+	memif->socket = memif_message_connect(&wanted, patience_ms);
+	if (memif->socket < 0)
+		return "nobody listens there: start the memif's server first";
+	if (!memif_introduce(memif, &wanted)) {
+		reason = errno;
+		memif_message_leave(memif->socket);
+		memif->socket = -1;
+		errno = reason;
+		return "the memif's server does not agree: its id and secret must be ours, it must "
+		       "have as many queues, and nobody else";
 	}
 	__atomic_store_n(&memif->up, true, __ATOMIC_RELEASE);
-	return true;
+	return NULL;
 }
 
 static bool
-memif_serve(struct memif *memif, const struct memif_plan *plan)
+memif_join(struct memif *memif)
 {
+	const char *wrong = memif_connect(memif, MEMIF_PATIENCE_MS);
+	struct settings_memif wanted;
+
+	if (wrong == NULL)
+		return true;
+	settings_device_memif(memif->plan.device, &wanted);
+	log_error(memif->plan.name, "the memif's socket %s: %s; %s", wanted.socket, strerror(errno),
+			wrong);
+	return false;
+}
+
+/* What was lent comes back, whatever the server may think of it; later if a worker is held up. */
+static void
+memif_part(struct memif *memif)
+{
+	if (!unmap_wait_for_workers())
+		return;
+	memif_message_leave(memif->socket);
+	memif->socket = -1;
+	for (unsigned int i = 0; i < memif->queues; i++)
+		memif_queue_begin_anew(&memif->queue[i]);
+}
+
+void
+memif_watch(struct memif *memif)
+{
+	if (memif->server != NULL)
+		return;
+	if (memif_is_up(memif)) {
+		if (memif_message_still_there(memif->socket))
+			return;
+		__atomic_store_n(&memif->up, false, __ATOMIC_SEQ_CST);
+	}
+	if (memif->socket >= 0)
+		memif_part(memif);
+	else
+		memif_connect(memif, MEMIF_AGAIN_PATIENCE_MS);
+}
+
+static bool
+memif_serve(struct memif *memif)
+{
+	const struct memif_plan *plan = &memif->plan;
 	struct memif_server *server = rte_zmalloc("handfast_memif", sizeof(*server), 0);
 
 	if (server == NULL) {
@@ -204,28 +259,21 @@ memif_open(const struct memif_plan *plan)
 {
 	struct memif *memif = rte_zmalloc("handfast_memif", sizeof(*memif), RTE_CACHE_LINE_SIZE);
 
-	if (memif != NULL)
+	if (memif != NULL) {
+		memif->plan = *plan;
 		memif->socket = -1;
-	if (memif == NULL || !memif_make(memif, plan)) {
+	}
+	if (memif == NULL || !memif_make(memif)) {
 		log_error(plan->name, "no memory for a memif: %s", strerror(errno));
 		memif_close(memif);
 		return NULL;
 	}
-	if (settings_device_is_memif_client(plan->device) ? !memif_connect(memif, plan)
-							  : !memif_serve(memif, plan)) {
+	if (settings_device_is_memif_client(plan->device) ? !memif_join(memif)
+							  : !memif_serve(memif)) {
 		memif_close(memif);
 		return NULL;
 	}
 	return memif;
-}
-
-bool
-memif_look(struct memif *memif)
-{
-	if (__atomic_load_n(&memif->up, __ATOMIC_ACQUIRE) && memif->server == NULL &&
-			!memif_message_still_there(memif->socket))
-		__atomic_store_n(&memif->up, false, __ATOMIC_RELEASE);
-	return __atomic_load_n(&memif->up, __ATOMIC_ACQUIRE);
 }
 
 static void

@@ -14,7 +14,8 @@
  * asked for all at once (memif_queue.h).  The server's end copies (memif_copy.h).
  *
  * No worker can be caught reading what is unmapped: a client's rings stay until it closes, and a
- * server waits for its workers.
+ * server waits for its workers.  A client whose server has gone waits for them, too, takes back
+ * what was lent, and connects anew once somebody listens.
  */
 
 #include <stdbool.h>
@@ -27,11 +28,22 @@
 struct memif_server;
 struct rte_mempool;
 
+/** What one is made of; all that it points at outlives it. */
+struct memif_plan {
+	const char *name; /**< The port's, for the log. */
+	const struct settings_device *device;
+	unsigned int queues;
+	uint8_t port; /**< Engine's number. */
+	struct rte_mempool *pool;
+	const struct memif_memory *lent; /**< It holds the pool. */
+};
+
 /** One such port. */
 struct memif {
 	bool up;                     /**< Atomic: written by control. */
 	struct memif_server *server; /**< NULL: we are the client. */
-	int socket;
+	struct memif_plan plan;
+	int socket; /**< A client's, -1: none. */
 	unsigned int queues;
 	struct memif_memory rings;
 	struct memif_queue *queue;
@@ -45,26 +57,24 @@ memif_is_ours(const struct settings_device *device)
 	       (settings_device_is_zero_copy(device) || !settings_device_is_memif_client(device));
 }
 
-/** What it is made of. */
-struct memif_plan {
-	const char *name; /**< The port's, for the log. */
-	const struct settings_device *device;
-	unsigned int queues;
-	uint8_t port; /**< Engine's number. */
-	struct rte_mempool *pool;
-	const struct memif_memory *lent; /**< It holds the pool. */
-};
-
 /** Memory to be shared, of zeros. @return 0, or -1 with errno. */
 int memif_memory_create(struct memif_memory *memory, const char *name, size_t bytes);
 
 void memif_memory_free(struct memif_memory *memory);
 
-/** Connect to the server, or be one. @return NULL after the reason and the remedy were logged. */
+/** Connect to the server, which must listen, or be one. @return NULL after the reason and the
+ * remedy were logged. */
 struct memif *memif_open(const struct memif_plan *plan);
 
-/** Whether the other end is there; control asks about every second. */
-bool memif_look(struct memif *memif);
+/** Whether the other end is there. */
+static inline bool
+memif_is_up(const struct memif *memif)
+{
+	return __atomic_load_n(&memif->up, __ATOMIC_ACQUIRE);
+}
+
+/** See whether a client's server has gone or come back; control does, about every second. */
+void memif_watch(struct memif *memif);
 
 /** Leave; what is lent goes back to the pool.  After the workers. */
 void memif_close(struct memif *memif);

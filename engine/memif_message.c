@@ -16,8 +16,6 @@
 #define MESSAGE_VERSION    0x0200
 #define MESSAGE_NAME_BYTES 32
 #define MESSAGE_TO_SERVER  1 /* Flag of a ring. */
-/* A server that runs answers at once; one that is stopped must not keep us from ending. */
-#define MESSAGE_PATIENCE_S 10
 
 /* A server takes so many. */
 #define MESSAGE_REGION_LAST (MEMIF_REGIONS - 2)
@@ -137,9 +135,10 @@ message_address(const struct settings_memif *wanted, struct sockaddr_un *address
 }
 
 static bool
-message_greets(int socket)
+message_greets(int socket, unsigned int patience_ms)
 {
-	const struct timeval patience = {.tv_sec = MESSAGE_PATIENCE_S};
+	const struct timeval patience = {
+			.tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * 1000};
 	struct message message;
 
 	if (setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0 ||
@@ -155,7 +154,7 @@ message_greets(int socket)
 }
 
 int
-memif_message_connect(const struct settings_memif *wanted)
+memif_message_connect(const struct settings_memif *wanted, unsigned int patience_ms)
 {
 	struct sockaddr_un address;
 	const socklen_t length = message_address(wanted, &address);
@@ -163,7 +162,8 @@ memif_message_connect(const struct settings_memif *wanted)
 
 	if (end < 0)
 		return -1;
-	if (connect(end, (const struct sockaddr *)&address, length) != 0 || !message_greets(end)) {
+	if (connect(end, (const struct sockaddr *)&address, length) != 0 ||
+			!message_greets(end, patience_ms)) {
 		const int reason = errno;
 
 		close(end);

@@ -8,7 +8,7 @@
  * What a memif's client and server say to each other over their socket, version 2.0: who they are,
  * which memory they share and where in it the rings are.
  *
- * The client asks and waits for each answer; control does that, before workers run.
+ * The client asks and waits for each answer; control does that.
  */
 
 #include <stdbool.h>
@@ -33,8 +33,8 @@ struct memif_place {
 	int event; /**< What wakes its reader up. */
 };
 
-/** @return a socket that the server has greeted at, or -1 with errno. */
-int memif_message_connect(const struct settings_memif *wanted);
+/** @param patience_ms For each word of the server. @return its socket, or -1 with errno. */
+int memif_message_connect(const struct settings_memif *wanted, unsigned int patience_ms);
 
 /** The words of a client, each until the server has agreed. @return whether it did. */
 bool memif_message_init(int socket, const struct settings_memif *wanted);

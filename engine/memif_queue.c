@@ -208,3 +208,21 @@ memif_queue_take_back(struct memif_queue *queue)
 		rte_mempool_put(queue->pool,
 				queue->empty.buffer[queue_at(queue, queue->empty.back++)]);
 }
+
+static void
+queue_empty(struct memif_lent *lent)
+{
+	lent->head = 0;
+	lent->back = 0;
+	__atomic_store_n(&lent->ring->head, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&lent->ring->tail, 0, __ATOMIC_RELAXED);
+}
+
+void
+memif_queue_begin_anew(struct memif_queue *queue)
+{
+	memif_queue_take_back(queue);
+	queue_empty(&queue->empty);
+	queue_empty(&queue->full);
+	queue->full.ring->flags = 0; /* Its next reader says whether it polls. */
+}

@@ -121,4 +121,7 @@ unsigned int memif_queue_transmit(
 /** What is lent goes back to the pool, whatever the other process thinks of it. */
 void memif_queue_take_back(struct memif_queue *queue);
 
+/** The same, and the rings are empty for the next server. */
+void memif_queue_begin_anew(struct memif_queue *queue);
+
 #endif /* MEMIF_QUEUE_H */

@@ -285,7 +285,7 @@ port_link_is_up(const struct port *port)
 	struct rte_eth_link link = {0};
 
 	if (port->memif != NULL)
-		return memif_look(port->memif);
+		return memif_is_up(port->memif);
 	return rte_eth_link_get_nowait(port->id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
@@ -429,12 +429,14 @@ port_watch(struct port *port)
 
 	if (port->settings->device.kind != SETTINGS_DEVICE_MEMIF)
 		return;
+	if (port->memif != NULL)
+		memif_watch(port->memif);
 	port->link_up = port_link_is_up(port);
 	if (port->link_up == was_up)
 		return;
 	if (port->link_up)
 		log_info(port->settings->name, "the memif's other end has come");
-	else if (!settings_device_is_memif_client(&port->settings->device))
+	else if (port->memif != NULL)
 		log_warning(port->settings->name,
 				"the memif's other end has gone; it may come back");
 	else

@@ -30,8 +30,8 @@ unmap_turns(const struct worker *worker)
 	return __atomic_load_n(&worker->turns, __ATOMIC_SEQ_CST);
 }
 
-/* Until every worker has begun two turns, or control waits for them to leave. */
-static void
+/* Until every worker has begun two turns, or control waits for them to leave. @return which. */
+static bool
 unmap_wait(const struct engine *engine)
 {
 	const struct timespec pause = {.tv_nsec = UNMAP_PAUSE_NS};
@@ -44,19 +44,19 @@ unmap_wait(const struct engine *engine)
 		while (unmap_turns(engine->worker[w]) - begun[w] < 2) {
 			if (patience-- == 0 ||
 					__atomic_load_n(&unmap_engine, __ATOMIC_SEQ_CST) == NULL)
-				return;
+				return false;
 			nanosleep(&pause, NULL);
 		}
 	}
+	return true;
 }
 
-void
+bool
 unmap_wait_for_workers(void)
 {
 	const struct engine *engine = __atomic_load_n(&unmap_engine, __ATOMIC_SEQ_CST);
 
-	if (engine != NULL)
-		unmap_wait(engine);
+	return engine == NULL || unmap_wait(engine);
 }
 
 /* Binds before the C library's. */

@@ -17,12 +17,18 @@
  * All others pass through.
  */
 
+#include <stdbool.h>
+
 struct engine;
 
 /** Whose workers to wait for; NULL: nobody's.  By control. */
 void unmap_wait_for(const struct engine *engine);
 
-/** Return once no worker uses any more what was out of reach for new turns before; not by one. */
-void unmap_wait_for_workers(void);
+/**
+ * Return once no worker uses any more what was out of reach for new turns before; not by one.
+ *
+ * @return false: one has not moved for a second, or they are about to end.
+ */
+bool unmap_wait_for_workers(void);
 
 #endif /* UNMAP_H */

@@ -330,7 +330,7 @@ frames_go_to_dpdks_server_and_back(void **state)
 	assert_null(open_client(path, "wrong", &lent, from));
 	memif = open_client(path, "psst", &lent, from);
 	assert_non_null(memif);
-	assert_true(memif_look(memif));
+	assert_true(memif_is_up(memif));
 	assert_int_equal(memif_queue_receive(&memif->queue[0], NULL, 0), 0);
 	for (unsigned int i = 0; i < ROUNDS; i++)
 		run_round(port, memif, &sent, &returned);
@@ -338,9 +338,11 @@ frames_go_to_dpdks_server_and_back(void **state)
 	assert_true(sent > ROUNDS * BURST / 2);
 
 	assert_int_equal(rte_eth_dev_stop(port), 0);
-	for (unsigned int ms = 0; memif_look(memif) && ms < PATIENCE_MS; ms++)
+	for (unsigned int ms = 0; memif_is_up(memif) && ms < PATIENCE_MS; ms++) {
 		pause_ms();
-	assert_false(memif_look(memif));
+		memif_watch(memif);
+	}
+	assert_false(memif_is_up(memif));
 	memif_close(memif);
 	assert_int_equal(rte_mempool_avail_count(from), BUFFERS);
 	rte_mempool_free(from);
@@ -408,12 +410,12 @@ clients_come_and_go_at_a_server(void **state)
 	server = memif_open(&plan);
 	assert_non_null(server);
 	for (unsigned int visit = 0; visit < 3; visit++) {
-		assert_false(memif_look(server));
+		assert_false(memif_is_up(server));
 		assert_int_equal(memif_receive(server, 0, packets, BURST), 0);
 		assert_null(open_abstract_client("wrong", &lent, from));
 		client = open_abstract_client("psst", &lent, from);
 		assert_non_null(client);
-		assert_true(memif_look(server));
+		assert_true(memif_is_up(server));
 		for (unsigned int i = 0; i < ROUNDS; i++) {
 			assert_int_equal(memif_receive(client, 0, packets, BURST), 0);
 			n = make_frames(packets, 40 + i);
@@ -426,11 +428,68 @@ clients_come_and_go_at_a_server(void **state)
 			rte_pktmbuf_free_bulk(packets, n);
 		}
 		memif_close(client);
-		for (unsigned int ms = 0; memif_look(server) && ms < PATIENCE_MS; ms++)
+		for (unsigned int ms = 0; memif_is_up(server) && ms < PATIENCE_MS; ms++)
 			pause_ms();
 		assert_int_equal(rte_mempool_avail_count(from), BUFFERS);
 	}
 	memif_close(server);
+	rte_mempool_free(from);
+	memif_memory_free(&lent);
+	free_pool();
+}
+
+/* Of one of ours.  What it had not given back when it went is not lost. */
+static void
+client_comes_back_to_its_server(void **state)
+{
+	struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
+	const struct memif_memory nothing = {0};
+	struct memif_plan plan = {.name = "wan", .device = &device, .queues = 1, .lent = &nothing};
+	struct rte_mbuf *packets[BURST];
+	struct memif *server, *client = NULL;
+	struct memif_memory lent;
+	struct rte_mempool *from;
+
+	(void)state;
+	make_pool("server");
+	plan.pool = pool;
+	from = make_lent_pool(&lent);
+	snprintf(device.argument, sizeof(device.argument),
+			"role=server,id=7,secret=psst,socket=handfast-test-%d,socket-abstract=yes",
+			(int)getpid());
+	for (unsigned int life = 0; life < 3; life++) {
+		unsigned int n;
+
+		server = memif_open(&plan);
+		assert_non_null(server);
+		if (client == NULL)
+			client = open_abstract_client("psst", &lent, from);
+		assert_non_null(client);
+		memif_watch(client);
+		assert_true(memif_is_up(client));
+		assert_int_equal(memif_receive(client, 0, packets, BURST), 0);
+		for (unsigned int i = 0; i < ROUNDS; i++) {
+			n = make_frames(packets, 40 + i);
+			assert_int_equal(memif_transmit(server, 0, packets, n), n);
+			assert_int_equal(memif_receive(client, 0, packets, BURST), n);
+			check_frames(packets, n, 40 + i);
+			assert_int_equal(memif_transmit(client, 0, packets, n), n);
+			assert_int_equal(memif_receive(server, 0, packets, BURST), n);
+			check_frames(packets, n, 40 + i);
+			rte_pktmbuf_free_bulk(packets, n);
+		}
+		n = make_frames(packets, 60);
+		assert_int_equal(memif_transmit(server, 0, packets, n), n);
+		assert_int_equal(memif_receive(client, 0, packets, BURST), n);
+		assert_int_equal(memif_transmit(client, 0, packets, n), n);
+		memif_close(server);
+		memif_watch(client);
+		assert_false(memif_is_up(client));
+		assert_int_equal(rte_mempool_avail_count(from), BUFFERS);
+		memif_watch(client);
+		assert_false(memif_is_up(client));
+	}
+	memif_close(client);
 	rte_mempool_free(from);
 	memif_memory_free(&lent);
 	free_pool();
@@ -493,6 +552,7 @@ main(int argc, char *argv[])
 			cmocka_unit_test(nothing_moves_once_the_server_has_gone),
 			cmocka_unit_test(frames_go_to_dpdks_server_and_back),
 			cmocka_unit_test(clients_come_and_go_at_a_server),
+			cmocka_unit_test(client_comes_back_to_its_server),
 			cmocka_unit_test(socket_that_was_left_behind_is_replaced),
 	};
 

@@ -13,7 +13,7 @@ ENGINE_ROLE = {"server": "client", "client": "server"}
 
 
 def serve(role: str, more: str = "") -> None:
-    """The engine in one memif role, testpmd in the other, curl and ab behind it; testpmd dies."""
+    """The engine in one memif role, testpmd in the other, curl and ab behind it; testpmd dies and returns."""
     lab.need("dpdk-testpmd", "curl", "ab")
     with lab.Lab() as here:
         client, inside = here.namespace(), here.namespace()
@@ -35,7 +35,7 @@ def serve(role: str, more: str = "") -> None:
                   "device": f"memif:role={role},id=0,socket={path},socket-abstract=no{more}",
                   "addresses": [f"{lab.ENGINE4}/24", f"{lab.ENGINE6}/64"]}], None, inside)
 
-        # Whichever is the server makes the socket, so it starts first: DPDK's client tries once.
+        # Whichever is the server makes the socket, so it starts first: clients want one there.
         # And a TAP may leave for another namespace once its driver has started it.
         if role == "server":
             running = engine()
@@ -43,14 +43,10 @@ def serve(role: str, more: str = "") -> None:
         lab.wait_for("testpmd", lambda: "Port statistics" in log.read_text(), 20)
         if role == "client":
             running = engine()
-        lab.move(inside, tap, client)
-        client.address(tap, f"{lab.CLIENT4}/24", f"{lab.CLIENT6}/64")
+        attend(client, inside, tap)
         here.capture(client, tap)
-        lab.wait_for("the link", lambda: not client.run(
-            "ping", "-n", "-c", "1", "-W", "1", lab.ENGINE4, ok=False).returncode, 20)
         for host in (lab.ENGINE4, f"[{lab.ENGINE6}]"):
-            done = client.run("curl", "-sS", "--max-time", "10", f"http://{host}/")
-            lab.check(len(done.stdout) == 1024, f"{len(done.stdout)} bytes from {host}")
+            fetch(client, host)
         said = client.run("ab", "-q", "-n", "500", "-c", "10", f"http://{lab.ENGINE4}/").stdout
         lab.check("Complete requests:      500" in said, said)
         lab.check("Failed requests:        0" in said, said)
@@ -62,6 +58,30 @@ def serve(role: str, more: str = "") -> None:
         lab.wait_for("word of its end", lambda: "other end has gone" in running.said()
                      or "server has gone" in running.said(), 10)
         lab.check(running.counters("lan")["requests"] == 502, running.counters("lan"))
+
+        # One that was killed leaves its socket behind, and DPDK's server does not replace it.
+        if role == "client":
+            path.unlink()
+        other = testpmd()
+        lab.wait_for("word of its return", lambda: "other end has come" in
+                     running.said().rpartition("has gone")[2], 20)
+        attend(client, inside, tap)
+        fetch(client, lab.ENGINE4)
+
+
+def attend(client: lab.Namespace, inside: lab.Namespace, tap: str) -> None:
+    """The client gets testpmd's TAP, once there is one, and waits for the engine behind it."""
+    lab.wait_for("the TAP", lambda: not inside.ip("link", "show", tap, ok=False).returncode, 20)
+    lab.move(inside, tap, client)
+    client.address(tap, f"{lab.CLIENT4}/24", f"{lab.CLIENT6}/64")
+    lab.wait_for("the link", lambda: not client.run(
+        "ping", "-n", "-c", "1", "-W", "1", lab.ENGINE4, ok=False).returncode, 20)
+
+
+def fetch(client: lab.Namespace, host: str) -> None:
+    """A page through the memif."""
+    done = client.run("curl", "-sS", "--max-time", "10", f"http://{host}/")
+    lab.check(len(done.stdout) == 1024, f"{len(done.stdout)} bytes from {host}")
 
 
 def test_engine_is_the_memif_server():
