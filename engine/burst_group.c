@@ -484,7 +484,9 @@ burst_group_step(struct burst_group *group)
 	if (unlikely(result.known != all))
 		burst_group_leave(group, ~(uint32_t)result.known & all);
 	step_columns_count(&group->columns, result.known, group->run.worker->rules);
-	group->answer.lanes = group->answer.ended = group->answer.fin = 0;
+	group->answer.lanes = 0;
+	group->answer.ended = 0;
+	group->answer.fin = 0;
 	group->answer.settled = 0;
 	if (likely(group->usual))
 		group_usual(group, &result, new);

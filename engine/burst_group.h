@@ -50,15 +50,11 @@ struct burst_group {
 	struct step_answer answer;
 };
 
-/** Bits by kind, to which one is added. @return whether it was there. */
-static inline bool
+/** Bits by kind, to which one is added. */
+static inline void
 burst_kinds_add(struct burst_kinds *kinds, unsigned int kind)
 {
-	uint64_t *word = &kinds->bits[kind / 64];
-	const bool again = (*word >> kind % 64 & 1) != 0;
-
-	*word |= UINT64_C(1) << kind % 64;
-	return again;
+	kinds->bits[kind / 64] |= UINT64_C(1) << kind % 64;
 }
 
 static inline bool

@@ -4,6 +4,14 @@
 
 #include <rte_prefetch.h>
 
+static bool
+load_table_is_away(const struct worker *worker, const struct flow_key *key)
+{
+	const uint64_t hash = conn_table_hash(worker->table, key);
+
+	return conn_table_lookup(worker->table, key, hash) != NULL;
+}
+
 /* Not where it belongs, which somebody else has. */
 static enum load_table_result
 load_table_add_away(struct worker *worker, const struct flow_key *key, uint32_t place,
@@ -11,10 +19,6 @@ load_table_add_away(struct worker *worker, const struct flow_key *key, uint32_t 
 {
 	const uint64_t hash = conn_table_hash(worker->table, key);
 
-	if (conn_table_lookup(worker->table, key, hash) != NULL)
-		return LOAD_TABLE_PRESENT;
-	if (tuple_index_at(&worker->load->index, place) == TUPLE_INDEX_NONE)
-		return LOAD_TABLE_ADDED;
 	*conn = conn_table_insert(worker->table, key, hash);
 	if (*conn == NULL)
 		return LOAD_TABLE_FULL;
@@ -28,15 +32,13 @@ load_table_add(struct worker *worker, const struct flow_key *key, uint32_t place
 {
 	struct load_worker *load = worker->load;
 	const uint32_t slot = tuple_index_at(&load->index, place);
-	enum load_table_result result;
 
 	if (slot != TUPLE_INDEX_NONE && flow_key_equal(&load->conns[slot].key, key))
 		return LOAD_TABLE_PRESENT;
-	if (slot != TUPLE_INDEX_NONE || tuple_index_has_away(&load->index, place)) {
-		result = load_table_add_away(worker, key, place, conn);
-		if (result != LOAD_TABLE_ADDED || slot != TUPLE_INDEX_NONE)
-			return result;
-	}
+	if (tuple_index_has_away(&load->index, place) && load_table_is_away(worker, key))
+		return LOAD_TABLE_PRESENT;
+	if (slot != TUPLE_INDEX_NONE)
+		return load_table_add_away(worker, key, place, conn);
 	*conn = conn_table_take(worker->table, key);
 	if (*conn == NULL)
 		return LOAD_TABLE_FULL;

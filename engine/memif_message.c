@@ -134,17 +134,22 @@ message_address(const struct settings_memif *wanted, struct sockaddr_un *address
 			   RTE_MIN(1 + length, sizeof(address->sun_path)));
 }
 
-static bool
-message_greets(int socket, unsigned int patience_ms)
+bool
+memif_message_wait_at_most(int socket, unsigned int patience_ms)
 {
 	const struct timeval patience = {
 			.tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * 1000};
+
+	return setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
+	       setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0;
+}
+
+static bool
+message_greets(int socket)
+{
 	struct message message;
 
-	if (setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0 ||
-			setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) !=
-					0 ||
-			!message_await(socket, MESSAGE_HELLO, &message))
+	if (!message_await(socket, MESSAGE_HELLO, &message))
 		return false;
 	if (message.hello.version_min <= MESSAGE_VERSION &&
 			message.hello.version_max >= MESSAGE_VERSION)
@@ -163,7 +168,7 @@ memif_message_connect(const struct settings_memif *wanted, unsigned int patience
 	if (end < 0)
 		return -1;
 	if (connect(end, (const struct sockaddr *)&address, length) != 0 ||
-			!message_greets(end, patience_ms)) {
+			!memif_message_wait_at_most(end, patience_ms) || !message_greets(end)) {
 		const int reason = errno;
 
 		close(end);

@@ -64,10 +64,14 @@ struct memif_word {
 /** @return a socket that clients connect to, or -1 with errno. */
 int memif_message_listen(const struct settings_memif *wanted);
 
+/** How long to wait for a peer's word, 0: as long as it takes. @return whether that could be set.
+ */
+bool memif_message_wait_at_most(int socket, unsigned int patience_ms);
+
 /** Greet a client that came, who may have so many queues. @return whether it can be spoken to. */
 bool memif_message_greet(int socket, unsigned int queues);
 
-/** Wait for the client's next word. @return false: it has left. */
+/** Wait for the client's next word. @return false: it has left, or waited too long with it. */
 bool memif_message_hear(int socket, struct memif_word *word);
 
 /** Agree; with the last word, start. */

@@ -16,6 +16,9 @@
 /* Behind each region, so that whole lines may be read up to its end. */
 #define SERVER_PAGE 4096
 
+/* Who has not said what it shares by then is in the way of others. */
+#define SERVER_PATIENCE_MS 2000
+
 static size_t
 server_mapped_bytes(const struct memif_region *region)
 {
@@ -134,7 +137,8 @@ server_answer(struct memif_server *server, int client, const struct memif_word *
 	case MEMIF_WORD_RING:
 		return server_take_ring(server, word) && memif_message_agree(client, false);
 	case MEMIF_WORD_START:
-		return server_begin(server) && memif_message_agree(client, true);
+		return memif_message_wait_at_most(client, 0) && server_begin(server) &&
+		       memif_message_agree(client, true);
 	case MEMIF_WORD_OTHER:
 		break;
 	}
@@ -169,7 +173,8 @@ static void
 server_speak(struct memif_server *server, int client)
 {
 	struct memif_word word;
-	bool goes_on = memif_message_greet(client, server->memif->queues);
+	bool goes_on = memif_message_wait_at_most(client, SERVER_PATIENCE_MS) &&
+		       memif_message_greet(client, server->memif->queues);
 
 	while (goes_on && memif_message_hear(client, &word)) {
 		goes_on = server_answer(server, client, &word);

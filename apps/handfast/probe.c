@@ -175,10 +175,10 @@ print_summary(const struct probe_request *request, struct probe_tally *tally)
 		print_summary_json(request, tally);
 		return;
 	}
-	printf("--- %s: %" PRIu64 " probes, %zu opened, %" PRIu64 " refused, %" PRIu64
+	printf("--- %s: %" PRIu64 " probe%s, %zu opened, %" PRIu64 " refused, %" PRIu64
 	       " lost (%.1f%%)\n",
-			endpoint_format(&request->target, target), tally->sent, tally->opened,
-			tally->refused, tally->lost,
+			endpoint_format(&request->target, target), tally->sent,
+			tally->sent == 1 ? "" : "s", tally->opened, tally->refused, tally->lost,
 			tally->sent == 0 ? 0.0 : (double)tally->lost * 100 / (double)tally->sent);
 	if (tally->opened > 0)
 		printf("handshake min %.3f  p50 %.3f  p99 %.3f  max %.3f ms\n",

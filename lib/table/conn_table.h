@@ -151,7 +151,13 @@ struct conn *conn_table_lookup(
  */
 struct conn *conn_table_insert(struct conn_table *table, const struct flow_key *key, uint64_t hash);
 
-/** Forget a connection; the pointer is dead on return.  It must not be in a timer wheel. */
+/**
+ * Forget a connection of the table; the pointer is dead on return.  It must not be in a timer
+ * wheel.
+ *
+ * @param hash
+ *   The key's: with another one, nothing is forgotten.
+ */
 void conn_table_remove(struct conn_table *table, struct conn *conn, uint64_t hash);
 
 /**

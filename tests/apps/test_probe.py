@@ -58,7 +58,7 @@ class Probe(Asking):
         result = self.handfast("probe", "[fd00::1]:81", "--count", "1")
         self.assertEqual(result.returncode, 1)
         self.assertIn("seq=1 [fd00::1]:81 refused 0.100 ms\n", result.stdout)
-        self.assertIn("1 probes, 0 opened, 1 refused, 0 lost (0.0%)", result.stdout)
+        self.assertIn("1 probe, 0 opened, 1 refused, 0 lost (0.0%)", result.stdout)
 
     def test_timeouts_are_losses(self):
         result = self.handfast("probe", "10.9.0.1:82", "--count", "2", "--interval", "0")
@@ -73,7 +73,7 @@ class Probe(Asking):
     def test_what_cannot_change_is_not_repeated(self):
         result = self.handfast("probe", "10.9.0.1:84", "--count", "5", "--interval", "0")
         self.assertEqual(result.returncode, 1)
-        self.assertIn("1 probes", result.stdout)
+        self.assertIn("1 probe,", result.stdout)
 
     def test_options_reach_the_engine(self):
         self.handfast("probe", "10.9.0.1:80", "--count", "1", "--close", "rst", "--timeout", "1.5")

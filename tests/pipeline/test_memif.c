@@ -238,7 +238,7 @@ static struct memif *
 open_client(const char *path, const char *secret, const struct memif_memory *lent,
 		struct rte_mempool *from)
 {
-	struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
+	static struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
 	const struct memif_plan plan = {.name = "lan",
 			.device = &device,
 			.queues = 1,
@@ -354,13 +354,30 @@ frames_go_to_dpdks_server_and_back(void **state)
 static struct memif *
 open_abstract_client(const char *secret, const struct memif_memory *lent, struct rte_mempool *from)
 {
-	struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
+	static struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
 	const struct memif_plan plan = {
 			.name = "lan", .device = &device, .queues = 1, .pool = from, .lent = lent};
 
 	snprintf(device.argument, sizeof(device.argument),
 			"role=client,id=7,secret=%s,socket=handfast-test-%d,rsize=6,zero-copy=yes",
 			secret, (int)getpid());
+	return memif_open(&plan);
+}
+
+static struct memif *
+open_abstract_server(void)
+{
+	static struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
+	static const struct memif_memory nothing;
+	const struct memif_plan plan = {.name = "wan",
+			.device = &device,
+			.queues = 1,
+			.pool = pool,
+			.lent = &nothing};
+
+	snprintf(device.argument, sizeof(device.argument),
+			"role=server,id=7,secret=psst,socket=handfast-test-%d,socket-abstract=yes",
+			(int)getpid());
 	return memif_open(&plan);
 }
 
@@ -391,9 +408,6 @@ check_frames(struct rte_mbuf *packets[], unsigned int n, unsigned int length)
 static void
 clients_come_and_go_at_a_server(void **state)
 {
-	struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
-	const struct memif_memory nothing = {0};
-	struct memif_plan plan = {.name = "wan", .device = &device, .queues = 1, .lent = &nothing};
 	struct rte_mbuf *packets[BURST];
 	struct memif *server, *client;
 	struct memif_memory lent;
@@ -402,12 +416,8 @@ clients_come_and_go_at_a_server(void **state)
 
 	(void)state;
 	make_pool("server");
-	plan.pool = pool;
 	from = make_lent_pool(&lent);
-	snprintf(device.argument, sizeof(device.argument),
-			"role=server,id=7,secret=psst,socket=handfast-test-%d,socket-abstract=yes",
-			(int)getpid());
-	server = memif_open(&plan);
+	server = open_abstract_server();
 	assert_non_null(server);
 	for (unsigned int visit = 0; visit < 3; visit++) {
 		assert_false(memif_is_up(server));
@@ -442,9 +452,6 @@ clients_come_and_go_at_a_server(void **state)
 static void
 client_comes_back_to_its_server(void **state)
 {
-	struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
-	const struct memif_memory nothing = {0};
-	struct memif_plan plan = {.name = "wan", .device = &device, .queues = 1, .lent = &nothing};
 	struct rte_mbuf *packets[BURST];
 	struct memif *server, *client = NULL;
 	struct memif_memory lent;
@@ -452,15 +459,11 @@ client_comes_back_to_its_server(void **state)
 
 	(void)state;
 	make_pool("server");
-	plan.pool = pool;
 	from = make_lent_pool(&lent);
-	snprintf(device.argument, sizeof(device.argument),
-			"role=server,id=7,secret=psst,socket=handfast-test-%d,socket-abstract=yes",
-			(int)getpid());
 	for (unsigned int life = 0; life < 3; life++) {
 		unsigned int n;
 
-		server = memif_open(&plan);
+		server = open_abstract_server();
 		assert_non_null(server);
 		if (client == NULL)
 			client = open_abstract_client("psst", &lent, from);
@@ -495,11 +498,44 @@ client_comes_back_to_its_server(void **state)
 	free_pool();
 }
 
+/* It is in the way of others for a while, not for ever. */
+static void
+client_that_says_nothing_is_sent_away(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct memif *server, *client;
+	struct memif_memory lent;
+	struct rte_mempool *from;
+	int silent, length;
+
+	(void)state;
+	make_pool("server");
+	from = make_lent_pool(&lent);
+	server = open_abstract_server();
+	assert_non_null(server);
+	silent = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	length = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "handfast-test-%d",
+			(int)getpid());
+	assert_int_equal(connect(silent, (const struct sockaddr *)&address,
+					 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+							 (size_t)length)),
+			0);
+	client = open_abstract_client("psst", &lent, from);
+	assert_non_null(client);
+	assert_true(memif_is_up(server));
+	memif_close(client);
+	close(silent);
+	memif_close(server);
+	rte_mempool_free(from);
+	memif_memory_free(&lent);
+	free_pool();
+}
+
 static struct memif *
 open_server_at(const char *path)
 {
-	struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
-	const struct memif_memory nothing = {0};
+	static struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
+	static const struct memif_memory nothing;
 	const struct memif_plan plan = {.name = "wan",
 			.device = &device,
 			.queues = 1,
@@ -553,6 +589,7 @@ main(int argc, char *argv[])
 			cmocka_unit_test(frames_go_to_dpdks_server_and_back),
 			cmocka_unit_test(clients_come_and_go_at_a_server),
 			cmocka_unit_test(client_comes_back_to_its_server),
+			cmocka_unit_test(client_that_says_nothing_is_sent_away),
 			cmocka_unit_test(socket_that_was_left_behind_is_replaced),
 	};
 
