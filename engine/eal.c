@@ -25,6 +25,23 @@
 #define EAL_ARGUMENTS_MAX  128
 #define EAL_ARGUMENT_BYTES 1024
 
+#ifdef __has_feature
+#define EAL_HAS_FEATURE(name) __has_feature(name)
+#else
+#define EAL_HAS_FEATURE(name) 0
+#endif
+
+/*
+ * DPDK's usual place, from 4 GiB on, is AddressSanitizer's: memory was then reserved among threads'
+ * stacks.  DPDK tries a page of 1 GiB first, the kernel says that it has none and has forgotten the
+ * reservation, a thread that begins just then has its stack there, and DPDK reserves it once more.
+ */
+#if defined(__SANITIZE_ADDRESS__) || EAL_HAS_FEATURE(address_sanitizer)
+static const char *const eal_place = "--base-virtaddr=0x200000000000";
+#else
+static const char *const eal_place;
+#endif
+
 /* What DPDK, its drivers and the rings need beside our tables and buffers. */
 #define EAL_RESERVE_BYTES (64ull << 20)
 
@@ -307,6 +324,8 @@ eal_start(const struct settings *settings, const struct eal_cores *cores,
 	eal_add(&arguments, "handfast");
 	eal_add_cores(&arguments, cores);
 	eal_add(&arguments, "--file-prefix=%s", settings->engine.instance);
+	if (eal_place != NULL)
+		eal_add(&arguments, "%s", eal_place);
 	eal_add_memory(&arguments, memory);
 	eal_add_devices(&arguments, settings, memory);
 	if (settings->engine.log_level < SETTINGS_LOG_DEBUG)
