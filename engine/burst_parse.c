@@ -143,12 +143,13 @@ burst_parse_may_know(const struct worker *worker, uint16_t port)
 
 /*
  * Rows that are all known are hashed while they are near, and where they may be found is fetched
- * while the next ones are parsed.  Who opens connections finds them another way.
+ * while the next ones are parsed.  Where there is nobody to be found, as in a flood that nothing is
+ * kept of, all rows at once are hashed faster.  Who opens connections finds them another way.
  */
 static inline void
 burst_parse_seek(const struct worker *worker, struct burst *burst, unsigned int row, unsigned int n)
 {
-	if (worker->load != NULL)
+	if (worker->load != NULL || conn_table_count(worker->table) == 0)
 		return;
 	conn_table_seek(worker->table, &burst->key[row], n, &burst->hash[row]);
 	burst->sought |= (uint64_t)((1u << n) - 1) << row;
