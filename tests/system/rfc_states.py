@@ -215,7 +215,8 @@ def e17_e19_after_a_lost_synack(net: Net) -> None:
         first = peer.want("A", seq=peer.rcv, ack=peer.nxt)
     again = peer.want("A", seq=peer.rcv, seconds=5)
     lab.check(first.data and again.data == first.data, "more than one segment in flight")
-    between("the RTO", again.when - first.when, 2.9, 3 + LATE)
+    # A machine that stops between timer and device makes it shorter, as it makes others longer.
+    between("the RTO", again.when - first.when, 3 - LATE, 3 + LATE)
 
 
 def f1_f2_syn_is_challenged(net: Net) -> None:
