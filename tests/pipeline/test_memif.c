@@ -234,23 +234,45 @@ open_server(const char *path, uint16_t *port)
 	assert_int_equal(rte_eth_dev_start(*port), 0);
 }
 
+/* A client's end lends what it has from @p from; what a server has comes from its own pool. */
 static struct memif *
-open_client(const char *path, const char *secret, const struct memif_memory *lent,
+open_end(const struct settings_device *device, const struct memif_memory *lent,
 		struct rte_mempool *from)
 {
-	static struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
 	const struct memif_plan plan = {.name = "lan",
-			.device = &device,
+			.device = device,
 			.queues = 1,
 			.port = 3,
 			.pool = from,
 			.lent = lent};
 
-	snprintf(device.argument, sizeof(device.argument),
-			"role=client,id=7,secret=%s,socket=%s,socket-abstract=no,rsize=6,"
-			"zero-copy=yes",
-			secret, path);
 	return memif_open(&plan);
+}
+
+/* The device outlives its end, which reads it again to connect anew. */
+static struct memif *
+open_client(const char *path, const char *secret, const struct memif_memory *lent,
+		struct rte_mempool *from)
+{
+	static struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
+
+	snprintf(device.argument, sizeof(device.argument),
+			"role=client,id=7,secret=%s,socket=%s,socket-abstract=%s,rsize=6,zero-copy="
+			"yes",
+			secret, path, path[0] == '/' ? "no" : "yes");
+	return open_end(&device, lent, from);
+}
+
+static struct memif *
+open_own_server(const char *path)
+{
+	static struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
+	static const struct memif_memory nothing;
+
+	snprintf(device.argument, sizeof(device.argument),
+			"role=server,id=7,secret=psst,socket=%s,socket-abstract=%s", path,
+			path[0] == '/' ? "no" : "yes");
+	return open_end(&device, &nothing, pool);
 }
 
 /* The server's frames go through the client and come back to the server, each with its number. */
@@ -351,34 +373,14 @@ frames_go_to_dpdks_server_and_back(void **state)
 	free_pool();
 }
 
-static struct memif *
-open_abstract_client(const char *secret, const struct memif_memory *lent, struct rte_mempool *from)
+/* Of an abstract socket. */
+static const char *
+own_name(void)
 {
-	static struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
-	const struct memif_plan plan = {
-			.name = "lan", .device = &device, .queues = 1, .pool = from, .lent = lent};
+	static char name[64];
 
-	snprintf(device.argument, sizeof(device.argument),
-			"role=client,id=7,secret=%s,socket=handfast-test-%d,rsize=6,zero-copy=yes",
-			secret, (int)getpid());
-	return memif_open(&plan);
-}
-
-static struct memif *
-open_abstract_server(void)
-{
-	static struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
-	static const struct memif_memory nothing;
-	const struct memif_plan plan = {.name = "wan",
-			.device = &device,
-			.queues = 1,
-			.pool = pool,
-			.lent = &nothing};
-
-	snprintf(device.argument, sizeof(device.argument),
-			"role=server,id=7,secret=psst,socket=handfast-test-%d,socket-abstract=yes",
-			(int)getpid());
-	return memif_open(&plan);
+	snprintf(name, sizeof(name), "handfast-test-%d", (int)getpid());
+	return name;
 }
 
 /* @return how many. */
@@ -404,6 +406,27 @@ check_frames(struct rte_mbuf *packets[], unsigned int n, unsigned int length)
 	}
 }
 
+/* From an end to the other and back. */
+static void
+run_between(struct memif *server, struct memif *client)
+{
+	struct rte_mbuf *packets[BURST];
+
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		unsigned int n;
+
+		assert_int_equal(memif_receive(client, 0, packets, BURST), 0);
+		n = make_frames(packets, 40 + i);
+		assert_int_equal(memif_transmit(server, 0, packets, n), n);
+		assert_int_equal(memif_receive(client, 0, packets, BURST), n);
+		check_frames(packets, n, 40 + i);
+		assert_int_equal(memif_transmit(client, 0, packets, n), n);
+		assert_int_equal(memif_receive(server, 0, packets, BURST), n);
+		check_frames(packets, n, 40 + i);
+		rte_pktmbuf_free_bulk(packets, n);
+	}
+}
+
 /* Both ends are ours; clients come and go, and what they shared goes with them. */
 static void
 clients_come_and_go_at_a_server(void **state)
@@ -412,31 +435,20 @@ clients_come_and_go_at_a_server(void **state)
 	struct memif *server, *client;
 	struct memif_memory lent;
 	struct rte_mempool *from;
-	unsigned int n;
 
 	(void)state;
 	make_pool("server");
 	from = make_lent_pool(&lent);
-	server = open_abstract_server();
+	server = open_own_server(own_name());
 	assert_non_null(server);
 	for (unsigned int visit = 0; visit < 3; visit++) {
 		assert_false(memif_is_up(server));
 		assert_int_equal(memif_receive(server, 0, packets, BURST), 0);
-		assert_null(open_abstract_client("wrong", &lent, from));
-		client = open_abstract_client("psst", &lent, from);
+		assert_null(open_client(own_name(), "wrong", &lent, from));
+		client = open_client(own_name(), "psst", &lent, from);
 		assert_non_null(client);
 		assert_true(memif_is_up(server));
-		for (unsigned int i = 0; i < ROUNDS; i++) {
-			assert_int_equal(memif_receive(client, 0, packets, BURST), 0);
-			n = make_frames(packets, 40 + i);
-			assert_int_equal(memif_transmit(server, 0, packets, n), n);
-			assert_int_equal(memif_receive(client, 0, packets, BURST), n);
-			check_frames(packets, n, 40 + i);
-			assert_int_equal(memif_transmit(client, 0, packets, n), n);
-			assert_int_equal(memif_receive(server, 0, packets, BURST), n);
-			check_frames(packets, n, 40 + i);
-			rte_pktmbuf_free_bulk(packets, n);
-		}
+		run_between(server, client);
 		memif_close(client);
 		for (unsigned int ms = 0; memif_is_up(server) && ms < PATIENCE_MS; ms++)
 			pause_ms();
@@ -463,24 +475,14 @@ client_comes_back_to_its_server(void **state)
 	for (unsigned int life = 0; life < 3; life++) {
 		unsigned int n;
 
-		server = open_abstract_server();
+		server = open_own_server(own_name());
 		assert_non_null(server);
 		if (client == NULL)
-			client = open_abstract_client("psst", &lent, from);
+			client = open_client(own_name(), "psst", &lent, from);
 		assert_non_null(client);
 		memif_watch(client);
 		assert_true(memif_is_up(client));
-		assert_int_equal(memif_receive(client, 0, packets, BURST), 0);
-		for (unsigned int i = 0; i < ROUNDS; i++) {
-			n = make_frames(packets, 40 + i);
-			assert_int_equal(memif_transmit(server, 0, packets, n), n);
-			assert_int_equal(memif_receive(client, 0, packets, BURST), n);
-			check_frames(packets, n, 40 + i);
-			assert_int_equal(memif_transmit(client, 0, packets, n), n);
-			assert_int_equal(memif_receive(server, 0, packets, BURST), n);
-			check_frames(packets, n, 40 + i);
-			rte_pktmbuf_free_bulk(packets, n);
-		}
+		run_between(server, client);
 		n = make_frames(packets, 60);
 		assert_int_equal(memif_transmit(server, 0, packets, n), n);
 		assert_int_equal(memif_receive(client, 0, packets, BURST), n);
@@ -511,7 +513,7 @@ client_that_says_nothing_is_sent_away(void **state)
 	(void)state;
 	make_pool("server");
 	from = make_lent_pool(&lent);
-	server = open_abstract_server();
+	server = open_own_server(own_name());
 	assert_non_null(server);
 	silent = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	length = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "handfast-test-%d",
@@ -520,7 +522,7 @@ client_that_says_nothing_is_sent_away(void **state)
 					 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
 							 (size_t)length)),
 			0);
-	client = open_abstract_client("psst", &lent, from);
+	client = open_client(own_name(), "psst", &lent, from);
 	assert_non_null(client);
 	assert_true(memif_is_up(server));
 	memif_close(client);
@@ -529,22 +531,6 @@ client_that_says_nothing_is_sent_away(void **state)
 	rte_mempool_free(from);
 	memif_memory_free(&lent);
 	free_pool();
-}
-
-static struct memif *
-open_server_at(const char *path)
-{
-	static struct settings_device device = {.kind = SETTINGS_DEVICE_MEMIF};
-	static const struct memif_memory nothing;
-	const struct memif_plan plan = {.name = "wan",
-			.device = &device,
-			.queues = 1,
-			.pool = pool,
-			.lent = &nothing};
-
-	snprintf(device.argument, sizeof(device.argument),
-			"role=server,socket=%s,socket-abstract=no", path);
-	return memif_open(&plan);
 }
 
 /* As a server that was killed leaves it; but nobody's who listens, and no file. */
@@ -561,16 +547,16 @@ socket_that_was_left_behind_is_replaced(void **state)
 			(int)getpid());
 	left = open(address.sun_path, O_CREAT | O_EXCL | O_WRONLY, 0600);
 	assert_true(left >= 0);
-	assert_null(open_server_at(address.sun_path));
+	assert_null(open_own_server(address.sun_path));
 	close(left);
 	assert_int_equal(unlink(address.sun_path), 0);
 
 	left = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	assert_int_equal(bind(left, (const struct sockaddr *)&address, sizeof(address)), 0);
 	close(left);
-	server = open_server_at(address.sun_path);
+	server = open_own_server(address.sun_path);
 	assert_non_null(server);
-	assert_null(open_server_at(address.sun_path));
+	assert_null(open_own_server(address.sun_path));
 	memif_close(server);
 	assert_int_equal(access(address.sun_path, F_OK), -1);
 	free_pool();
