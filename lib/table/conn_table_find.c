@@ -42,7 +42,14 @@ conn_fetched(const struct conn_table *table, uint32_t slot)
 	return &table->conns[slot];
 }
 
-/* Who is there in the lowest of some ways, fetched, or NULL.  No branch. */
+/* @p conn or NULL; no branch, which the compiler would make of a condition. */
+static inline struct conn *
+conn_if(bool there, struct conn *conn)
+{
+	return (struct conn *)((uintptr_t)conn & -(uintptr_t)there);
+}
+
+/* Who is there in the lowest of some ways, fetched, or NULL. */
 static inline struct conn *
 candidate(const struct conn_table *table, const struct places *places, unsigned int i,
 		uint32_t ways)
@@ -52,7 +59,7 @@ candidate(const struct conn_table *table, const struct places *places, unsigned 
 			way < CONN_INDEX_SECOND ? places->first[i] : places->second[i];
 	struct conn *conn = conn_fetched(table, bucket->slot[way % CONN_INDEX_SECOND]);
 
-	return ways != 0 ? conn : NULL;
+	return conn_if(ways != 0, conn);
 }
 
 /* The same where all ways are the first bucket's. */
@@ -62,7 +69,7 @@ candidate_of_first(const struct conn_table *table, const struct bucket *first, u
 	const unsigned int way = rte_bsf32(ways | CONN_INDEX_LAST >> CONN_INDEX_SECOND);
 	struct conn *conn = conn_fetched(table, first->slot[way]);
 
-	return ways != 0 ? conn : NULL;
+	return conn_if(ways != 0, conn);
 }
 
 #ifdef RTE_ARCH_X86_64
@@ -181,6 +188,13 @@ seek_in_both(const struct conn_table *table, const struct places *places, unsign
 	return candidates;
 }
 
+/*
+ * So many are passed over together where nobody is there, as in a flood; among others who is
+ * missing is no branch.  They are few, so that those of them who are there are fetched while the
+ * next ones are sought.
+ */
+#define SEEK_TOGETHER 8
+
 /* Of one that is not: who may be in his second bucket is sought there, too. */
 AVX512 static inline uint64_t
 seek_in_first(const struct conn_table *table, const struct places *places, unsigned int n,
@@ -188,13 +202,17 @@ seek_in_first(const struct conn_table *table, const struct places *places, unsig
 {
 	uint64_t candidates = 0, away = 0;
 
-	for (unsigned int i = 0; i < n; i++) {
-		const struct bucket *first = places->first[i];
+	for (unsigned int from = 0; from < n; from += SEEK_TOGETHER) {
+		const unsigned int to = RTE_MIN(from + SEEK_TOGETHER, n);
 
-		ways[i] = ways_of_first(places, i);
-		candidates |= (uint64_t)(ways[i] != 0) << i;
-		away |= (uint64_t)(first->sent_away != 0) << i;
-		conns[i] = candidate_of_first(table, first, ways[i]);
+		for (unsigned int i = from; i < to; i++) {
+			ways[i] = ways_of_first(places, i);
+			candidates |= (uint64_t)(ways[i] != 0) << i;
+			away |= (uint64_t)(places->first[i]->sent_away != 0) << i;
+			conns[i] = NULL;
+		}
+		for (unsigned int i = from; candidates >> from != 0 && i < to; i++)
+			conns[i] = candidate_of_first(table, places->first[i], ways[i]);
 	}
 	for (uint64_t left = away; left != 0; left &= left - 1)
 		rte_prefetch0(places->second[rte_bsf64(left)]);

@@ -25,6 +25,7 @@
 #define TCP_COLUMNS  11 /* Of the longest header that is taken. */
 #define TCP_SHORT_4  7  /* Of what 64 bytes of a frame hold with IPv4, */
 #define TCP_SHORT_6  6  /* and what is loaded at once with IPv6. */
+#define IPV4_WORDS   5
 #define IPV6_WORDS   10
 #define FAMILY_SHIFT 8
 #define GROUP_SHIFT  16
@@ -55,9 +56,8 @@ struct segments {
 	__m512i header;         /* Bytes. */
 	struct columns_sum sum; /* The pseudo-header's. */
 	unsigned int l4_offset;
-	unsigned int short_words; /* So many words are there in any case, */
-	bool are_long;            /* and the others because a lane has more. */
-	__mmask16 good;           /* So far. */
+	unsigned int words; /* That were loaded: a constant wherever it is asked for. */
+	__mmask16 good;     /* So far. */
 };
 
 /*
@@ -180,9 +180,7 @@ verify(const struct parse_columns_frames *frames, struct segments *segments)
 	__mmask16 with_data;
 	__m512i folded;
 
-	for (unsigned int i = 0; i < segments->short_words; i++)
-		columns_sum_add(&sum, segments->word[i]);
-	for (unsigned int i = segments->short_words; segments->are_long && i < TCP_COLUMNS; i++)
+	for (unsigned int i = 0; i < segments->words; i++)
 		columns_sum_add(&sum, segments->word[i]);
 	folded = columns_sum_fold(&sum);
 	with_data = _mm512_mask_cmpgt_epu32_mask(
@@ -192,33 +190,19 @@ verify(const struct parse_columns_frames *frames, struct segments *segments)
 	return _mm512_cmpeq_epi32_mask(folded, _mm512_set1_epi32(0xffff));
 }
 
-AVX512 static inline __m512i
-header_words(const struct segments *segments)
-{
-	return _mm512_and_si512(_mm512_srli_epi32(segments->word[3], 4), _mm512_set1_epi32(0xf));
-}
-
-/* Of some words of headers, those that lanes have; of others 0. */
-AVX512 static inline void
-cut_words(struct segments *segments, __m512i words, unsigned int from, unsigned int to)
-{
-	for (unsigned int i = from; i < to; i++)
-		segments->word[i] = _mm512_maskz_mov_epi32(
-				_mm512_cmpgt_epi32_mask(words, _mm512_set1_epi32((int)i)),
-				segments->word[i]);
-}
-
 /* Headers that are whole.  What is behind them becomes zero. */
 AVX512 static inline void
 check_headers(const struct parse_columns_frames *frames, struct segments *segments)
 {
 	const __m512i ports = segments->word[0];
-	const __m512i words = header_words(segments);
+	const __m512i words = _mm512_and_si512(
+			_mm512_srli_epi32(segments->word[3], 4), _mm512_set1_epi32(0xf));
 
 	segments->header = _mm512_slli_epi32(words, 2);
-	cut_words(segments, words, TCP_WORDS, segments->short_words);
-	if (segments->are_long)
-		cut_words(segments, words, segments->short_words, TCP_COLUMNS);
+	for (unsigned int i = TCP_WORDS; i < segments->words; i++)
+		segments->word[i] = _mm512_maskz_mov_epi32(
+				_mm512_cmpgt_epi32_mask(words, _mm512_set1_epi32((int)i)),
+				segments->word[i]);
 	/* Equal ports may be a "land" attack. */
 	segments->good &= _mm512_cmpneq_epi32_mask(ports, _mm512_rol_epi32(ports, 16)) &
 			  _mm512_cmpge_epi32_mask(words, _mm512_set1_epi32(TCP_WORDS)) &
@@ -362,38 +346,21 @@ end_word(const struct parse_columns_end *end, unsigned int which)
 	return word;
 }
 
-/* The words behind the first ones, for which another line of memory may be needed, if any lane has
- * some. */
-AVX512 static inline void
-load_rest(const struct parse_columns_frames *frames, struct segments *segments, unsigned int loaded)
-{
-	__m512i word[2 * 4];
-
-	segments->short_words = loaded;
-	segments->are_long = _mm512_mask_cmpgt_epu32_mask(segments->good, header_words(segments),
-					     _mm512_set1_epi32((int)loaded)) != 0;
-	if (!segments->are_long)
-		return;
-	for (unsigned int i = 0; loaded + 4 * i < TCP_COLUMNS; i++)
-		columns_load(frames->data, segments->l4_offset + 4 * (loaded + 4 * i),
-				&word[i * 4]);
-	memcpy(&segments->word[loaded], word, (TCP_COLUMNS - loaded) * sizeof(word[0]));
-}
-
-/* The IPv4 packets of some lanes. */
-AVX512 static struct parse_columns_verdict
-parse_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
-		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
+/* The IPv4 packets of some lanes, whose TCP headers have no more than so many words. */
+AVX512 static __rte_always_inline struct parse_columns_verdict
+read_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
+		const struct parse_columns_end *end, const struct parse_columns_rows *rows,
+		unsigned int words)
 {
 	struct segments segments = {.l4_offset = ETHER + IPV4, .good = lanes};
 	const __m512i available = _mm512_sub_epi32(load_lengths(frames), _mm512_set1_epi32(ETHER));
-	__m512i word[3 * 4], total, ports;
+	__m512i word[4 * 4], total, ports;
 	__mmask16 here;
 
-	for (unsigned int i = 0; i < 3; i++)
+	for (unsigned int i = 0; 4 * i < IPV4_WORDS + words; i++)
 		columns_load(frames->data, ETHER + i * 16, &word[i * 4]);
-	memcpy(segments.word, &word[5], TCP_SHORT_4 * sizeof(word[0]));
-	load_rest(frames, &segments, TCP_SHORT_4);
+	segments.words = words;
+	memcpy(segments.word, &word[IPV4_WORDS], words * sizeof(word[0]));
 	total = _mm512_srli_epi32(columns_swap_16(word[0]), 16);
 	segments.l4_length = _mm512_sub_epi32(total, _mm512_set1_epi32(IPV4));
 	segments.good &= columns_are(word[0], 0xff, 0x45) & columns_are(word[2], 0xff00, 0x600) &
@@ -414,7 +381,7 @@ parse_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __
 	segments.sum.high = _mm512_add_epi32(segments.sum.high, _mm512_set1_epi32(6 << 8));
 	columns_sum_add(&segments.sum, columns_swap_16(segments.l4_length));
 	check_headers(frames, &segments);
-	ports = ports_of(end, word[5]);
+	ports = ports_of(end, word[IPV4_WORDS]);
 	here = segments.good & are_for(end, ether, ports) &
 	       columns_are(end->is_source ? word[3] : word[4], -1, end_word(end, 3));
 	write_frames(rows->frame, &segments,
@@ -426,21 +393,57 @@ parse_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __
 	return (struct parse_columns_verdict){segments.good, here};
 }
 
-/* The IPv6 packets of some lanes. */
-AVX512 static struct parse_columns_verdict
-parse_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
+/*
+ * Short frames need the first line of memory only, or the words that are loaded of it.  Each of the
+ * two has a function of its own: registers are short, and one loop with a count that is not known
+ * keeps everything in memory (2 ns of 34 that a SYN of a flood takes).
+ */
+AVX512 static inline bool
+are_short(const struct parse_columns_frames *frames, __mmask16 lanes, int most)
+{
+	return _mm512_mask_cmpgt_epu32_mask(lanes, load_lengths(frames), _mm512_set1_epi32(most)) ==
+	       0;
+}
+
+AVX512 static __rte_noinline struct parse_columns_verdict
+read_short_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
 		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
+{
+	return read_ipv4(frames, ether, lanes, end, rows, TCP_SHORT_4);
+}
+
+AVX512 static __rte_noinline struct parse_columns_verdict
+read_long_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
+		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
+{
+	return read_ipv4(frames, ether, lanes, end, rows, TCP_COLUMNS);
+}
+
+AVX512 static struct parse_columns_verdict
+parse_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
+		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
+{
+	if (are_short(frames, lanes, ETHER + IPV4 + 4 * TCP_SHORT_4))
+		return read_short_ipv4(frames, ether, lanes, end, rows);
+	return read_long_ipv4(frames, ether, lanes, end, rows);
+}
+
+/* The same of IPv6. */
+AVX512 static __rte_always_inline struct parse_columns_verdict
+read_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
+		const struct parse_columns_end *end, const struct parse_columns_rows *rows,
+		unsigned int words)
 {
 	struct segments segments = {.l4_offset = ETHER + IPV6, .good = lanes};
 	const __m512i available =
 			_mm512_sub_epi32(load_lengths(frames), _mm512_set1_epi32(ETHER + IPV6));
-	__m512i word[4 * 4], others[4], ports;
+	__m512i word[6 * 4], others[4], ports;
 	__mmask16 here;
 
-	for (unsigned int i = 0; i < 4; i++)
+	for (unsigned int i = 0; 4 * i < IPV6_WORDS + words; i++)
 		columns_load(frames->data, ETHER + i * 16, &word[i * 4]);
-	memcpy(segments.word, &word[IPV6_WORDS], TCP_SHORT_6 * sizeof(word[0]));
-	load_rest(frames, &segments, TCP_SHORT_6);
+	segments.words = words;
+	memcpy(segments.word, &word[IPV6_WORDS], words * sizeof(word[0]));
 	segments.l4_length = _mm512_and_si512(columns_swap_16(word[1]), _mm512_set1_epi32(0xffff));
 	segments.good &= columns_are(word[0], 0xf0, 0x60) &
 			 columns_are(word[1], 0xff0000, 0x060000) &
@@ -470,6 +473,29 @@ parse_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __
 	write_keys_6(rows->key, others, key_words(end, ports));
 	write_segments(frames, &segments, rows);
 	return (struct parse_columns_verdict){segments.good, here};
+}
+
+AVX512 static __rte_noinline struct parse_columns_verdict
+read_short_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
+		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
+{
+	return read_ipv6(frames, ether, lanes, end, rows, TCP_SHORT_6);
+}
+
+AVX512 static __rte_noinline struct parse_columns_verdict
+read_long_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
+		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
+{
+	return read_ipv6(frames, ether, lanes, end, rows, TCP_COLUMNS);
+}
+
+AVX512 static struct parse_columns_verdict
+parse_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
+		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
+{
+	if (are_short(frames, lanes, ETHER + IPV6 + 4 * TCP_SHORT_6))
+		return read_short_ipv6(frames, ether, lanes, end, rows);
+	return read_long_ipv6(frames, ether, lanes, end, rows);
 }
 
 /* Rows that only some lanes have to give to a group that mixes both versions. */
