@@ -63,6 +63,7 @@ struct load_plan {
 	uint32_t concurrency; /**< Connections at once, at most. */
 	double rate;          /**< Starts per second; 0: a closed loop. */
 	uint64_t count;       /**< Starts in all; 0: no limit. */
+	uint64_t delay_us;    /**< From when the way to the targets is known. */
 	uint64_t ramp_up_us;
 	uint64_t duration_us; /**< 0: until count is reached. */
 	uint64_t ramp_down_us;
@@ -252,7 +253,7 @@ enum load_result load_init(
 
 void load_free(struct engine *engine);
 
-/** Find the way to the targets, and begin; by control, while the workers run. */
+/** Find the way to the targets, wait as planned, and begin; by control, while the workers run. */
 enum load_result load_begin(struct engine *engine, uint32_t patience_ms, unsigned int *which);
 
 /** No starts from now on. */

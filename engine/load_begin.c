@@ -379,10 +379,21 @@ load_resolve_shapes(struct load_worker *load, struct load_target *target)
 	load_resolve_shapes_of(load, &target->frames, &text, &target->shapes[true]);
 }
 
+/* @return whether nobody asked to stop. */
+static bool
+load_pause(const struct engine *engine)
+{
+	const struct timespec pause = {.tv_nsec = LOAD_PAUSE_NS};
+
+	if (__atomic_load_n(&engine->load->end_us, __ATOMIC_RELAXED) != UINT64_MAX)
+		return false;
+	nanosleep(&pause, NULL);
+	return true;
+}
+
 static enum load_result
 load_resolve(struct engine *engine, struct load_target *target, uint64_t until_us)
 {
-	const struct timespec pause = {.tv_nsec = LOAD_PAUSE_NS};
 	const struct port *port = &engine->port[target->by_port];
 	struct build_path path = {
 			.tagged = port->tagged,
@@ -401,11 +412,10 @@ load_resolve(struct engine *engine, struct load_target *target, uint64_t until_u
 				: resolver_want(engine, target->by_port, target->next_hop);
 	pthread_mutex_unlock(&engine->targets.control);
 	while (entry != RESOLVER_NONE && !resolver_get(&engine->resolver, entry, path.remote_mac)) {
-		if (__atomic_load_n(&engine->load->end_us, __ATOMIC_RELAXED) != UINT64_MAX)
-			return LOAD_STOPPED;
 		if (clock_us(&engine->clock) > until_us)
 			return LOAD_UNRESOLVED;
-		nanosleep(&pause, NULL);
+		if (!load_pause(engine))
+			return LOAD_STOPPED;
 	}
 	frame_template_init(&target->frames, &path);
 	load_resolve_shapes(engine->worker[0]->load, target);
@@ -417,6 +427,7 @@ load_begin(struct engine *engine, uint32_t patience_ms, unsigned int *which)
 {
 	struct load *load = engine->load;
 	const uint64_t until_us = clock_us(&engine->clock) + (uint64_t)patience_ms * 1000;
+	uint64_t begin_us;
 
 	for (unsigned int t = 0; t < load->target_count; t++) {
 		const enum load_result result = load_resolve(engine, &load->target[t], until_us);
@@ -424,6 +435,11 @@ load_begin(struct engine *engine, uint32_t patience_ms, unsigned int *which)
 		*which = t;
 		if (result != LOAD_OK)
 			return result;
+	}
+	begin_us = clock_us(&engine->clock) + load->plan.delay_us;
+	while (clock_us(&engine->clock) < begin_us) {
+		if (!load_pause(engine))
+			return LOAD_STOPPED;
 	}
 	__atomic_store_n(&load->begin_us, clock_us(&engine->clock), __ATOMIC_RELEASE);
 	return LOAD_OK;

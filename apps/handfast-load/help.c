@@ -60,6 +60,8 @@ const char options_help[] =
 		"  --spacing even|poisson of starts with --rate\n"
 		"  --count N              stop after N starts\n"
 		"  --duration TIME        measure so long (10s unless --count)\n"
+		"  --delay TIME           before the first start, e.g. until a proxy knows its "
+		"backends\n"
 		"  --ramp-up, --ramp-down TIME   before and after, not measured\n"
 		"  --drain TIME           what is unfinished after that is reset (1s)\n"
 		"  --timeout TIME         patience with a peer that says nothing (10s)\n"

@@ -44,6 +44,7 @@ enum known_option {
 	OPTION_DURATION,
 	OPTION_RAMP_UP,
 	OPTION_RAMP_DOWN,
+	OPTION_DELAY,
 	OPTION_DRAIN,
 	OPTION_TIMEOUT,
 	OPTION_RETRIES,
@@ -95,6 +96,7 @@ static const struct option known[] = {
 		{"duration", required_argument, NULL, OPTION_DURATION},
 		{"ramp-up", required_argument, NULL, OPTION_RAMP_UP},
 		{"ramp-down", required_argument, NULL, OPTION_RAMP_DOWN},
+		{"delay", required_argument, NULL, OPTION_DELAY},
 		{"drain", required_argument, NULL, OPTION_DRAIN},
 		{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 		{"retries", required_argument, NULL, OPTION_RETRIES},
@@ -475,6 +477,8 @@ read_amount(struct given *given, int option, char *value)
 		return number_parse_time(value, &plan->ramp_up_us);
 	case OPTION_RAMP_DOWN:
 		return number_parse_time(value, &plan->ramp_down_us);
+	case OPTION_DELAY:
+		return number_parse_time(value, &plan->delay_us);
 	case OPTION_DRAIN:
 		return number_parse_time(value, &plan->drain_us);
 	case OPTION_TIMEOUT:

@@ -43,9 +43,12 @@ report_json_start(const struct report *report)
 			load_sources(report->engine), load_tuples(report->engine),
 			report->engine->worker_count, plan->concurrency, plan->rate,
 			plan->shape == PACE_POISSON ? "poisson" : "even", plan->count);
-	fprintf(out, "\"requests\":%u,\"ramp_up\":%.6f,\"duration\":%.6f,\"ramp_down\":%.6f}\n",
-			plan->requests, (double)plan->ramp_up_us / 1e6,
-			(double)plan->duration_us / 1e6, (double)plan->ramp_down_us / 1e6);
+	fprintf(out,
+			"\"requests\":%u,\"delay\":%.6f,\"ramp_up\":%.6f,\"duration\":%.6f,"
+			"\"ramp_down\":%.6f}\n",
+			plan->requests, (double)plan->delay_us / 1e6,
+			(double)plan->ramp_up_us / 1e6, (double)plan->duration_us / 1e6,
+			(double)plan->ramp_down_us / 1e6);
 	fflush(out);
 }
 

@@ -221,6 +221,21 @@ def test_ipv6_from_many_sources():
         lab.check(len(sources) == 63, f"{len(sources)} sources")
 
 
+def test_a_delay_comes_before_the_first_start():
+    """--delay counts from when the peer's address is known, and is no part of what is measured."""
+    with lab.Lab() as here:
+        kernel = Kernel(here)
+        kernel.nginx()
+        load = kernel.load("--delay", "1500ms", "--count", "10", captured=True)
+        last = load.end()
+        lab.check(not failed(last) and figure(last, "completed") == 10, last)
+        lab.check(load.lines[0]["delay"] == 1.5 and last["seconds"] < 1.5, load.lines)
+        known, = here.captures[0].tshark(
+            f"arp.opcode == 2 and arp.src.proto_ipv4 == {lab.CLIENT4}", "frame.time_epoch")[:1]
+        first = here.captures[0].tshark("tcp.flags == 0x02", "frame.time_epoch")[0]
+        lab.check(float(first) - float(known) >= 1.5, (known, first))
+
+
 def test_failures_are_classified():
     """A closed port refuses, a black hole is silent, a wrong page is wrong; exit code 7."""
     with lab.Lab() as here:

@@ -5,8 +5,8 @@ import time
 
 from machine import Gone, Trouble, core_to_core, load_average
 from pace import progress, until_stopped
-from processes import (BACK_MAC, Bench, CLIENT, ENGINE_MAC, LENT, RING, SERVER, SERVER_MAC, SOURCES,
-                       Testpmd, WILD, WILD_SOURCES)
+from processes import (BACK_MAC, Bench, CLIENT, COPIED, ENGINE_MAC, LENT, RING, SERVER, SERVER_MAC,
+                       SOURCES, Testpmd, WILD, WILD_SOURCES)
 
 HEAD = """\
 engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: {idle},
@@ -39,7 +39,7 @@ services:
 # A port of ours rests after its connection, so it takes many addresses to go on opening.
 PROXY = HEAD + """\
   - name: back
-    device: "memif:socket={folder}/b.sock,role=server,id=0,socket-abstract=no"
+    device: "memif:socket={folder}/b.sock,{link},id=0,socket-abstract=no"
     mac: "%s"
     addresses: [10.8.0.2/16]
 pools:
@@ -54,6 +54,8 @@ FORWARD = PROXY.replace("mode: proxy, pool: web, max_syn_backlog: {backlog}",
 # Generator and backend share a core: who spins there has the other one's packets wait for its turn
 # to end, milliseconds later, in rings that are full by then.
 SHARED = ["--idle", "sleep"]
+# Seconds after which they are: they are asked for once a second.
+BACKENDS_KNOWN = 2
 
 BACKEND = """\
 engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: sleep,
@@ -61,7 +63,7 @@ engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memor
 tcp: {{max_tw_buckets: {time_wait}}}
 ports:
   - name: back
-    device: "memif:socket={folder}/b.sock,role=client,id=0,socket-abstract=no,rsize={ring}"
+    device: "memif:socket={folder}/b.sock,{link},id=0,socket-abstract=no"
     mac: "%s"
     addresses: [10.8.0.3/16]
     gateways: [10.8.0.2]
@@ -114,14 +116,44 @@ def summarise(end: dict, engine: dict, tsc_hz: int) -> dict:
     }
 
 
+def lending(bench: Bench, text: str, words: list, path: str, backend: bool) -> tuple:
+    """The engine, which lends its buffers at every port, and a load: the others are there first."""
+    link, words = LENT, [*words, "--resolve", "30s"]
+    if backend:
+        bench.engine(BACKEND, core=bench.cores[1], link=COPIED)
+        link = f"{LENT},rsize={bench.ring}"
+        words += ["--delay", f"{BACKENDS_KNOWN}s"]
+    load = bench.listening_load(*words)
+    return bench.engine(text, path=path, link=link), load
+
+
+def copying(bench: Bench, text: str, words: list, path: str, backend: bool) -> tuple:
+    """The same of an engine that copies, whose peers come to it."""
+    engine = bench.engine(text, path=path)
+    if backend:
+        bench.engine(BACKEND, core=bench.cores[1], link=f"role=client,rsize={bench.ring}")
+        words = [*words, "--delay", f"{BACKENDS_KNOWN}s"]
+    # Larger rings cost caches, so only where milliseconds have to fit: a core is shared.
+    return engine, bench.load(*words, ring=bench.ring if backend else RING)
+
+
+def engine_and_load(bench: Bench, text: str, words: list, path: str, backend: bool) -> tuple:
+    """Both, running, and a backend where there has to be one."""
+    start = lending if bench.lends else copying
+    return start(bench, text, words, path, backend)
+
+
 def forward_once(bench: Bench, seconds: float, path: str = "") -> dict:
     """Frames passed on to a backend; the generator sends SYNs and waits for nobody."""
-    engine = bench.engine(FORWARD, path=path)
-    bench.engine(BACKEND, core=bench.cores[1])
-    time.sleep(1.0)
-    load = bench.load(*target(80), "--exchange", "syn", "--concurrency", "4096", "--duration",
-                      f"{int(seconds * 1000) + 1000}ms", *SHARED)
-    time.sleep(0.8)
+    words = [*target(80), "--exchange", "syn", "--concurrency", "4096", "--duration",
+             f"{int(seconds * 1000) + 1000}ms", *SHARED]
+    engine, load = engine_and_load(bench, FORWARD, words, path, True)
+    until = time.monotonic() + 30
+    while not engine.ask("/handfast/counters").get("forwards", 0):
+        if time.monotonic() > until:
+            raise Trouble("nothing is passed on")
+        time.sleep(0.02)
+    time.sleep(0.3)
     before = engine.snapshot()
     time.sleep(seconds)
     after = engine.snapshot()
@@ -129,8 +161,6 @@ def forward_once(bench: Bench, seconds: float, path: str = "") -> dict:
     load.end()
     bench.end_all()
     forwards = spent["counters"].get("forwards", 0)
-    if not forwards:
-        raise Trouble("nothing is passed on")
     return {"rate": forwards * 1e9 / (after["clock"] - before["clock"]), "failures": 0,
             "packets_per_connection": 2, "packets_per_connection_seen": 2,
             "cycles_per_connection": round(spent["busy_us"] * min(1.0, spent["share"])
@@ -161,18 +191,8 @@ def exchange_once(bench: Bench, case: str, seconds: float, words: list, path: st
     """The same, of connections."""
     text, port, exchange, backend = CASES[case]
     words = [*target(port), *exchange, "--duration", f"{int(seconds * 1000)}ms", *words]
-    if bench.lends and not backend:
-        load = bench.listening_load(*words, "--resolve", "30s")
-        engine = bench.engine(text, path=path, link=LENT)
-        before = engine.snapshot()
-    else:
-        engine = bench.engine(text, path=path)
-        if backend:
-            bench.engine(BACKEND, core=bench.cores[1])
-            time.sleep(1.0)  # Backends are resolved once a second.
-        before = engine.snapshot()
-        # Larger rings cost caches, so only where milliseconds have to fit: a core is shared.
-        load = bench.load(*words, ring=bench.ring if backend else RING)
+    engine, load = engine_and_load(bench, text, words, path, backend)
+    before = engine.snapshot()
     end = load.result(seconds + 30)
     spent = engine.spent(before, engine.snapshot())
     result = summarise(end, spent, engine.tsc_hz)
