@@ -9,6 +9,7 @@
 #include <rte_pause.h>
 
 #include "cookie/spent_cookies.h"
+#include "engine/buffers.h"
 #include "engine/burst_cookie.h"
 #include "engine/burst_desk.h"
 #include "engine/burst_entrance.h"
@@ -272,7 +273,7 @@ void
 worker_drop(struct worker *worker, struct rte_mbuf *packet, enum counter reason)
 {
 	worker_count(worker, (uint8_t)packet->port, reason, 1);
-	rte_pktmbuf_free(packet);
+	buffers_free(&packet, 1);
 }
 
 bool

@@ -202,7 +202,10 @@ bucket_for(const struct conn_table *table, uint64_t hash, uint32_t *empty)
 	return go_first ? first : second;
 }
 
-/* A free line and its tail become the key's. */
+/*
+ * A free line and its tail become the key's.  The next ones may have been left long ago, and the
+ * first says where the one after it is.
+ */
 static inline struct conn *
 slot_take(struct conn_table *table, const struct flow_key *key, uint32_t *slot)
 {
@@ -218,6 +221,10 @@ slot_take(struct conn_table *table, const struct flow_key *key, uint32_t *slot)
 	memset(conn, 0, sizeof(*conn));
 	conn->key = *key;
 	memset(table->tails + *slot * table->tail, 0, sizeof(struct conn_tail));
+	if (table->free_slot != CONN_TABLE_NO_SLOT) {
+		rte_prefetch0(&table->conns[table->free_slot]);
+		rte_prefetch0(table->tails + table->free_slot * table->tail);
+	}
 	return conn;
 }
 
