@@ -34,8 +34,8 @@ def contestant(rate: float) -> dict:
     return {"rate": {"median": rate, "q1": rate * 0.9, "q3": rate * 1.1},
             "rates": [rate * 0.9, rate, rate * 1.1], "packets_per_connection": 6,
             "packets_per_connection_seen": 6.0, "latency_us": latencies(20), "failures": 0,
-            "retransmits": 0, "engine_share": 0.99, "generator_busy": 0.9, "engine_rss_mib": 60,
-            "cycles_per_connection": 900, "cycles_per_packet": 150, "failures_of_all": 0,
+            "retransmits": 0, "engine_share": 0.99, "engine_busy": 0.95, "generator_busy": 0.9,
+            "engine_rss_mib": 60, "cycles_per_connection": 900, "cycles_per_packet": 150, "failures_of_all": 0,
             "series": [{"t": second, "rate": rate, "phase": "sustain"} for second in (1, 2)]}
 
 

@@ -56,8 +56,8 @@ def condense(name: str, measured: dict) -> dict:
             "rate": quartiles([run["rate"] for run in runs]), "rates": [run["rate"] for run in runs],
             **{key: chosen[key] for key in (
                 "packets_per_connection", "packets_per_connection_seen", "latency_us", "failures",
-                "retransmits", "engine_share", "generator_busy", "engine_rss_mib",
-                "cycles_per_connection", "cycles_per_packet", "mode") if key in chosen},
+                "retransmits", "engine_share", "engine_busy", "generator_busy",
+                "engine_rss_mib", "cycles_per_connection", "cycles_per_packet", "mode") if key in chosen},
             "series": [{**second, "t": round(run["begun"] + second["t"], 3)}
                        for run in runs for second in run.get("series", ())],
             "failures_of_all": sum(run.get("failures", 0) for run in runs),

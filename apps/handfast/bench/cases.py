@@ -108,6 +108,7 @@ def summarise(end: dict, engine: dict, tsc_hz: int) -> dict:
         "latency_us": end["latency_us"], "generator_busy": end["busy"],
         "retransmits": end["figures"]["syn_retransmits"] + end["figures"]["retransmits"],
         "engine_share": round(engine["share"], 3), "engine_busy_us": round(busy),
+        "engine_busy": round(busy / opened * end["rate"] / 1e6, 3) if opened else 0,
         "engine_rss_mib": engine["rss_kib"] // 1024,
         "cycles_per_connection": round(busy * tsc_hz / 1e6 / opened) if opened else 0,
         "cycles_per_packet": round(busy * tsc_hz / 1e6 / packets) if packets else 0,
@@ -161,10 +162,12 @@ def forward_once(bench: Bench, seconds: float, path: str = "") -> dict:
     load.end()
     bench.end_all()
     forwards = spent["counters"].get("forwards", 0)
-    return {"rate": forwards * 1e9 / (after["clock"] - before["clock"]), "failures": 0,
+    elapsed_us = (after["clock"] - before["clock"]) / 1000
+    busy_us = spent["busy_us"] * min(1.0, spent["share"])
+    return {"rate": forwards * 1e6 / elapsed_us, "failures": 0,
             "packets_per_connection": 2, "packets_per_connection_seen": 2,
-            "cycles_per_connection": round(spent["busy_us"] * min(1.0, spent["share"])
-                                           * engine.tsc_hz / 1e6 / forwards),
+            "cycles_per_connection": round(busy_us * engine.tsc_hz / 1e6 / forwards),
+            "engine_busy": round(busy_us / elapsed_us, 3),
             "engine_share": round(spent["share"], 3), "engine_rss_mib": spent["rss_kib"] // 1024}
 
 

@@ -41,7 +41,8 @@ ABOUT = {
     "request": "A connection for each HTTP request: SYN, SYN-ACK, ACK with the request, answer of "
                "64 bytes with FIN, FIN-ACK, ACK.",
     "proxy": "A connection for each HTTP request, through the engine to a backend (mode: proxy): two "
-             "handshakes, spliced. Packets are the client's; the backend's are as many again.",
+             "handshakes, spliced. Packets are the client's; the backend's are as many again. "
+             "Generator and backend share a core.",
     "forward": "Frames passed on to a backend (mode: direct): one in, one out. Generator and "
                "backend share a core.",
     "table": "Opening and closing, as in open-close, beside connections that are only held.",
@@ -53,7 +54,8 @@ COLUMNS = (
     ("quartiles", "of the repetitions: half of them were between these two"),
     ("packets/conn", "planned, both directions; seen, when that differs: retransmissions, ARP"),
     ("cycles/conn", "TSC cycles that the engine's worker was busy, by connections"),
-    ("engine core, generator", "share of the time that they were busy; who has 100 % is the limit"),
+    ("engine, generator", "share of the time that they were busy; who has 100 % is the limit, or, "
+                          "of proxy and forward, the core that generator and backend share"),
     ("connect", "from the time a start was due to ESTABLISHED"),
     ("failed", "connections, over all repetitions"),
     ("core to core", "how long a cache line takes to the other core and back; on virtual machines "
@@ -131,7 +133,7 @@ def case_table(result: dict) -> Table:
     """open-close, request, proxy, forward."""
     what = "frames" if result["name"] == "forward" else "connections"
     table = Table("contestant", f"{what} per second", "quartiles", "packets/conn", "cycles/conn",
-                  "connect p50 us", "p99 us", "p99.9 us", "failed", "engine core", "generator",
+                  "connect p50 us", "p99 us", "p99.9 us", "failed", "engine", "generator",
                   "engine MiB")
     for name, one in result["contestants"].items():
         rate = one["rate"]
@@ -139,8 +141,9 @@ def case_table(result: dict) -> Table:
                   "1" if plots.is_limit(name) else packets(one),
                   measured(one.get("cycles_per_connection", 0)),
                   *(measured(latency(one, "connect", which)) for which in ("p50", "p99", "p99.9")),
-                  one["failures_of_all"], f"{one.get('engine_share', 0):.0%}",
-                  f"{one['generator_busy']:.0%}" if "generator_busy" in one else "-",
+                  one["failures_of_all"],
+                  *(f"{one[who]:.0%}" if who in one else "-"
+                    for who in ("engine_busy", "generator_busy")),
                   measured(one.get("engine_rss_mib", 0)))
     return table
 
