@@ -188,11 +188,24 @@ burst_parse_columns(struct worker *worker, struct burst *burst)
 	burst->n = kept;
 }
 
-void
-burst_parse(struct worker *worker, struct burst *burst)
+/*
+ * Where packets begin; and where they end, as a checksum is over all of it, if most of them carry
+ * data: to proxied connections and from them, but not where connections only open and close.
+ */
+static inline void
+burst_parse_fetch(const struct worker *worker, const struct burst *burst)
 {
 	for (unsigned int i = 0; i < burst->n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(burst->packet[i], void *));
+	for (unsigned int i = 0; worker->proxy != NULL && i < burst->n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod_offset(
+				burst->packet[i], void *, burst->packet[i]->data_len - 1));
+}
+
+void
+burst_parse(struct worker *worker, struct burst *burst)
+{
+	burst_parse_fetch(worker, burst);
 	burst->known = 0;
 	burst->sought = 0;
 	if (worker->columns)
