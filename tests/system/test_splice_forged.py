@@ -37,11 +37,12 @@ FORGED = (
 
 
 class Wire:
-    """What an end says on its device, and what is forged into that."""
+    """What an end says on its device, in its newest connection, and what is forged into that."""
 
     def __init__(self, site: Site, namespace: lab.Namespace, device: str, mac: str, source: str):
         from scapy.all import Ether, IP, TCP, conf  # pylint: disable=import-outside-toplevel
         self.ether, self.ip, self.tcp, self.mac, self.source = Ether, IP, TCP, mac, source
+        self.ports = None
         conf.verb = 0
         with namespace.entered():
             self.mouth = conf.L2socket(iface=device)
@@ -54,7 +55,13 @@ class Wire:
         said = []
         while self.ear.select([self.ear], 0.005):
             frame = self.ear.recv()
-            if frame is not None and self.tcp in frame and frame[self.ip].src == self.source:
+            if frame is None or self.tcp not in frame or frame[self.ip].src != self.source:
+                continue
+            ports = (frame[self.tcp].sport, frame[self.tcp].dport)
+            if frame[self.tcp].flags & SYN:
+                self.ports = ports
+            # Who was reset without hearing of it says his last words again.
+            if ports == self.ports:
                 said.append(frame)
         return said
 
