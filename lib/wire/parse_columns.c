@@ -346,13 +346,22 @@ end_word(const struct parse_columns_end *end, unsigned int which)
 	return word;
 }
 
+/* Frames of one IP version, whom they are for, and where their rows go. */
+struct group {
+	const struct parse_columns_frames *frames;
+	const __m512i *ether; /* Four columns: the link's headers. */
+	const struct parse_columns_end *end;
+	const struct parse_columns_rows *rows;
+	__mmask16 lanes;
+};
+
 /* The IPv4 packets of some lanes, whose TCP headers have no more than so many words. */
 AVX512 static __rte_always_inline struct parse_columns_verdict
-read_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
-		const struct parse_columns_end *end, const struct parse_columns_rows *rows,
-		unsigned int words)
+read_ipv4(const struct group *group, unsigned int words)
 {
-	struct segments segments = {.l4_offset = ETHER + IPV4, .good = lanes};
+	const struct parse_columns_frames *frames = group->frames;
+	const struct parse_columns_end *end = group->end;
+	struct segments segments = {.l4_offset = ETHER + IPV4, .good = group->lanes};
 	const __m512i available = _mm512_sub_epi32(load_lengths(frames), _mm512_set1_epi32(ETHER));
 	__m512i word[4 * 4], total, ports;
 	__mmask16 here;
@@ -382,59 +391,24 @@ read_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __m
 	columns_sum_add(&segments.sum, columns_swap_16(segments.l4_length));
 	check_headers(frames, &segments);
 	ports = ports_of(end, word[IPV4_WORDS]);
-	here = segments.good & are_for(end, ether, ports) &
+	here = segments.good & are_for(end, group->ether, ports) &
 	       columns_are(end->is_source ? word[3] : word[4], -1, end_word(end, 3));
-	write_frames(rows->frame, &segments,
-			frame_words(4, ether[0],
+	write_frames(group->rows->frame, &segments,
+			frame_words(4, group->ether[0],
 					_mm512_and_si512(_mm512_srli_epi32(word[0], 8),
 							_mm512_set1_epi32(0xff))));
-	write_keys_4(rows->key, end->is_source ? word[4] : word[3], key_words(end, ports));
-	write_segments(frames, &segments, rows);
+	write_keys_4(group->rows->key, end->is_source ? word[4] : word[3], key_words(end, ports));
+	write_segments(frames, &segments, group->rows);
 	return (struct parse_columns_verdict){segments.good, here};
-}
-
-/*
- * Short frames need the first line of memory only, or the words that are loaded of it.  Each of the
- * two has a function of its own: registers are short, and one loop with a count that is not known
- * keeps everything in memory (2 ns of 34 that a SYN of a flood takes).
- */
-AVX512 static inline bool
-are_short(const struct parse_columns_frames *frames, __mmask16 lanes, int most)
-{
-	return _mm512_mask_cmpgt_epu32_mask(lanes, load_lengths(frames), _mm512_set1_epi32(most)) ==
-	       0;
-}
-
-AVX512 static __rte_noinline struct parse_columns_verdict
-read_short_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
-		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
-{
-	return read_ipv4(frames, ether, lanes, end, rows, TCP_SHORT_4);
-}
-
-AVX512 static __rte_noinline struct parse_columns_verdict
-read_long_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
-		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
-{
-	return read_ipv4(frames, ether, lanes, end, rows, TCP_COLUMNS);
-}
-
-AVX512 static struct parse_columns_verdict
-parse_ipv4(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
-		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
-{
-	if (are_short(frames, lanes, ETHER + IPV4 + 4 * TCP_SHORT_4))
-		return read_short_ipv4(frames, ether, lanes, end, rows);
-	return read_long_ipv4(frames, ether, lanes, end, rows);
 }
 
 /* The same of IPv6. */
 AVX512 static __rte_always_inline struct parse_columns_verdict
-read_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
-		const struct parse_columns_end *end, const struct parse_columns_rows *rows,
-		unsigned int words)
+read_ipv6(const struct group *group, unsigned int words)
 {
-	struct segments segments = {.l4_offset = ETHER + IPV6, .good = lanes};
+	const struct parse_columns_frames *frames = group->frames;
+	const struct parse_columns_end *end = group->end;
+	struct segments segments = {.l4_offset = ETHER + IPV6, .good = group->lanes};
 	const __m512i available =
 			_mm512_sub_epi32(load_lengths(frames), _mm512_set1_epi32(ETHER + IPV6));
 	__m512i word[6 * 4], others[4], ports;
@@ -458,44 +432,71 @@ read_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __m
 	columns_sum_add(&segments.sum, columns_swap_16(segments.l4_length));
 	check_headers(frames, &segments);
 	ports = ports_of(end, word[IPV6_WORDS]);
-	here = segments.good & are_for(end, ether, ports);
+	here = segments.good & are_for(end, group->ether, ports);
 	for (unsigned int i = 0; i < 4; i++) {
 		here &= columns_are(
 				end->is_source ? word[2 + i] : word[6 + i], -1, end_word(end, i));
 		others[i] = end->is_source ? word[6 + i] : word[2 + i];
 	}
 	/* Version, traffic class: four bits each, but that the bytes are the other way round. */
-	write_frames(rows->frame, &segments,
-			frame_words(6, ether[0],
+	write_frames(group->rows->frame, &segments,
+			frame_words(6, group->ether[0],
 					_mm512_and_si512(_mm512_srli_epi32(columns_swap_32(word[0]),
 									 20),
 							_mm512_set1_epi32(0xff))));
-	write_keys_6(rows->key, others, key_words(end, ports));
-	write_segments(frames, &segments, rows);
+	write_keys_6(group->rows->key, others, key_words(end, ports));
+	write_segments(frames, &segments, group->rows);
 	return (struct parse_columns_verdict){segments.good, here};
 }
 
+/*
+ * Short frames need the first line of memory only, or the words that are loaded of it.  Each of the
+ * two has a function of its own: registers are short, and one loop with a count that is not known
+ * keeps everything in memory (2 ns of 34 that a SYN of a flood takes).
+ */
 AVX512 static __rte_noinline struct parse_columns_verdict
-read_short_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
-		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
+read_short_ipv4(const struct group *group)
 {
-	return read_ipv6(frames, ether, lanes, end, rows, TCP_SHORT_6);
+	return read_ipv4(group, TCP_SHORT_4);
 }
 
 AVX512 static __rte_noinline struct parse_columns_verdict
-read_long_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
-		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
+read_long_ipv4(const struct group *group)
 {
-	return read_ipv6(frames, ether, lanes, end, rows, TCP_COLUMNS);
+	return read_ipv4(group, TCP_COLUMNS);
+}
+
+AVX512 static __rte_noinline struct parse_columns_verdict
+read_short_ipv6(const struct group *group)
+{
+	return read_ipv6(group, TCP_SHORT_6);
+}
+
+AVX512 static __rte_noinline struct parse_columns_verdict
+read_long_ipv6(const struct group *group)
+{
+	return read_ipv6(group, TCP_COLUMNS);
+}
+
+AVX512 static inline bool
+are_short(const struct group *group, int most)
+{
+	return _mm512_mask_cmpgt_epu32_mask(group->lanes, load_lengths(group->frames),
+			       _mm512_set1_epi32(most)) == 0;
 }
 
 AVX512 static struct parse_columns_verdict
-parse_ipv6(const struct parse_columns_frames *frames, const __m512i ether[4], __mmask16 lanes,
-		const struct parse_columns_end *end, const struct parse_columns_rows *rows)
+parse_ipv4(const struct group *group)
 {
-	if (are_short(frames, lanes, ETHER + IPV6 + 4 * TCP_SHORT_6))
-		return read_short_ipv6(frames, ether, lanes, end, rows);
-	return read_long_ipv6(frames, ether, lanes, end, rows);
+	return are_short(group, ETHER + IPV4 + 4 * TCP_SHORT_4) ? read_short_ipv4(group)
+								: read_long_ipv4(group);
+}
+
+AVX512 static struct parse_columns_verdict
+parse_ipv6(const struct group *group)
+{
+	return are_short(group, ETHER + IPV6 + 4 * TCP_SHORT_6) ? read_short_ipv6(group)
+								: read_long_ipv6(group);
 }
 
 /* Rows that only some lanes have to give to a group that mixes both versions. */
@@ -519,42 +520,49 @@ copy_rows(const struct some_rows *from, uint32_t lanes, const struct parse_colum
 	}
 }
 
-AVX512 static __attribute__((noinline)) struct parse_columns_verdict
-parse_mixed(const struct parse_columns_frames *frames, const __m512i ether[4],
-		const __mmask16 lanes[2], const struct parse_columns_end end[2],
-		const struct parse_columns_rows *rows)
+AVX512 static __rte_noinline struct parse_columns_verdict
+parse_mixed(const struct group *v4, struct group *v6)
 {
+	const struct parse_columns_rows *rows = v6->rows;
 	struct some_rows some;
 	const struct parse_columns_rows aside = {some.frame, some.segment, some.key, some.event};
-	const struct parse_columns_verdict v4 = parse_ipv4(frames, ether, lanes[0], &end[0], rows);
-	const struct parse_columns_verdict v6 =
-			parse_ipv6(frames, ether, lanes[1], &end[1], &aside);
+	const struct parse_columns_verdict one = parse_ipv4(v4);
+	struct parse_columns_verdict other;
 
-	copy_rows(&some, v6.good, rows);
-	return (struct parse_columns_verdict){v4.good | v6.good, v4.here | v6.here};
+	v6->rows = &aside;
+	other = parse_ipv6(v6);
+	copy_rows(&some, other.good, rows);
+	return (struct parse_columns_verdict){one.good | other.good, one.here | other.here};
+}
+
+/* Those lanes whose frames say that they are of a version, and are long enough. */
+AVX512 static inline __mmask16
+lanes_of(const struct parse_columns_frames *frames, const __m512i ether[4], int ether_type,
+		int ip_header)
+{
+	const __mmask16 all = (__mmask16)((1u << frames->n) - 1);
+	const int least = ETHER + ip_header + 4 * TCP_WORDS;
+
+	return all & columns_are(ether[3], 0xffff, ether_type) &
+	       _mm512_cmpge_epi32_mask(load_lengths(frames), _mm512_set1_epi32(least));
 }
 
 AVX512 struct parse_columns_verdict
 parse_columns(const struct parse_columns_frames *frames, const struct parse_columns_end end[2],
 		const struct parse_columns_rows *rows)
 {
-	const __mmask16 all = (__mmask16)((1u << frames->n) - 1);
-	const __m512i lengths = load_lengths(frames);
-	__mmask16 lanes[2];
 	__m512i ether[4];
+	struct group v4 = {frames, ether, &end[0], rows, 0};
+	struct group v6 = {frames, ether, &end[1], rows, 0};
 
 	columns_load(frames->data, 0, ether);
-	lanes[0] = all & columns_are(ether[3], 0xffff, 0x0008) &
-		   _mm512_cmpge_epi32_mask(
-				   lengths, _mm512_set1_epi32(ETHER + IPV4 + 4 * TCP_WORDS));
-	lanes[1] = all & columns_are(ether[3], 0xffff, 0xdd86) &
-		   _mm512_cmpge_epi32_mask(
-				   lengths, _mm512_set1_epi32(ETHER + IPV6 + 4 * TCP_WORDS));
-	if (likely(lanes[1] == 0))
-		return parse_ipv4(frames, ether, lanes[0], &end[0], rows);
-	if (lanes[0] == 0)
-		return parse_ipv6(frames, ether, lanes[1], &end[1], rows);
-	return parse_mixed(frames, ether, lanes, end, rows);
+	v4.lanes = lanes_of(frames, ether, 0x0008, IPV4);
+	v6.lanes = lanes_of(frames, ether, 0xdd86, IPV6);
+	if (likely(v6.lanes == 0))
+		return parse_ipv4(&v4);
+	if (v4.lanes == 0)
+		return parse_ipv6(&v6);
+	return parse_mixed(&v4, &v6);
 }
 
 #else
