@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -209,7 +210,10 @@ worker_turn(struct worker *worker)
 	return busy;
 }
 
-/* What a worker does without packets; naps grow with the silence, so that a busy one never naps. */
+/*
+ * What a worker does without packets.  Naps grow with the silence, so that a busy one never naps;
+ * but who does not insist on its core lets others have it at once, for their packets to it.
+ */
 void
 worker_idle(struct worker *worker)
 {
@@ -220,8 +224,12 @@ worker_idle(struct worker *worker)
 	if (idle == SETTINGS_IDLE_SPIN)
 		return;
 	worker->idle_turns++;
-	if (idle == SETTINGS_IDLE_PAUSE || worker->idle_turns < WORKER_IDLE_TURNS) {
+	if (idle == SETTINGS_IDLE_PAUSE) {
 		rte_pause();
+		return;
+	}
+	if (worker->idle_turns < WORKER_IDLE_TURNS) {
+		sched_yield();
 		return;
 	}
 	us = 10 + (worker->idle_turns - WORKER_IDLE_TURNS) * 2;
