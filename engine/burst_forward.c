@@ -67,23 +67,30 @@ burst_forward_link(struct rte_mbuf *packet, uint8_t *ip, const struct port *port
 	burst_forward_link_to(packet, ip, length, ipv4, port, remote_mac);
 }
 
-/* A deadline that only moves on is written down; the wheel comes to it by itself. */
-static inline void
+/*
+ * A deadline that only moves on is written down; the wheel comes to it by itself.
+ *
+ * @return whether there is none: the connection is over, and there is no room for it to linger.
+ */
+static inline bool
 burst_forward_postpone(struct worker *worker, struct conn *conn, struct splice *splice)
 {
 	const struct service *service = services_of(worker->services, &conn->key);
 	const bool open = splice->closing == 0;
-	const uint32_t deadline_ms = worker->now_ms +
-				     (likely(open) ? service->tcp.idle_timeout_ms
-						   : proxy_close_after_ms(worker, service, splice));
+	const uint32_t after_ms = likely(open) ? service->tcp.idle_timeout_ms
+					       : proxy_close_after_ms(worker, service, splice);
+	const uint32_t deadline_ms = worker->now_ms + after_ms;
 
 	if (unlikely(!open || (splice->flags & SPLICE_UNCOUNTED) != 0))
 		proxy_close_count(worker, splice);
+	if (unlikely(after_ms == 0))
+		return true;
 	if (likely(open && timer_wheel_is_scheduled(conn) &&
 			    (int32_t)(deadline_ms - conn->timer_deadline_ms) >= 0))
 		conn->timer_deadline_ms = deadline_ms;
 	else
 		timer_wheel_schedule(worker->wheel, conn, deadline_ms);
+	return false;
 }
 
 /* What we would have to say in the name of a side, if we had to: its clock (RFC 7323 3.2). */
@@ -113,6 +120,7 @@ burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side
 	uint8_t mac[6];
 	struct splice_ends ends;
 	unsigned int family, headers;
+	bool over = false;
 
 	const uint32_t limit = splice->limit[SPLICE_CLIENT];
 	const bool ours = (splice->flags & SPLICE_OURS) != 0;
@@ -125,7 +133,7 @@ burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side
 	}
 	/* While something is ours to repeat the timer is for that. */
 	if (likely((splice->flags & SPLICE_OURS) == 0))
-		burst_forward_postpone(worker, conn, splice);
+		over = burst_forward_postpone(worker, conn, splice);
 	proxy_send_ends(worker, conn, splice, from, &ends);
 	family = flow_key_is_ipv4(ends.destination) ? 4 : 6;
 	headers = family == in->frame->family
@@ -152,6 +160,10 @@ burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side
 	burst_forward_link_to(in->packet, splice_addresses(data, in->frame, &ends, family),
 			headers + in->frame->l4_length, family == 4, port, mac);
 	transmit_forward(worker, in->packet, port->index);
+	/* Now, as all of it is near, and the next one takes its place, rather than in a few ticks.
+	 */
+	if (unlikely(over))
+		proxy_forget(worker, conn);
 }
 
 /* @return whether the segment is the burst's no more. */

@@ -94,7 +94,7 @@ void proxy_step(struct worker *worker, struct burst *burst, unsigned int i);
 void proxy_answer(struct worker *worker, struct conn *conn, struct burst_returns *returns,
 		unsigned int i);
 
-/** A spliced connection's client begins anew: forget the old one; it stays until the burst ends. */
+/** A spliced connection is over, and nobody waits for more; it stays until the burst ends. */
 void proxy_forget(struct worker *worker, struct conn *conn);
 
 /** A SYN for a live splice, or a SYN-ACK again: say where we are (RFC 5961 4). */
