@@ -20,6 +20,10 @@
 /* Fewer than so many frames are parsed faster one by one. */
 #define BURST_COLUMNS_MIN 3
 
+/* Lines of a packet that are fetched behind its first. */
+#define FETCH_STEP 64
+#define FETCH_MOST 256
+
 static inline unsigned int
 burst_parse_flags(const struct port *port, const struct rte_mbuf *packet)
 {
@@ -189,17 +193,22 @@ burst_parse_columns(struct worker *worker, struct burst *burst)
 }
 
 /*
- * Where packets begin; and where they end, as a checksum is over all of it, if most of them carry
- * data: to proxied connections and from them, but not where connections only open and close.
+ * Where packets begin; and what follows, as a checksum is over all of it, if most of them carry
+ * data: to proxied connections and from them, but not where connections only open and close.  What
+ * is far into a long packet the processor sees coming.
  */
 static inline void
 burst_parse_fetch(const struct worker *worker, const struct burst *burst)
 {
 	for (unsigned int i = 0; i < burst->n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(burst->packet[i], void *));
-	for (unsigned int i = 0; worker->proxy != NULL && i < burst->n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod_offset(
-				burst->packet[i], void *, burst->packet[i]->data_len - 1));
+	for (unsigned int i = 0; worker->proxy != NULL && i < burst->n; i++) {
+		const uint8_t *data = rte_pktmbuf_mtod(burst->packet[i], const uint8_t *);
+		const unsigned int last = burst->packet[i]->data_len - 1u;
+
+		for (unsigned int at = FETCH_STEP; at <= FETCH_MOST; at += FETCH_STEP)
+			rte_prefetch0(data + RTE_MIN(at, last));
+	}
 }
 
 void
