@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include <rte_common.h>
-#include <rte_prefetch.h>
 
 #include "balance/choice.h"
 #include "balance/turns.h"
@@ -305,10 +304,4 @@ choice_by_hash(const struct choice *choice, const struct choice_load *load, uint
 		return CHOICE_NONE;
 	position = pick_by_hash(choice, load, &anybody, hash);
 	return position == CHOICE_NONE ? CHOICE_NONE : choice->numbers[position];
-}
-
-void
-choice_prefetch(const struct choice *choice, uint64_t hash)
-{
-	rte_prefetch0(&choice->maglev->owner[(hash >> 32) * choice->maglev->size >> 32]);
 }

@@ -124,7 +124,4 @@ uint32_t choice_pick(const struct choice *choice, struct choice_state *state,
  */
 uint32_t choice_by_hash(const struct choice *choice, const struct choice_load *load, uint64_t hash);
 
-/** Fetch what choice_by_hash() will read. */
-void choice_prefetch(const struct choice *choice, uint64_t hash);
-
 #endif /* CHOICE_H */
