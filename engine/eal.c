@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -246,6 +247,7 @@ eal_add_memory(struct eal_arguments *arguments, const struct eal_memory *memory)
 		break;
 	case SETTINGS_MEMORY_NONE:
 		eal_add(arguments, "--no-huge");
+		eal_add(arguments, "--no-shconf");
 		eal_add(arguments, "-m");
 		eal_add(arguments, "%llu", megabytes);
 		break;
@@ -313,6 +315,20 @@ eal_log_arguments(const struct eal_arguments *arguments)
 	log_info("eal", "arguments:%s", line);
 }
 
+/* DPDK leaves it; not empty while memory is shared, for others may use what is there. */
+static void
+eal_remove_folder(void)
+{
+	rmdir(rte_eal_get_runtime_dir());
+}
+
+void
+eal_leave_no_folder(void)
+{
+	if (atexit(eal_remove_folder) != 0)
+		log_warning("eal", "%s will stay", rte_eal_get_runtime_dir());
+}
+
 int
 eal_start(const struct settings *settings, const struct eal_cores *cores,
 		const struct eal_memory *memory)
@@ -333,6 +349,7 @@ eal_start(const struct settings *settings, const struct eal_cores *cores,
 	eal_add_raw(&arguments, settings->engine.eal);
 	eal_log_arguments(&arguments);
 
+	eal_leave_no_folder();
 	result = rte_eal_init(arguments.count, arguments.text);
 	if (result < 0) {
 		log_error("eal",

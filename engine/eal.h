@@ -45,6 +45,13 @@ void eal_choose_memory(const struct settings *settings, const struct eal_cores *
 		struct eal_memory *memory);
 
 /**
+ * Have DPDK's folder of this process removed when it exits.
+ *
+ * Call it before rte_eal_init(), so that it comes after what DPDK itself removes at the exit.
+ */
+void eal_leave_no_folder(void);
+
+/**
  * Start DPDK.  lcore 0 is the main thread's, lcore 1 + i worker i's.
  *
  * @return 0, or -1 after the reason was logged.

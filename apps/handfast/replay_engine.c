@@ -75,6 +75,7 @@ start_dpdk(const struct settings *settings)
 	snprintf(text[8], sizeof(text[8]), "--file-prefix=handfast-replay-%d", (int)getpid());
 	for (unsigned int i = 0; i < RTE_DIM(text); i++)
 		arguments[i] = text[i];
+	eal_leave_no_folder();
 	return rte_eal_init(RTE_DIM(text), arguments) >= 0;
 }
 

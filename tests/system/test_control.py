@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import lab
 
@@ -145,12 +146,16 @@ def test_a_second_signal_ends_at_once():
 
 
 def test_sigint_ends_with_0():
-    """Ctrl-C is as good as SIGTERM."""
-    with lab.Lab() as here:
-        site = lab.Site(here, packets=0)
-        site.engine.assert_balance()
-        site.engine.signal(signal.SIGINT)
-        site.engine.ended(0)
+    """Ctrl-C is as good as SIGTERM, and DPDK's folder goes, on ordinary pages, too."""
+    for memory in ("auto", "none"):
+        with lab.Lab() as here:
+            site = lab.Site(here, packets=0, memory=memory)
+            folder = Path("/var/run/dpdk", site.engine.instance)
+            lab.check(folder.is_dir(), folder)
+            site.engine.assert_balance()
+            site.engine.signal(signal.SIGINT)
+            site.engine.ended(0)
+            lab.check(not folder.exists(), folder)
 
 
 def test_sigusr1_dumps_statistics():
