@@ -160,8 +160,7 @@ burst_forward_segment(struct worker *worker, struct conn *conn, enum splice_side
 	burst_forward_link_to(in->packet, splice_addresses(data, in->frame, &ends, family),
 			headers + in->frame->l4_length, family == 4, port, mac);
 	transmit_forward(worker, in->packet, port->index);
-	/* Now, as all of it is near, and the next one takes its place, rather than in a few ticks.
-	 */
+	/* At once, while all of it is near: the next connection takes its place. */
 	if (unlikely(over))
 		proxy_forget(worker, conn);
 }
