@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -210,10 +209,7 @@ worker_turn(struct worker *worker)
 	return busy;
 }
 
-/*
- * What a worker does without packets.  Naps grow with the silence, so that a busy one never naps;
- * but who does not insist on its core lets others have it at once, for their packets to it.
- */
+/* What a worker does without packets; naps grow with the silence, so that a busy one never naps. */
 void
 worker_idle(struct worker *worker)
 {
@@ -224,12 +220,8 @@ worker_idle(struct worker *worker)
 	if (idle == SETTINGS_IDLE_SPIN)
 		return;
 	worker->idle_turns++;
-	if (idle == SETTINGS_IDLE_PAUSE) {
+	if (idle == SETTINGS_IDLE_PAUSE || worker->idle_turns < WORKER_IDLE_TURNS) {
 		rte_pause();
-		return;
-	}
-	if (worker->idle_turns < WORKER_IDLE_TURNS) {
-		sched_yield();
 		return;
 	}
 	us = 10 + (worker->idle_turns - WORKER_IDLE_TURNS) * 2;
