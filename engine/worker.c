@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -209,18 +210,15 @@ worker_turn(struct worker *worker)
 	return busy;
 }
 
-/* What a worker does without packets; naps grow with the silence, so that a busy one never naps. */
-void
-worker_idle(struct worker *worker)
+/* Naps grow with the silence, so that a busy worker never naps. */
+static void
+worker_nap(struct worker *worker)
 {
-	const enum settings_idle idle = worker->engine->settings->engine.idle;
 	struct timespec nap = {0};
 	uint32_t us;
 
-	if (idle == SETTINGS_IDLE_SPIN)
-		return;
 	worker->idle_turns++;
-	if (idle == SETTINGS_IDLE_PAUSE || worker->idle_turns < WORKER_IDLE_TURNS) {
+	if (worker->idle_turns < WORKER_IDLE_TURNS) {
 		rte_pause();
 		return;
 	}
@@ -229,6 +227,25 @@ worker_idle(struct worker *worker)
 		us = 10;
 	nap.tv_nsec = (long)RTE_MIN(us, (uint32_t)WORKER_NAP_MAX_US) * 1000;
 	nanosleep(&nap, NULL);
+}
+
+void
+worker_idle(struct worker *worker)
+{
+	switch (worker->engine->settings->engine.idle) {
+	case SETTINGS_IDLE_SPIN:
+		return;
+	case SETTINGS_IDLE_PAUSE:
+		rte_pause();
+		return;
+	case SETTINGS_IDLE_YIELD:
+		/* The peer on this core runs until it has nothing to do either; so may others. */
+		sched_yield();
+		return;
+	case SETTINGS_IDLE_SLEEP:
+		worker_nap(worker);
+		return;
+	}
 }
 
 int

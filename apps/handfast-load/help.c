@@ -81,7 +81,7 @@ const char options_help[] =
 		"machine\n"
 		"  --workers N|LIST  --main-core N  --memory auto|huge|shared|none  --memory-size "
 		"BYTES\n"
-		"  --idle spin|pause|sleep  --connections N  --instance NAME\n"
+		"  --idle spin|pause|yield|sleep  --connections N  --instance NAME\n"
 		"  --eal ARGUMENTS  --log-level LEVEL\n"
 		"\n"
 		"exit codes: 0 ok, 1 runtime failure, 2 usage, 4 machine not ready, 5 a device,\n"

@@ -48,6 +48,7 @@ static const char *const memory_words[] = {
 static const char *const idle_words[] = {
 		[SETTINGS_IDLE_SPIN] = "spin",
 		[SETTINGS_IDLE_PAUSE] = "pause",
+		[SETTINGS_IDLE_YIELD] = "yield",
 		[SETTINGS_IDLE_SLEEP] = "sleep",
 };
 static const char *const log_level_words[] = {

@@ -52,13 +52,13 @@ FORWARD = PROXY.replace("mode: proxy, pool: web, max_syn_backlog: {backlog}",
                         "mode: direct, pool: web")
 
 # Generator and backend share a core: who spins there has the other one's packets wait for its turn
-# to end, milliseconds later, in rings that are full by then.
-SHARED = ["--idle", "sleep"]
+# to end, milliseconds later, in rings that are full by then; and who naps has the engine wait.
+SHARED = ["--idle", "yield"]
 # Seconds after which they are: they are asked for once a second.
 BACKENDS_KNOWN = 2
 
 BACKEND = """\
-engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: sleep,
+engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: yield,
          connections: {connections}, drain_timeout: 0ms}}
 tcp: {{max_tw_buckets: {time_wait}}}
 ports:
