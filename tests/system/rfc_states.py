@@ -191,11 +191,13 @@ def e13_synack_does_not_open(net: Net) -> None:
 def e16_e18_c20_synack_is_retransmitted(net: Net) -> None:
     """After 1 s, then 2 s; identical; given up after synack_retries."""
     peer = Peer(net)
+    # From what is answered: a machine that stops before an answer leaves would make it shorter.
+    began = time.time()
     first = peer.syn(mss(1460) + SACK_PERMITTED + times(5) + wscale(7))
     second = peer.want("SA", seconds=4)
     third = peer.want("SA", seconds=5)
-    between("the first RTO", second.when - first.when, 0.95, 1 + LATE)
-    between("the second RTO", third.when - second.when, 1.95, 2 + LATE)
+    between("the first RTO", second.when - began, 0.95, 1 + LATE)
+    between("the first and the second RTO", third.when - began, 2.95, 3 + 2 * LATE)
     same_but_tsval(first, second)
     same_but_tsval(first, third)
     lab.check(peer.get(4.0 + 2 * LATE) is None, "a SYN,ACK beyond synack_retries")
