@@ -63,19 +63,30 @@ def load_average() -> float:
     return os.getloadavg()[0]
 
 
+def memory_words() -> dict:
+    """What the kernel says of memory: a name, and kB or a number."""
+    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    return {name: int(value.split()[0]) for name, value in (line.split(":", 1) for line in lines)}
+
+
+def free_huge_mib() -> int:
+    """Hugepages that somebody can have."""
+    words = memory_words()
+    return words.get("HugePages_Free", 0) * words.get("Hugepagesize", 0) // 1024
+
+
 def environment(cores: tuple) -> dict:
     """CPU, kernel, DPDK, commit, cores."""
     version = json.loads(output(os.environ["HANDFAST"], "version", "--json") or "{}")
-    memory = Path("/proc/meminfo").read_text(encoding="utf-8")
-    words = dict(line.split(":", 1) for line in memory.splitlines())
+    words = memory_words()
     return {
         "cpu": cpu_model(), "cpus": os.cpu_count(), "engine_core": cores[0],
         "generator_core": cores[1], "kernel": platform.release(),
         "system": platform.system(), "dpdk": version.get("dpdk", ""),
         "handfast": version.get("version", ""), "commit": version.get("commit", ""),
         "compiler": version.get("compiler", ""),
-        "memory_mib": int(words["MemTotal"].split()[0]) // 1024,
-        "free_hugepages": int(words.get("HugePages_Free", "0").split()[0]),
+        "memory_mib": words["MemTotal"] // 1024,
+        "free_hugepages": words.get("HugePages_Free", 0),
         "date": time.strftime("%Y-%m-%d %H:%M:%S %z"), "load_average": load_average(),
     }
 

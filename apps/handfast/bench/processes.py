@@ -13,13 +13,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from machine import Gone, Trouble, in_front, program
+from machine import Gone, Trouble, free_huge_mib, in_front, program
 
 CLIENT, SERVER = "10.9.0.1", "10.9.0.2"
 SOURCES = "10.9.128.0/17"
 ENGINE_MAC, BACK_MAC, SERVER_MAC = ("02:00:00:00:09:02", "02:00:00:00:08:02", "02:00:00:00:08:03")
 WILD, WILD_SOURCES = "10.7.0.2", "10.7.128.0/17"
 RING, RING_MOST = 10, 14  # A memif's places, as powers of two: by default, at most.
+HUGE_MIB = 1024  # More than an engine or testpmd wants here, unless it holds millions.
 TIME_WAIT, TIME_WAIT_LONG = 262144, 4194304
 # What an engine's end of the memif is: what lends its buffers must be the client.
 COPIED, LENT = "role=server", "role=client,zero-copy=yes"
@@ -75,11 +76,10 @@ class Process:
                 for task in tasks.iterdir()}
 
     def rss_kib(self) -> int:
-        """Resident memory."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1])
-        return 0
+        """Resident memory, of which the kernel counts hugepages apart."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines
+                   if line.startswith(("VmRSS:", "HugetlbPages:")))
 
     def end(self) -> None:
         """Ask it to end, then make it."""
@@ -218,9 +218,10 @@ class Testpmd(Dpdk):
         if shutil.which("dpdk-testpmd") is None:
             raise Trouble("dpdk-testpmd is not installed (Debian: dpdk-dev)")
         name = bench.name()
+        memory = ["--in-memory"] if bench.hugepages else ["--no-huge", "-m", "512"]
         super().__init__(
-            [*bench.front, "dpdk-testpmd", "-l", f"{bench.cores[1]},{bench.cores[0]}", "--no-huge",
-             "-m", "512", "--no-pci", f"--file-prefix={name}", "--vdev",
+            [*bench.front, "dpdk-testpmd", "-l", f"{bench.cores[1]},{bench.cores[0]}", *memory,
+             "--no-pci", f"--file-prefix={name}", "--vdev",
              f"net_memif0,role=server,id=0,socket={bench.folder}/{socket_name},socket-abstract=no",
              "--", f"--forward-mode={mode}", "--auto-start", "--stats-period", "60",
              "--nb-cores=1", "--total-num-mbufs=16384", "--disable-link-check"],
@@ -237,6 +238,8 @@ class Bench(contextlib.AbstractContextManager):
     def __init__(self, cores: tuple, memory: str, connections: int = 262144, lends: bool = False,
                  concurrency: int = 1):
         self.cores, self.memory, self.connections = cores, memory, connections
+        # What the engine decides by itself for memory=auto, testpmd has to be told.
+        self.hugepages = memory == "huge" or (memory == "auto" and free_huge_mib() >= HUGE_MIB)
         self.lends = lends  # Whether engines that can do so lend their buffers to the generator.
         self.ring, self.time_wait = ring_size(concurrency), time_wait(concurrency)
         # The engine's own default, but that cookies do not come in where nobody floods.

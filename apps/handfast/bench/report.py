@@ -357,7 +357,7 @@ def search_plots(result: dict) -> str:
 
 def flood_plots(result: dict) -> str:
     """Survival."""
-    rows = result["rows"]
+    rows = sorted(result["rows"], key=lambda row: row["arrived_times"])
     name = "flood that arrived, times the clients' packet rate"
     return plots.lines("clients during a flood", name, "per second", {
         "clients completed": [(row["arrived_times"], row["rate"]) for row in rows]}, zero_x=True) \
