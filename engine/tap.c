@@ -137,10 +137,11 @@ tap_stop(struct engine *engine)
 void
 tap_watch(struct engine *engine)
 {
-	const uint64_t now_ms = outside_ms(CLOCK_MONOTONIC);
-	uint64_t beat;
+	uint64_t beat, now_ms;
 
 	pthread_mutex_lock(&tap.lock);
+	/* Read with the lock held: while it was waited for, a capture may have begun. */
+	now_ms = outside_ms(CLOCK_MONOTONIC);
 	if (tap.memory != NULL) {
 		beat = __atomic_load_n(&tap.memory->beat, __ATOMIC_RELAXED);
 		if (beat != tap.beat) {

@@ -24,8 +24,9 @@ class Capture:
         if number:
             self.site.settled()
             self.process.send_signal(number)
-        said = self.process.communicate(timeout=20)[1]
-        lab.check(self.process.returncode == 0, said)
+        code = self.process.wait(20)
+        said = self.process.stderr.read()  # With what readline() has read ahead.
+        lab.check(code == 0, said)
         counted = re.search(r"(\d+) packets written, (\d+) not wanted .*, (\d+) dropped", said)
         lab.check(counted, said)
         return dict(zip(("written", "unwanted", "dropped"), map(int, counted.groups())))
