@@ -112,7 +112,7 @@ sum_columns(const struct frame_shape *shape, const struct frame_shape_rows *rows
 	const __m512i seq = columns_swap_32(_mm512_loadu_si512(rows->seq));
 	const __m512i ack = columns_swap_32(_mm512_loadu_si512(rows->ack));
 	const __m512i ones = _mm512_set1_epi32(-1);
-	struct columns_sum ip = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+	struct columns_sum ip = columns_sum_start();
 	struct columns_sum tcp;
 
 	columns_sum_add(&ip, source);
@@ -126,9 +126,9 @@ sum_columns(const struct frame_shape *shape, const struct frame_shape_rows *rows
 		columns_sum_add(&tcp, _mm512_set1_epi32(COLUMNS_WORD(rows->tsval)));
 		_mm512_storeu_si512(columns->tsecr, tsecr);
 	}
-	tcp.low = _mm512_add_epi32(tcp.low, _mm512_loadu_si512(columns->sum));
-	ip.low = _mm512_add_epi32(ip.low, _mm512_set1_epi32(checksum_fold(shape->ip_sum)));
-	tcp.low = _mm512_add_epi32(tcp.low, _mm512_set1_epi32(checksum_fold(shape->tcp_sum)));
+	columns_sum_add_halves(&tcp, _mm512_loadu_si512(columns->sum));
+	columns_sum_add_halves(&ip, _mm512_set1_epi32(checksum_fold(shape->ip_sum)));
+	columns_sum_add_halves(&tcp, _mm512_set1_epi32(checksum_fold(shape->tcp_sum)));
 	_mm512_storeu_si512(columns->seq, seq);
 	_mm512_storeu_si512(columns->ack, ack);
 	_mm512_storeu_si512(columns->ip_field, _mm512_xor_si512(columns_sum_fold(&ip), ones));

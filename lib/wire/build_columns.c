@@ -42,11 +42,11 @@ word_of(const uint8_t *from)
 	return _mm512_set1_epi32(word);
 }
 
-/* A sum that is the same for all, folded before. */
-AVX512 static inline void
-add_common(struct columns_sum *sum, uint64_t common)
+/* A sum that is the same for all. */
+AVX512 static inline __m512i
+folded(uint64_t sum)
 {
-	sum->low = _mm512_add_epi32(sum->low, _mm512_set1_epi32(checksum_fold(common)));
+	return _mm512_set1_epi32(checksum_fold(sum));
 }
 
 /* As checksum_finish(). */
@@ -72,7 +72,7 @@ answer_fill(struct answer *answer, const struct build_columns *replies,
 {
 	answer->ports = _mm512_rol_epi32(ports, 16);
 	columns_sum_add(&answer->sum, ports);
-	add_common(&answer->sum, form->tcp_sum + form->pseudo_sum);
+	columns_sum_add_halves(&answer->sum, folded(form->tcp_sum + form->pseudo_sum));
 	answer->seq = number(replies->seq, &answer->sum);
 	answer->ack = number(replies->ack, &answer->sum);
 	answer->first = word_of(form->rest);
@@ -104,11 +104,11 @@ build_ipv4(const struct build_columns *replies, const struct build_form *form)
 	__m512i ip_checksum;
 
 	columns_load((const uint8_t *const *)replies->data, ETHER + 12, from);
-	answer.sum.low = answer.sum.high = _mm512_setzero_si512();
+	answer.sum = columns_sum_start();
 	columns_sum_add(&answer.sum, from[0]);
 	columns_sum_add(&answer.sum, from[1]);
 	ip_sum = answer.sum;
-	add_common(&ip_sum, form->ip_sum);
+	columns_sum_add_halves(&ip_sum, folded(form->ip_sum));
 	ip_checksum = _mm512_slli_epi32(finish(&ip_sum), 16);
 	answer_fill(&answer, replies, form, from[2]);
 	columns_turn_ethernet(replies->data);
@@ -131,7 +131,7 @@ build_ipv6(const struct build_columns *replies, const struct build_form *form)
 	columns_load(rows, ETHER + 8, source);
 	columns_load(rows, ETHER + 24, destination);
 	columns_load(rows, ETHER + IPV6, tcp);
-	answer.sum.low = answer.sum.high = _mm512_setzero_si512();
+	answer.sum = columns_sum_start();
 	for (unsigned int i = 0; i < 4; i++) {
 		columns_sum_add(&answer.sum, source[i]);
 		columns_sum_add(&answer.sum, destination[i]);

@@ -144,17 +144,33 @@ columns_turn_ethernet(uint8_t *const rows[COLUMNS])
 				_mm_shuffle_epi8(columns_load_part(rows[i]), turned));
 }
 
-/** Sums for the Internet checksum: the halves of words apart, so that none carries into another. */
+/**
+ * Sums for the Internet checksum: of words, whatever carries out of them is lost; and of their
+ * upper halves, which say what.
+ */
 struct columns_sum {
-	__m512i low;
-	__m512i high;
+	__m512i words;
+	__m512i upper;
 };
+
+COLUMNS_AVX512 static inline struct columns_sum
+columns_sum_start(void)
+{
+	return (struct columns_sum){_mm512_setzero_si512(), _mm512_setzero_si512()};
+}
 
 COLUMNS_AVX512 static inline void
 columns_sum_add(struct columns_sum *sum, __m512i words)
 {
-	sum->low = _mm512_add_epi32(sum->low, _mm512_and_si512(words, _mm512_set1_epi32(0xffff)));
-	sum->high = _mm512_add_epi32(sum->high, _mm512_srli_epi32(words, 16));
+	sum->words = _mm512_add_epi32(sum->words, words);
+	sum->upper = _mm512_add_epi32(sum->upper, _mm512_srli_epi32(words, 16));
+}
+
+/** What half words add up to, in 24 bits at most. */
+COLUMNS_AVX512 static inline void
+columns_sum_add_halves(struct columns_sum *sum, __m512i halves)
+{
+	sum->words = _mm512_add_epi32(sum->words, halves);
 }
 
 COLUMNS_AVX512 static inline __m512i
@@ -168,7 +184,9 @@ columns_fold_once(__m512i sum)
 COLUMNS_AVX512 static inline __m512i
 columns_sum_fold(const struct columns_sum *sum)
 {
-	return columns_fold_once(columns_fold_once(_mm512_add_epi32(sum->low, sum->high)));
+	const __m512i lower = _mm512_sub_epi32(sum->words, _mm512_slli_epi32(sum->upper, 16));
+
+	return columns_fold_once(columns_fold_once(_mm512_add_epi32(lower, sum->upper)));
 }
 
 /** The bytes of each half word change places. */

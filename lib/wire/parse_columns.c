@@ -377,7 +377,7 @@ read_ipv4(const struct group *group, unsigned int words)
 			 _mm512_cmpge_epi32_mask(total, _mm512_set1_epi32(IPV4 + 4 * TCP_WORDS)) &
 			 _mm512_cmple_epi32_mask(total, available) & are_hosts_4(word[3]) &
 			 are_hosts_4(word[4]);
-	segments.sum.low = segments.sum.high = _mm512_setzero_si512();
+	segments.sum = columns_sum_start();
 	columns_sum_add(&segments.sum, word[3]);
 	columns_sum_add(&segments.sum, word[4]);
 	if ((frames->flags & PARSE_IP_CHECKSUM_GOOD) == 0) {
@@ -387,7 +387,7 @@ read_ipv4(const struct group *group, unsigned int words)
 			columns_sum_add(&sum, word[i]);
 		segments.good &= columns_are(columns_sum_fold(&sum), -1, 0xffff);
 	}
-	segments.sum.high = _mm512_add_epi32(segments.sum.high, _mm512_set1_epi32(6 << 8));
+	columns_sum_add_halves(&segments.sum, _mm512_set1_epi32(6 << 8));
 	columns_sum_add(&segments.sum, columns_swap_16(segments.l4_length));
 	check_headers(frames, &segments);
 	ports = ports_of(end, word[IPV4_WORDS]);
@@ -425,10 +425,10 @@ read_ipv6(const struct group *group, unsigned int words)
 					 segments.l4_length, _mm512_set1_epi32(4 * TCP_WORDS)) &
 			 _mm512_cmple_epi32_mask(segments.l4_length, available) &
 			 are_hosts_6(&word[2]) & are_hosts_6(&word[6]);
-	segments.sum.low = segments.sum.high = _mm512_setzero_si512();
+	segments.sum = columns_sum_start();
 	for (unsigned int i = 2; i < IPV6_WORDS; i++)
 		columns_sum_add(&segments.sum, word[i]);
-	segments.sum.high = _mm512_add_epi32(segments.sum.high, _mm512_set1_epi32(6 << 8));
+	columns_sum_add_halves(&segments.sum, _mm512_set1_epi32(6 << 8));
 	columns_sum_add(&segments.sum, columns_swap_16(segments.l4_length));
 	check_headers(frames, &segments);
 	ports = ports_of(end, word[IPV6_WORDS]);

@@ -166,7 +166,7 @@ turn(const struct turn_columns *turns, unsigned int first)
 
 	for (unsigned int i = 0; i < COLUMNS; i++)
 		turning.data[i] = first + i < turns->n ? turns->data[first + i] : nobody;
-	turned.sum.low = turned.sum.high = _mm512_setzero_si512();
+	turned.sum = columns_sum_start();
 	if (turns->family == 4)
 		turn_ipv4(&turned, &turning);
 	else
