@@ -59,6 +59,10 @@ struct burst {
 	uint64_t silent;                            /**< burst_step: nothing is left to be said. */
 	uint64_t isns;                              /**< burst_step: whose initial numbers are: */
 	uint32_t isn[BURST_MAX];
+	/** burst_parse: SYNs known as the one before, by listener, flags, MSS and options. */
+	uint64_t alike;
+	uint64_t doubtful;            /**< burst_parse: SYNs known, from who may be no peer. */
+	unsigned int moved;           /**< The place behind the last that moved up; or 0. */
 	struct burst_returns returns; /**< burst_classify: from backends. */
 };
 
@@ -69,14 +73,26 @@ burst_all(const struct burst *burst)
 	return burst->n == BURST_MAX ? UINT64_MAX : (UINT64_C(1) << burst->n) - 1;
 }
 
-/** A packet that was at place @p from is at @p to, at or before it; so is what is known of it. */
+static inline uint64_t
+burst_bit_move(uint64_t mask, unsigned int from, unsigned int to)
+{
+	return (mask & ~(UINT64_C(1) << to)) | (mask >> from & 1) << to;
+}
+
+/**
+ * A packet that was at place @p from is at @p to, at or before it; so is what is known of it. Those
+ * that stay are moved in order; who lost the one before is like nobody.
+ */
 static inline void
 burst_known_move(struct burst *burst, unsigned int from, unsigned int to)
 {
-	const uint64_t known = burst->known >> from & 1;
-
-	burst->known = (burst->known & ~(UINT64_C(1) << to)) | known << to;
+	burst->known = burst_bit_move(burst->known, from, to);
+	burst->doubtful = burst_bit_move(burst->doubtful, from, to);
 	burst->sought &= ~(UINT64_C(1) << to);
+	if (burst->moved != from)
+		burst->alike &= ~(UINT64_C(1) << from);
+	burst->alike = burst_bit_move(burst->alike, from, to);
+	burst->moved = from + 1;
 }
 
 struct worker;

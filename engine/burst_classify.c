@@ -101,6 +101,7 @@ burst_expect(struct worker *worker, const struct rte_mbuf *packet, const struct 
 	}
 	memcpy(end->mac, &port->mac, sizeof(port->mac));
 	end->local = *local;
+	end->no_peers = &worker->services->map[packet->port]->no_peers;
 }
 
 /* The key of a TCP segment. */

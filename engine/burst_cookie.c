@@ -259,48 +259,49 @@ burst_cookie_answer(struct worker *worker, struct burst *burst, const struct syn
 }
 
 /*
- * How many SYNs in a row, the first of @p syns on, the parser sent to one listener and have the
- * same flags, MSS and options.
+ * How many SYNs in a row, the first of @p syns on, the parser sent to one listener and found to
+ * have the same flags, MSS and options; it looks at as many at once as there are columns.
  */
 static unsigned int
 burst_cookie_row(const struct burst *burst, uint64_t syns)
 {
 	const unsigned int first = rte_bsf64(syns);
-	const uint64_t end = ~((syns & burst->known) >> first);
-	const unsigned int most = RTE_MIN(end == 0 ? 64u : rte_bsf64(end), (unsigned int)COLUMNS);
-	const struct tcp_segment *segment = &burst->segment[first];
-	const struct flow_key *key = &burst->key[first];
-	uint64_t said, says;
-	unsigned int n;
+	const uint64_t alike = (syns & burst->alike) >> first >> 1;
 
-	memcpy(&said, &segment->payload_offset, sizeof(said));
-	for (n = 0; n < most; n++) {
-		memcpy(&says, &segment[n].payload_offset, sizeof(says));
-		if (says != said || key[n].endpoint != key->endpoint)
-			break;
-	}
-	return n;
+	return (burst->known >> first & 1) == 0 ? 0 : 1 + rte_bsf64(~alike);
 }
 
-/* Whether all of some packets in a row want a cookie; nothing happens if not. */
+/* Whether the sources of some known SYNs may all be answered. */
 static bool
-burst_cookie_want_syns(struct worker *worker, const struct burst *burst, unsigned int first,
-		unsigned int n, struct burst_entrance *entrance)
+burst_cookie_are_sources(struct worker *worker, const struct burst *burst, uint64_t syns,
+		const struct burst_entrance *entrance)
+{
+	uint64_t left = entrance->has_spent ? syns : syns & burst->doubtful;
+
+	for (; left != 0; left &= left - 1) {
+		const unsigned int i = rte_bsf64(left);
+
+		if (burst->key[i].port == 0 ||
+				service_map_is_no_peer(entrance->map, burst->key[i].address) ||
+				(entrance->has_spent && burst_cookie_is_spent(worker, burst, i)))
+			return false;
+	}
+	return true;
+}
+
+/* Whether all of some known SYNs want a cookie; nothing happens if not. */
+static bool
+burst_cookie_want_syns(struct worker *worker, const struct burst *burst, uint64_t syns,
+		struct burst_entrance *entrance)
 {
 	if (worker->inserted)
 		return false;
 	if (entrance->is_auto)
 		/* What it depends on but the number of SYNs stays as it is; more end nothing. */
 		entrance->sends = burst_cookie_is_on(worker, entrance->service, entrance->share);
-	if (!entrance->sends)
+	if (!entrance->sends || !burst_cookie_are_sources(worker, burst, syns, entrance))
 		return false;
-	for (unsigned int i = first; i < first + n; i++) {
-		if (burst->key[i].port == 0 ||
-				service_map_is_no_peer(entrance->map, burst->key[i].address) ||
-				(entrance->has_spent && burst_cookie_is_spent(worker, burst, i)))
-			return false;
-	}
-	entrance->share->syns += n;
+	entrance->share->syns += (unsigned int)__builtin_popcountll(syns);
 	return true;
 }
 
@@ -337,7 +338,8 @@ burst_cookie_answer_columns(struct worker *worker, struct burst *burst, unsigned
 	offer = burst_entrance_offer(entrance, keys, burst, first, true);
 	form = burst_entrance_form(entrance, offer);
 	if (!offer->possible || !build_columns_takes(form) ||
-			!burst_cookie_want_syns(worker, burst, first, n, entrance))
+			!burst_cookie_want_syns(
+					worker, burst, ((UINT64_C(1) << n) - 1) << first, entrance))
 		return false;
 	for (unsigned int k = 0; k < n; k++)
 		replies.data[k] = rte_pktmbuf_mtod(burst->packet[first + k], uint8_t *);

@@ -110,6 +110,15 @@ burst_parse_gather(const struct worker *worker, const struct burst *burst, unsig
 	return n;
 }
 
+/* What is known of rows from @p row on. */
+static inline void
+burst_parse_note(struct burst *burst, unsigned int row, struct parse_columns_verdict verdict)
+{
+	burst->known |= (uint64_t)verdict.here << row;
+	burst->alike |= (uint64_t)verdict.alike << row;
+	burst->doubtful |= (uint64_t)verdict.doubtful << row;
+}
+
 /* Rows that were written from @p kept on, of packets from @p first on: those that are good stay. */
 static unsigned int
 burst_parse_keep(struct worker *worker, struct burst *burst, unsigned int first, unsigned int n,
@@ -131,8 +140,12 @@ burst_parse_keep(struct worker *worker, struct burst *burst, unsigned int first,
 			burst->key[kept] = burst->key[row];
 			burst->event[kept] = burst->event[row];
 		}
-		burst->known |= (uint64_t)(verdict.here >> lane & 1) << kept;
-		kept++;
+		burst_parse_note(burst, kept++,
+				(struct parse_columns_verdict){
+						.here = verdict.here >> lane & 1,
+						.alike = verdict.alike >> lane & 1,
+						.doubtful = verdict.doubtful >> lane & 1,
+				});
 	}
 	return kept;
 }
@@ -179,9 +192,9 @@ burst_parse_columns(struct worker *worker, struct burst *burst)
 		}
 		verdict = parse_columns(&frames, worker->expected, &rows);
 		if (!burst_parse_may_know(worker, burst->packet[i]->port))
-			verdict.here = 0;
+			verdict.here = verdict.alike = 0;
 		if (likely(verdict.good == (1u << n) - 1 && kept == i)) {
-			burst->known |= (uint64_t)verdict.here << kept;
+			burst_parse_note(burst, kept, verdict);
 			if (likely(verdict.here == verdict.good))
 				burst_parse_seek(worker, burst, kept, n);
 			kept += n;
@@ -217,6 +230,9 @@ burst_parse(struct worker *worker, struct burst *burst)
 	burst_parse_fetch(worker, burst);
 	burst->known = 0;
 	burst->sought = 0;
+	burst->alike = 0;
+	burst->doubtful = 0;
+	burst->moved = 0;
 	if (worker->columns)
 		burst_parse_columns(worker, burst);
 	else

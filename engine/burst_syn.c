@@ -72,6 +72,19 @@ syns_alone(const struct burst *burst, uint64_t syns, uint64_t strangers)
 	return alone;
 }
 
+/* Whether a SYN's source may be a peer; of most the parser is sure. */
+AVX512 static inline bool
+syns_have_source(const struct syns *syns, unsigned int i)
+{
+	const struct service_map *map = syns->worker->services->map[syns->port->index];
+	const struct burst *burst = syns->burst;
+	const struct flow_key *key = &burst->key[i];
+
+	if (likely(((burst->known & ~burst->doubtful) >> i & 1) != 0))
+		return true;
+	return key->port != 0 && !service_map_is_no_peer(map, key->address);
+}
+
 /* Whether a SYN is for the desk, and can be answered in columns. */
 AVX512 static inline bool
 syns_may(const struct syns *syns, unsigned int i)
@@ -83,11 +96,10 @@ syns_may(const struct syns *syns, unsigned int i)
 	const bool known = (burst->known >> i & 1) != 0;
 
 	return (burst_desk_place((uint8_t)packet->port, key->endpoint) == syns->desk->place) &
-			       ((burst->segment[i].flags & TCP_FIN) == 0) & (key->port != 0) &
+			       ((burst->segment[i].flags & TCP_FIN) == 0) &
 			       (packet->buf_len - packet->data_off >= BUILD_HEADERS_MAX) &&
 	       (likely(known) || (build_turn_may(frame) && turn_columns_may(frame))) &&
-	       !service_map_is_no_peer(
-			       syns->worker->services->map[syns->port->index], key->address);
+	       syns_have_source(syns, i);
 }
 
 AVX512 static void

@@ -234,6 +234,7 @@ load_expect(struct worker *worker, const struct rte_mbuf *packet, const struct f
 	end->local.port = target->port;
 	end->local.endpoint = key->endpoint;
 	end->is_source = true;
+	end->no_peers = NULL;
 }
 
 /* Take packet i for what is known of it. @return whether it goes on, at @p to. */

@@ -85,7 +85,6 @@ static int
 add(struct service_map *map, const uint8_t address[16], rte_be16_t port, uint16_t service)
 {
 	struct service_map_entry *entry = &map->entry[place_of(map, address, port)];
-	const uint32_t end = service_map_end(address);
 
 	if (entry->service != SERVICE_EMPTY)
 		return entry->service == service ? 0 : -EEXIST;
@@ -96,7 +95,7 @@ add(struct service_map *map, const uint8_t address[16], rte_be16_t port, uint16_
 	entry->port = port;
 	entry->service = service;
 	if (port == PORT_NONE)
-		map->no_peers[end / 64] |= UINT64_C(1) << end % 64;
+		no_peers_add(&map->no_peers, address);
 	return 0;
 }
 

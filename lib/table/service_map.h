@@ -16,16 +16,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 
+#include "table/no_peers.h"
+
 #define SERVICE_MAP_NONE    UINT16_MAX       /**< The address is ours, but nobody listens there. */
 #define SERVICE_MAP_FOREIGN (UINT16_MAX - 1) /**< The address is not ours. */
-
-/** Bits of @ref service_map.no_peers, as a power of two. */
-#define SERVICE_MAP_NO_PEERS_LOG2 10
 
 struct service_map_entry {
 	uint8_t address[16];
@@ -37,8 +35,7 @@ struct service_map_entry {
 struct service_map {
 	uint32_t mask;  /**< Number of places, a power of two, minus 1. */
 	uint32_t spare; /**< Entries that may still be added. */
-	/** By the end of an address: whether one that is no peer's ends so. */
-	uint64_t no_peers[(1 << SERVICE_MAP_NO_PEERS_LOG2) / 64];
+	struct no_peers no_peers;
 	struct service_map_entry entry[];
 };
 
@@ -76,16 +73,6 @@ int service_map_add_listener(struct service_map *map, const uint8_t address[16],
 /** Whether the address is ours. */
 bool service_map_is_ours(const struct service_map *map, const uint8_t address[16]);
 
-/** What of an address chooses its bit in @ref service_map.no_peers. */
-static inline uint32_t
-service_map_end(const uint8_t address[16])
-{
-	uint32_t end;
-
-	memcpy(&end, address + 12, sizeof(end));
-	return end * UINT32_C(0x9e3779b1) >> (32 - SERVICE_MAP_NO_PEERS_LOG2);
-}
-
 /** service_map_is_no_peer(), of an address that ends as one that is no peer's. */
 bool service_map_has_no_peer(const struct service_map *map, const uint8_t address[16]);
 
@@ -93,9 +80,7 @@ bool service_map_has_no_peer(const struct service_map *map, const uint8_t addres
 static inline bool
 service_map_is_no_peer(const struct service_map *map, const uint8_t address[16])
 {
-	const uint32_t end = service_map_end(address);
-
-	return unlikely((map->no_peers[end / 64] >> end % 64 & 1) != 0) &&
+	return unlikely(no_peers_may_hold(&map->no_peers, address)) &&
 	       service_map_has_no_peer(map, address);
 }
 

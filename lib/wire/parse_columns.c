@@ -16,6 +16,7 @@
 #include "wire/columns.h"
 #include "wire/options_columns.h"
 #include "wire/parse_columns.h"
+#include "wire/parse_rows.h"
 #include "wire/tcp_options.h"
 
 #define ETHER        14
@@ -25,6 +26,7 @@
 #define TCP_COLUMNS  11 /* Of the longest header that is taken. */
 #define TCP_SHORT_4  7  /* Of what 64 bytes of a frame hold with IPv4, */
 #define TCP_SHORT_6  6  /* and what is loaded at once with IPv6. */
+#define TCP_USUAL_6  10 /* Of a SYN from Linux: a load less than the longest takes. */
 #define IPV4_WORDS   5
 #define IPV6_WORDS   10
 #define FAMILY_SHIFT 8
@@ -58,40 +60,8 @@ struct segments {
 	unsigned int l4_offset;
 	unsigned int words; /* That were loaded: a constant wherever it is asked for. */
 	__mmask16 good;     /* So far. */
+	__mmask16 syns;     /* Those with the SYN bit. */
 };
-
-/*
- * Columns as rows of n words without a gap, the k-th register of them: word p is of row
- * (16 k + p) / n, column (16 k + p) % n.
- */
-AVX512 static inline __m512i
-rows_of(unsigned int n, unsigned int k)
-{
-	static const uint32_t row_of_3[3 * COLUMNS] = {0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4,
-			5, 5, 5, 6, 6, 6, 7, 7, 7, 8, 8, 8, 9, 9, 9, 10, 10, 10, 11, 11, 11, 12, 12,
-			12, 13, 13, 13, 14, 14, 14, 15, 15, 15};
-	static const uint32_t row_of_5[5 * COLUMNS] = {0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2,
-			3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7,
-			8, 8, 8, 8, 8, 9, 9, 9, 9, 9, 10, 10, 10, 10, 10, 11, 11, 11, 11, 11, 12,
-			12, 12, 12, 12, 13, 13, 13, 13, 13, 14, 14, 14, 14, 14, 15, 15, 15, 15, 15};
-
-	return _mm512_loadu_si512((n == 3 ? row_of_3 : row_of_5) + k * COLUMNS);
-}
-
-/* The words of register k that are of a column. */
-static inline __mmask16
-words_of(unsigned int n, unsigned int k, unsigned int column)
-{
-	const uint32_t every = n == 3 ? 0x9249 : 0x8421;
-
-	return (__mmask16)(every << (column + n * COLUMNS - k * COLUMNS) % n);
-}
-
-AVX512 static inline __m512i
-put_column(__m512i to, unsigned int n, unsigned int k, unsigned int column, __m512i words)
-{
-	return _mm512_mask_permutexvar_epi32(to, words_of(n, k, column), rows_of(n, k), words);
-}
 
 AVX512 static inline void
 write_frames(struct frame *frames, const struct segments *segments, __m512i last)
@@ -101,55 +71,12 @@ write_frames(struct frame *frames, const struct segments *segments, __m512i last
 	uint8_t *to = (uint8_t *)frames;
 
 	for (unsigned int k = 0; k < 3; k++) {
-		__m512i words = _mm512_maskz_mov_epi32(words_of(3, k, 0), offsets);
+		__m512i words = _mm512_maskz_mov_epi32(parse_rows_words(3, k, 0), offsets);
 
-		words = put_column(words, 3, k, 1, segments->l4_length);
-		words = put_column(words, 3, k, 2, last);
+		words = parse_rows_put(words, 3, k, 1, segments->l4_length);
+		words = parse_rows_put(words, 3, k, 2, last);
 		_mm512_storeu_si512(to + k * sizeof(words), words);
 	}
-}
-
-/* Keys of IPv4's flows: the upper words of the address are the same for all. */
-AVX512 static inline void
-write_keys_4(struct flow_key *keys, __m512i address, __m512i rest)
-{
-	uint8_t *to = (uint8_t *)keys;
-
-	for (unsigned int k = 0; k < 5; k++) {
-		__m512i words = _mm512_maskz_set1_epi32(
-				words_of(5, k, 2), (int)(uint32_t)FLOW_KEY_MAPPED);
-
-		words = put_column(words, 5, k, 3, address);
-		words = put_column(words, 5, k, 4, rest);
-		_mm512_storeu_si512(to + k * sizeof(words), words);
-	}
-}
-
-AVX512 static inline void
-write_keys_6(struct flow_key *keys, const __m512i address[4], __m512i rest)
-{
-	uint8_t *to = (uint8_t *)keys;
-
-	for (unsigned int k = 0; k < 5; k++) {
-		__m512i words = _mm512_permutexvar_epi32(rows_of(5, k), rest);
-
-		for (unsigned int column = 0; column < 4; column++)
-			words = put_column(words, 5, k, column, address[column]);
-		_mm512_storeu_si512(to + k * sizeof(words), words);
-	}
-}
-
-AVX512 static inline void
-write_events(uint8_t *events, __m512i flags)
-{
-	const __m512i known = _mm512_cvtepu8_epi32(
-			_mm_loadu_si128((const __m128i *)(const void *)tcp_step_events));
-	const __m512i which = _mm512_or_si512(
-			_mm512_and_si512(flags, _mm512_set1_epi32(TCP_FIN | TCP_SYN | TCP_RST)),
-			_mm512_srli_epi32(_mm512_and_si512(flags, _mm512_set1_epi32(TCP_ACK)), 1));
-
-	_mm_storeu_si128((__m128i *)(void *)events,
-			_mm512_cvtepi32_epi8(_mm512_permutexvar_epi32(which, known)));
 }
 
 /* Data is summed up where it is, behind the headers. */
@@ -210,19 +137,19 @@ check_headers(const struct parse_columns_frames *frames, struct segments *segmen
 			  _mm512_cmple_epi32_mask(segments->header, segments->l4_length);
 	if ((frames->flags & PARSE_TCP_CHECKSUM_GOOD) == 0)
 		segments->good &= verify(frames, segments);
+	segments->syns = _mm512_mask_test_epi32_mask(
+			segments->good, segments->word[3], _mm512_set1_epi32(TCP_SYN << 8));
 }
 
 AVX512 static inline void
 read_options(const struct segments *segments, struct options_columns *options)
 {
-	const __mmask16 syns =
-			_mm512_test_epi32_mask(segments->word[3], _mm512_set1_epi32(TCP_SYN << 8));
 	const __mmask16 some = _mm512_mask_cmpgt_epu32_mask(
 			segments->good, segments->header, _mm512_set1_epi32(4 * TCP_WORDS));
 
 	if (some == 0)
 		return;
-	options_columns_read(&segments->word[TCP_WORDS], segments->header, syns, options);
+	options_columns_read(&segments->word[TCP_WORDS], segments->header, segments->syns, options);
 	options->other &= segments->good;
 }
 
@@ -240,7 +167,16 @@ read_others(const struct parse_columns_frames *frames, unsigned int l4_offset, u
 	}
 }
 
-AVX512 static inline void
+/* Lanes whose word is that of the lane before; never the first. */
+AVX512 static inline __mmask16
+as_before(__m512i words)
+{
+	return _mm512_mask_cmpeq_epi32_mask(
+			0xfffe, words, _mm512_alignr_epi32(words, words, COLUMNS - 1));
+}
+
+/* @return SYNs like the lane before, by flags, MSS and options. */
+AVX512 static inline __mmask16
 write_segments(const struct parse_columns_frames *frames, const struct segments *segments,
 		const struct parse_columns_rows *rows)
 {
@@ -267,9 +203,13 @@ write_segments(const struct parse_columns_frames *frames, const struct segments 
 	columns[7] = zero;
 	columns_store(rows->segment, sizeof(*rows->segment), columns);
 	columns_store((uint8_t *)rows->segment + 16, sizeof(*rows->segment), columns + 4);
-	write_events(rows->event, columns[6]);
+	parse_rows_events(rows->event, columns[6]);
 	if (unlikely(options.other != 0))
 		read_others(frames, segments->l4_offset, options.other, rows->segment);
+	if (segments->syns == 0)
+		return 0;
+	return segments->syns & as_before(columns[5]) & as_before(columns[6]) &
+	       (__mmask16) ~(options.other | options.other << 1);
 }
 
 /* Not "this network", loopback, multicast or broadcast. */
@@ -329,6 +269,29 @@ are_for(const struct parse_columns_end *end, const __m512i ether[4], __m512i por
 			       _mm512_srli_epi32(ports, 16), _mm512_set1_epi32(end->local.port));
 }
 
+/* SYNs whose other end may be no peer: port 0 is nobody's (RFC 6335 6). */
+AVX512 static inline __mmask16
+are_doubtful(const struct parse_columns_end *end, __mmask16 syns, __m512i ports,
+		__m512i address_end)
+{
+	const __mmask16 nobody =
+			_mm512_mask_testn_epi32_mask(syns, ports, _mm512_set1_epi32(0xffff));
+	const uint32_t *bits;
+	__m512i place, word;
+
+	if (syns == 0 || end->no_peers == NULL)
+		return nobody;
+	bits = end->no_peers->bits;
+	place = _mm512_mullo_epi32(address_end, _mm512_set1_epi32((int)NO_PEERS_FACTOR));
+	word = _mm512_permutex2var_epi32(_mm512_loadu_si512(bits),
+			_mm512_srli_epi32(place, NO_PEERS_WORD_SHIFT),
+			_mm512_loadu_si512(bits + NO_PEERS_WORDS / 2));
+	place = _mm512_and_si512(
+			_mm512_srli_epi32(place, NO_PEERS_BIT_SHIFT), _mm512_set1_epi32(31));
+	return nobody | _mm512_mask_test_epi32_mask(
+					syns, _mm512_srlv_epi32(word, place), _mm512_set1_epi32(1));
+}
+
 /* A key's last word: the other end's port, and who listens. */
 AVX512 static inline __m512i
 key_words(const struct parse_columns_end *end, __m512i ports)
@@ -363,8 +326,8 @@ read_ipv4(const struct group *group, unsigned int words)
 	const struct parse_columns_end *end = group->end;
 	struct segments segments = {.l4_offset = ETHER + IPV4, .good = group->lanes};
 	const __m512i available = _mm512_sub_epi32(load_lengths(frames), _mm512_set1_epi32(ETHER));
-	__m512i word[4 * 4], total, ports;
-	__mmask16 here;
+	__m512i word[4 * 4], total, ports, address;
+	__mmask16 here, alike;
 
 	for (unsigned int i = 0; 4 * i < IPV4_WORDS + words; i++)
 		columns_load(frames->data, ETHER + i * 16, &word[i * 4]);
@@ -393,13 +356,15 @@ read_ipv4(const struct group *group, unsigned int words)
 	ports = ports_of(end, word[IPV4_WORDS]);
 	here = segments.good & are_for(end, group->ether, ports) &
 	       columns_are(end->is_source ? word[3] : word[4], -1, end_word(end, 3));
+	address = end->is_source ? word[4] : word[3];
 	write_frames(group->rows->frame, &segments,
 			frame_words(4, group->ether[0],
 					_mm512_and_si512(_mm512_srli_epi32(word[0], 8),
 							_mm512_set1_epi32(0xff))));
-	write_keys_4(group->rows->key, end->is_source ? word[4] : word[3], key_words(end, ports));
-	write_segments(frames, &segments, group->rows);
-	return (struct parse_columns_verdict){segments.good, here};
+	parse_rows_keys_4(group->rows->key, address, key_words(end, ports));
+	alike = write_segments(frames, &segments, group->rows);
+	return (struct parse_columns_verdict){segments.good, here, alike & here & here << 1,
+			are_doubtful(end, here & segments.syns, ports, address)};
 }
 
 /* The same of IPv6. */
@@ -412,7 +377,7 @@ read_ipv6(const struct group *group, unsigned int words)
 	const __m512i available =
 			_mm512_sub_epi32(load_lengths(frames), _mm512_set1_epi32(ETHER + IPV6));
 	__m512i word[6 * 4], others[4], ports;
-	__mmask16 here;
+	__mmask16 here, alike;
 
 	for (unsigned int i = 0; 4 * i < IPV6_WORDS + words; i++)
 		columns_load(frames->data, ETHER + i * 16, &word[i * 4]);
@@ -444,9 +409,10 @@ read_ipv6(const struct group *group, unsigned int words)
 					_mm512_and_si512(_mm512_srli_epi32(columns_swap_32(word[0]),
 									 20),
 							_mm512_set1_epi32(0xff))));
-	write_keys_6(group->rows->key, others, key_words(end, ports));
-	write_segments(frames, &segments, group->rows);
-	return (struct parse_columns_verdict){segments.good, here};
+	parse_rows_keys_6(group->rows->key, others, key_words(end, ports));
+	alike = write_segments(frames, &segments, group->rows);
+	return (struct parse_columns_verdict){segments.good, here, alike & here & here << 1,
+			are_doubtful(end, here & segments.syns, ports, others[3])};
 }
 
 /*
@@ -473,6 +439,12 @@ read_short_ipv6(const struct group *group)
 }
 
 AVX512 static __rte_noinline struct parse_columns_verdict
+read_usual_ipv6(const struct group *group)
+{
+	return read_ipv6(group, TCP_USUAL_6);
+}
+
+AVX512 static __rte_noinline struct parse_columns_verdict
 read_long_ipv6(const struct group *group)
 {
 	return read_ipv6(group, TCP_COLUMNS);
@@ -495,7 +467,9 @@ parse_ipv4(const struct group *group)
 AVX512 static struct parse_columns_verdict
 parse_ipv6(const struct group *group)
 {
-	return are_short(group, ETHER + IPV6 + 4 * TCP_SHORT_6) ? read_short_ipv6(group)
+	if (are_short(group, ETHER + IPV6 + 4 * TCP_SHORT_6))
+		return read_short_ipv6(group);
+	return are_short(group, ETHER + IPV6 + 4 * TCP_USUAL_6) ? read_usual_ipv6(group)
 								: read_long_ipv6(group);
 }
 
@@ -532,7 +506,8 @@ parse_mixed(const struct group *v4, struct group *v6)
 	v6->rows = &aside;
 	other = parse_ipv6(v6);
 	copy_rows(&some, other.good, rows);
-	return (struct parse_columns_verdict){one.good | other.good, one.here | other.here};
+	return (struct parse_columns_verdict){one.good | other.good, one.here | other.here,
+			one.alike | other.alike, one.doubtful | other.doubtful};
 }
 
 /* Those lanes whose frames say that they are of a version, and are long enough. */
@@ -580,7 +555,7 @@ parse_columns(const struct parse_columns_frames *frames, const struct parse_colu
 	(void)frames;
 	(void)end;
 	(void)rows;
-	return (struct parse_columns_verdict){0, 0};
+	return (struct parse_columns_verdict){0, 0, 0, 0};
 }
 
 #endif

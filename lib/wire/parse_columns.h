@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "table/no_peers.h"
 #include "tcp/flow_key.h"
 #include "tcp/tcp_segment.h"
 #include "wire/columns.h"
@@ -37,9 +38,10 @@ struct parse_columns_frames {
  * from, for a client.
  */
 struct parse_columns_end {
-	uint8_t mac[8];        /**< The port's, and two bytes 0. */
-	struct flow_key local; /**< The end: address, port; and who listens there. */
-	bool is_source;        /**< They come from it, and keys are of where they go. */
+	uint8_t mac[8];                  /**< The port's, and two bytes 0. */
+	struct flow_key local;           /**< The end: address, port; and who listens there. */
+	bool is_source;                  /**< They come from it, and keys are of where they go. */
+	const struct no_peers *no_peers; /**< Who cannot be the other end; NULL: nobody. */
 };
 
 /** Rows to write, room for COLUMNS of each; those of frames that are not good hold anything. */
@@ -52,8 +54,11 @@ struct parse_columns_rows {
 
 /** A bit for each frame. */
 struct parse_columns_verdict {
-	uint16_t good; /**< DROP_NONE and FRAME_TCP. */
-	uint16_t here; /**< Good, sent to the expected MAC address, and of the expected end. */
+	uint16_t good;  /**< DROP_NONE and FRAME_TCP. */
+	uint16_t here;  /**< Good, sent to the expected MAC address, and of the expected end. */
+	uint16_t alike; /**< SYNs here as the one before, with the same flags, MSS and options. */
+	uint16_t doubtful; /**< SYNs here, from port 0 or whom @ref parse_columns_end.no_peers has.
+			    */
 };
 
 /** Whether this CPU can. */

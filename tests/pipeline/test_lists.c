@@ -59,7 +59,8 @@ write_settings(char *settings, size_t size, const char *deny, const char *allow)
 	snprintf(settings, size,
 			"engine: {connections: 4096, echo_buffers: 64, deny: \"%s\", "
 			"allow: \"%s\"}\n" RIG_LAN "services:\n"
-			"  - {name: web, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"]}\n",
+			"  - {name: web, listen: [\"10.9.0.2:80\", \"[fd00:9::2]:80\"]}\n"
+			"  - {name: wary, listen: [\"10.9.0.2:81\"], cookies: always}\n",
 			deny, allow);
 }
 
@@ -173,6 +174,56 @@ list_of_the_allowed_alone_denies_everybody_else(void **state)
 	assert_int_equal(knock(&rig, RIG_CLIENT_IP4, 80), ANSWERED);
 	assert_int_equal(knock(&rig, "10.8.0.1", 80), 0);
 	assert_int_equal(knock(&rig, RIG_CLIENT_IP6, 80), 0);
+	rig_free(&rig);
+	files_remove(&files);
+}
+
+/* Those of one burst by turns from a network that is denied and from elsewhere. */
+#define MIXED 32
+
+/* Two kinds of SYNs, four of each in a row; who is denied is the first of its kind. */
+static void
+put_mixed(struct rig *rig, struct client clients[MIXED])
+{
+	for (unsigned int i = 0; i < MIXED; i++) {
+		struct client *client = &clients[i];
+
+		client_init_from(client, rig, i % 4 == 0 ? "192.0.2.1" : "192.0.3.1",
+				(uint16_t)(30000 + i), 81);
+		if ((i / 4 & 1) != 0)
+			client->next.options.options = TCP_OPTION_MSS;
+		client_put(client, TCP_SYN, "");
+	}
+}
+
+/* Who is gone from a burst leaves nobody behind who is taken for like the one before the gap. */
+static void
+who_follows_one_denied_is_answered_as_it_asked(void **state)
+{
+	struct client clients[MIXED];
+	struct rig_frame answer;
+	unsigned int answers = 0;
+	struct files files;
+	struct rig rig;
+
+	(void)state;
+	files_make(&files);
+	write_list(files.deny, "192.0.2.0/24\n");
+	start(&rig, files.deny, "");
+	/* Shows where they go. */
+	assert_int_equal(knock(&rig, "192.0.3.2", 81), ANSWERED);
+	put_mixed(&rig, clients);
+	rig_turn(&rig);
+	for (; rig_take(&rig, &answer); answers++) {
+		const uint8_t *ports = answer.bytes + answer.frame.l4_offset;
+		const struct client *client = &clients[(ports[2] << 8 | ports[3]) - 30000];
+
+		assert_int_equal(answer.segment.options, client->next.options.options);
+		assert_int_equal(answer.segment.ack, client->next.seq + 1);
+	}
+	assert_int_equal(answers, MIXED - MIXED / 4);
+	assert_int_equal(rig_counter(&rig, DROP_denied_prefix), MIXED / 4);
+	assert_int_equal(rig_counter(&rig, COUNTER_syn_cookies_sent), answers + 1);
 	rig_free(&rig);
 	files_remove(&files);
 }
@@ -314,6 +365,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(denied_networks_get_no_answer_and_are_counted),
 			cmocka_unit_test(list_of_the_allowed_alone_denies_everybody_else),
+			cmocka_unit_test(who_follows_one_denied_is_answered_as_it_asked),
 			cmocka_unit_test(without_lists_there_is_no_set),
 			cmocka_unit_test(lists_are_read_again_while_connections_go_on),
 			cmocka_unit_test(wrong_file_changes_nothing_and_says_where),

@@ -41,6 +41,16 @@ struct group {
 
 static const struct parse_columns_end nobody = {.mac = {0, 0, 0, 0, 0, 0, 1, 1}};
 
+/* Every third address of a kind is no peer's. */
+static const struct no_peers *
+some_no_peers(void)
+{
+	static struct no_peers some;
+
+	memset(&some, 0x49, sizeof(some));
+	return &some;
+}
+
 static unsigned int
 skip_without_columns(void)
 {
@@ -124,6 +134,25 @@ check_good(const struct group *group, unsigned int lane, const struct frame *fra
 	here = memcmp(data, end->mac, 6) == 0 && flow_key_equal(&local, &end->local);
 	assert_memory_equal(&group->key[lane], &key, sizeof(key));
 	assert_int_equal(group->verdict.here >> lane & 1, here);
+	assert_int_equal(group->verdict.doubtful >> lane & 1,
+			here && (segment->flags & TCP_SYN) != 0 &&
+					(key.port == 0 || no_peers_may_hold(end->no_peers,
+									  key.address)));
+}
+
+/* Alike are those only whose segments say the same to who answers them. */
+static void
+check_alike(const struct group *group)
+{
+	assert_int_equal(group->verdict.alike & ~(group->verdict.here & group->verdict.here << 1),
+			0);
+	for (unsigned int lane = 1; lane < group->frames.n; lane++) {
+		if ((group->verdict.alike >> lane & 1) == 0)
+			continue;
+		assert_memory_equal(&group->segment[lane].payload_offset,
+				&group->segment[lane - 1].payload_offset, 8);
+		assert_int_equal(group->key[lane].endpoint, group->key[lane - 1].endpoint);
+	}
 }
 
 /* @return whether the lane was good. */
@@ -160,6 +189,7 @@ check_group(const struct group *group)
 		good += check_lane(group, lane);
 	assert_int_equal(group->verdict.good >> group->frames.n, 0);
 	assert_int_equal(group->verdict.here >> group->frames.n, 0);
+	check_alike(group);
 	return good;
 }
 
@@ -182,6 +212,7 @@ expect_end_of(struct group *group, unsigned int lane)
 	parse_destination(data, &frame, end->local.address);
 	memcpy(&end->local.port, data + frame.l4_offset + 2, sizeof(end->local.port));
 	end->local.endpoint = ENDPOINT;
+	end->no_peers = some_no_peers();
 }
 
 /* The frame alone in a lane, among as many others as there is room for. */
@@ -233,6 +264,50 @@ frames_cut_at_every_length_are_parsed_alike(void **state)
 		for (uint32_t length = 0; length <= golden_inputs[i].length; length++)
 			good_in_lane(&golden_inputs[i], length % COLUMNS, length);
 	}
+}
+
+/* Which of sixteen frames, two kinds of them mixed, are like the one before. */
+static uint16_t
+alike_of(const struct golden *usual, const struct golden *other, uint16_t others)
+{
+	uint64_t random = SEED;
+	struct group group;
+
+	group_begin(&group, COLUMNS, PARSE_TCP_CHECKSUM_GOOD);
+	for (unsigned int i = 0; i < COLUMNS; i++) {
+		const struct golden *golden = (others >> i & 1) != 0 ? other : usual;
+
+		group_set(&group, i, &random, golden->bytes, (uint32_t)golden->length);
+	}
+	for (unsigned int i = 0; i < COLUMNS; i++)
+		expect_end_of(&group, i);
+	group_parse(&group);
+	assert_int_equal(check_group(&group), COLUMNS);
+	assert_int_equal(group.verdict.here, 0xffff);
+	group_end(&group);
+	return group.verdict.alike;
+}
+
+static void
+frames_like_the_one_before_are_found(void **state)
+{
+	static const struct golden v4 = {"", golden_syn_v4, sizeof(golden_syn_v4)};
+	static const struct golden v6 = {"", golden_syn_v6, sizeof(golden_syn_v6)};
+	uint8_t with_ecn[sizeof(golden_syn_v4)], other_mss[sizeof(golden_syn_v4)];
+	struct golden ecn = {"", with_ecn, sizeof(with_ecn)};
+	struct golden mss = {"", other_mss, sizeof(other_mss)};
+
+	(void)state;
+	skip_without_columns();
+	memcpy(with_ecn, golden_syn_v4, sizeof(with_ecn));
+	with_ecn[14 + 20 + 13] |= TCP_ECE | TCP_CWR;
+	memcpy(other_mss, golden_syn_v4, sizeof(other_mss));
+	other_mss[14 + 20 + 20 + 3] ^= 1;
+	assert_int_equal(alike_of(&v4, NULL, 0), 0xfffe);
+	assert_int_equal(alike_of(&v6, NULL, 0), 0xfffe);
+	assert_int_equal(alike_of(&v4, &ecn, 0x0080), 0xfffe & ~0x0180);
+	assert_int_equal(alike_of(&v4, &mss, 0x8001), 0xfffe & ~0x8002);
+	assert_int_equal(alike_of(&v4, &v6, 0x0ff0), 0xfffe & ~0x1010);
 }
 
 /* A golden frame with some bytes changed, or cut off. */
@@ -325,7 +400,7 @@ static void
 random_segments_are_parsed_alike(void **state)
 {
 	uint64_t random = SEED;
-	unsigned int good = 0, all = 0;
+	unsigned int good = 0, all = 0, doubtful = 0;
 
 	(void)state;
 	skip_without_columns();
@@ -340,9 +415,11 @@ random_segments_are_parsed_alike(void **state)
 		group_parse(&group);
 		good += check_group(&group);
 		all += group.frames.n;
+		doubtful += (unsigned int)__builtin_popcount(group.verdict.doubtful);
 		group_end(&group);
 	}
 	assert_in_range(good, all / 2, all);
+	assert_in_range(doubtful, all / 100, all / 10);
 }
 
 int
@@ -351,6 +428,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(usual_frames_are_good_in_every_lane),
 			cmocka_unit_test(frames_cut_at_every_length_are_parsed_alike),
+			cmocka_unit_test(frames_like_the_one_before_are_found),
 			cmocka_unit_test(mutated_frames_in_any_company_are_parsed_alike),
 			cmocka_unit_test(random_segments_are_parsed_alike),
 	};
