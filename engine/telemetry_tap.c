@@ -45,9 +45,22 @@ telemetry_tap_direction(const char *word, struct tap_wish *wish)
 	return true;
 }
 
-/* @return what is wrong with the parameters, or NULL. */
+/* There is no port of that name, but some of others. */
 static const char *
-telemetry_tap_parse(const struct engine *engine, const char *parameters, struct tap_wish *wish)
+telemetry_tap_no_port(const struct engine *engine, const char *name, char *problem, size_t size)
+{
+	int used = snprintf(problem, size, "there is no port \"%s\"; there is", name);
+
+	for (unsigned int i = 0; i < engine->port_count && used < (int)size; i++)
+		used += snprintf(problem + used, size - (size_t)used, "%s %s", i > 0 ? "," : "",
+				engine->port[i].settings->name);
+	return problem;
+}
+
+/* @return what is wrong with the parameters, or NULL; @p problem has room for it. */
+static const char *
+telemetry_tap_parse(const struct engine *engine, const char *parameters, struct tap_wish *wish,
+		char *problem, size_t size)
 {
 	char copy[128], *rest = NULL, *name, *direction, *snap;
 
@@ -58,7 +71,7 @@ telemetry_tap_parse(const struct engine *engine, const char *parameters, struct 
 	if (snap == NULL)
 		return "parameters are: port or *, in|out|both, snap length";
 	if (!telemetry_tap_port(engine, name, wish))
-		return "there is no port of that name";
+		return telemetry_tap_no_port(engine, name, problem, size);
 	if (!telemetry_tap_direction(direction, wish))
 		return "the direction is in, out or both";
 	wish->snap = (uint32_t)strtoul(snap, NULL, 10);
@@ -80,7 +93,8 @@ telemetry_tap_start(struct engine *engine, const char *parameters, struct rte_te
 			[TAP_STOPPING] = {"the engine is stopping", ""},
 	};
 	struct tap_wish wish;
-	const char *problem = telemetry_tap_parse(engine, parameters, &wish);
+	char text[512];
+	const char *problem = telemetry_tap_parse(engine, parameters, &wish, text, sizeof(text));
 	enum tap_result result;
 
 	if (problem != NULL)

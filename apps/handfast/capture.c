@@ -30,6 +30,7 @@
 #include "capture_file.h"
 #include "exit_code.h"
 #include "telemetry_client.h"
+#include "usage.h"
 #include "verbs.h"
 
 #define CAPTURE_SNAP_DEFAULT  2048
@@ -156,6 +157,28 @@ take_option(struct capture *capture, int option, const char *value)
 	}
 }
 
+/* What take_option() takes. */
+static const char *
+allowed(int option)
+{
+	switch (option) {
+	case 'p':
+		return "the name of one of the engine's ports";
+	case 'd':
+		return "in, out or both";
+	case 'c':
+		return "a number of packets, from 1 on";
+	case 't':
+		return "seconds, more than 0 and less than 1000000000";
+	case 'C':
+		return "megabytes, 1 to 1048576";
+	case 'W':
+		return "a number of files, 1 to 10000";
+	default:
+		return "bytes, 64 to 9728";
+	}
+}
+
 static int
 parse_options(int argc, char **argv, struct capture *capture)
 {
@@ -174,7 +197,7 @@ parse_options(int argc, char **argv, struct capture *capture)
 		if (option == '?')
 			return EXIT_CODE_USAGE;
 		if (!take_option(capture, option, optarg)) {
-			fprintf(stderr, "%s: \"%s\" makes no sense there\n", argv[0], optarg);
+			usage_refuse(argv[0], known, option, optarg, allowed(option));
 			return EXIT_CODE_USAGE;
 		}
 	}
@@ -397,6 +420,7 @@ capture_packets(struct capture *capture)
 		return code;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	capture->plan.memory = capture->memory;
 	capture->file = capture_file_open(capture->program, &capture->plan);
