@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/stat.h>
+
 #include <jansson.h>
 #include <pcap/pcap.h>
 
@@ -29,6 +31,7 @@
 #include "replay_engine.h"
 #include "replay_follow.h"
 #include "replay_settings.h"
+#include "usage.h"
 #include "verbs.h"
 
 #define REPLAY_FRAME_MAX 65535
@@ -84,8 +87,12 @@ struct replay {
 	pcap_dumper_t *dumper;
 	uint64_t now_us; /**< The capture's time, which never runs backwards. */
 	uint64_t left_out;
-	uint64_t refused; /**< Too long, or cut off by the capture. */
+	uint64_t opened_by_us; /**< Connections that are left out since we are a server in others.
+				*/
+	uint64_t for_us;       /**< Segments to an address of the engine's. */
+	uint64_t refused;      /**< Too long, or cut off by the capture. */
 	uint64_t played;
+	bool broken; /**< The capture ends in the middle of a packet or the like. */
 };
 
 static bool
@@ -110,17 +117,25 @@ parse_seed(const char *text, uint64_t *seed)
 	return errno == 0 && end != text && *end == '\0' && text[0] != '-';
 }
 
-/* A word that goes into a configuration as it is. */
+/* One of some words, which goes into a configuration as it is. */
 static bool
-parse_word(const char *text, const char **word)
+parse_word(const char *text, const char *const words[], const char **word)
 {
-	*word = text;
-	return text[0] != '\0' && strspn(text, "abcdefghijklmnopqrstuvwxyz_") == strlen(text);
+	for (; *words != NULL; words++) {
+		if (strcmp(text, *words) == 0) {
+			*word = text;
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool
 take_option(struct replay *replay, int option, const char *value)
 {
+	static const char *const replies[] = {"discard", "echo", "banner", "http", NULL};
+	static const char *const cookies[] = {"auto", "always", "never", NULL};
+
 	switch (option) {
 	case 'c':
 		replay->words.config = value;
@@ -129,9 +144,9 @@ take_option(struct replay *replay, int option, const char *value)
 		replay->wished = true;
 		return replay_wish_add(&replay->wish, value);
 	case 'r':
-		return parse_word(value, &replay->words.reply);
+		return parse_word(value, replies, &replay->words.reply);
 	case 'k':
-		return parse_word(value, &replay->words.cookies);
+		return parse_word(value, cookies, &replay->words.cookies);
 	case 'b':
 		replay->both = true;
 		return true;
@@ -145,6 +160,24 @@ take_option(struct replay *replay, int option, const char *value)
 		return parse_seed(value, &replay->seed);
 	default:
 		return parse_tail(value, &replay->tail_us);
+	}
+}
+
+/* What take_option() takes. */
+static const char *
+allowed(int option)
+{
+	switch (option) {
+	case 'l':
+		return "ADDRESS:PORT or [ADDRESS]:PORT";
+	case 'r':
+		return "discard, echo, banner or http";
+	case 'k':
+		return "auto, always or never";
+	case 's':
+		return "a number";
+	default:
+		return "seconds, 0 to 86400";
 	}
 }
 
@@ -164,7 +197,7 @@ parse_options(int argc, char **argv, struct replay *replay)
 		if (option == '?')
 			return EXIT_CODE_USAGE;
 		if (!take_option(replay, option, optarg)) {
-			fprintf(stderr, "%s: \"%s\" makes no sense there\n", argv[0], optarg);
+			usage_refuse(argv[0], known, option, optarg, allowed(option));
 			return EXIT_CODE_USAGE;
 		}
 	}
@@ -180,6 +213,28 @@ parse_options(int argc, char **argv, struct replay *replay)
 	}
 	replay->in = argv[optind];
 	replay->out = optind + 1 < argc ? argv[optind + 1] : NULL;
+	return EXIT_CODE_OK;
+}
+
+/* Both files are what they must be: IN is read twice, and OUT is written meanwhile. */
+static int
+check_files(const struct replay *replay)
+{
+	struct stat in, out;
+
+	if (strcmp(replay->in, "-") == 0 || (stat(replay->in, &in) == 0 && !S_ISREG(in.st_mode))) {
+		fprintf(stderr,
+				"%s: %s is no file; a capture is read twice: write it to a file "
+				"first\n",
+				replay->program, replay->in);
+		return EXIT_CODE_USAGE;
+	}
+	if (replay->out != NULL && stat(replay->in, &in) == 0 && stat(replay->out, &out) == 0 &&
+			in.st_dev == out.st_dev && in.st_ino == out.st_ino) {
+		fprintf(stderr, "%s: %s is the capture itself: name another file to write\n",
+				replay->program, replay->out);
+		return EXIT_CODE_USAGE;
+	}
 	return EXIT_CODE_OK;
 }
 
@@ -233,7 +288,16 @@ open_capture(const struct replay *replay)
 	return pcap;
 }
 
-/* Read the capture once. @return false after a problem was reported. */
+/* The capture goes on in no way that can be read: what came before is played. */
+static void
+report_broken(struct replay *replay, pcap_t *pcap)
+{
+	if (!replay->broken)
+		fprintf(stderr, "%s: %s: %s\n", replay->program, replay->in, pcap_geterr(pcap));
+	replay->broken = true;
+}
+
+/* Read the capture once. @return false when it cannot be, which was reported. */
 static bool
 for_each_packet(struct replay *replay,
 		void (*take)(struct replay *replay, const struct explain_frame *frame,
@@ -253,9 +317,9 @@ for_each_packet(struct replay *replay,
 		take(replay, &frame, (int64_t)header->ts.tv_sec * 1000000000 + header->ts.tv_usec);
 	}
 	if (got == PCAP_ERROR)
-		fprintf(stderr, "%s: %s: %s\n", replay->program, replay->in, pcap_geterr(pcap));
+		report_broken(replay, pcap);
 	pcap_close(pcap);
-	return got != PCAP_ERROR;
+	return true;
 }
 
 static void
@@ -301,12 +365,15 @@ adapt(struct replay *replay, uint8_t *data, uint32_t length)
 	if (replay->as_is || explain_packet_parse(&frame, &packet) != EXPLAIN_TCP)
 		return 0;
 	if (replay_settings_port(replay->settings, packet.source) >= 0) {
+		replay->opened_by_us +=
+				(packet.segment.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
 		replay_follow_server(replay->follow, &packet);
 		return -1;
 	}
 	port = replay_settings_port(replay->settings, packet.destination);
 	if (port < 0)
 		return 0;
+	replay->for_us++;
 	memcpy(data, replay_engine_mac(replay->engine, (unsigned int)port), 6);
 	replay_follow_client(replay->follow, &packet, data + (packet.options - data) - 20);
 	return port;
@@ -357,27 +424,43 @@ play_tail(struct replay *replay)
 	wait_until(replay, end_us);
 }
 
+/* What may not be what was wanted. */
 static void
-print_text(const struct replay *replay)
+print_hints(const struct replay *replay)
 {
-	printf("%s: %" PRIu64 " packets played", replay->in, replay->played);
+	if (replay->opened_by_us > 0)
+		fprintf(stderr,
+				"%s: %" PRIu64 " SYNs of hosts that are servers, too, were left "
+				"out; try: --listen ADDRESS:PORT of the one to be\n",
+				replay->program, replay->opened_by_us);
+	if (!replay->as_is && replay->for_us == 0)
+		fprintf(stderr,
+				"%s: no segment of the capture is for an address of the engine's; "
+				"try: without --listen and -c it has those that SYNs go to\n",
+				replay->program);
+}
+
+static void
+print_text(const struct replay *replay, FILE *out)
+{
+	fprintf(out, "%s: %" PRIu64 " packets played", replay->in, replay->played);
 	if (replay->left_out > 0)
-		printf(", %" PRIu64 " of the captured server left out", replay->left_out);
+		fprintf(out, ", %" PRIu64 " of the captured server left out", replay->left_out);
 	if (replay->refused > 0)
-		printf(", %" PRIu64 " cut off or too long", replay->refused);
+		fprintf(out, ", %" PRIu64 " cut off or too long", replay->refused);
 	if (replay->wish.left_out > 0)
-		printf("; SYNs to more than %u places: see --listen", SETTINGS_ENDPOINTS_MAX);
-	printf("; %u connections are left\n", replay_engine_connections(replay->engine));
+		fprintf(out, "; SYNs to more than %u places: see --listen", SETTINGS_ENDPOINTS_MAX);
+	fprintf(out, "; %u connections are left\n", replay_engine_connections(replay->engine));
 	for (unsigned int i = 0; i < COUNTERS; i++) {
 		const uint64_t value = replay_engine_counter(replay->engine, i);
 
 		if (value > 0)
-			printf("%12" PRIu64 "  %s\n", value, counters_name((enum counter)i));
+			fprintf(out, "%12" PRIu64 "  %s\n", value, counters_name((enum counter)i));
 	}
 }
 
 static void
-print_json(const struct replay *replay)
+print_json(const struct replay *replay, FILE *out)
 {
 	json_t *counters = json_object();
 	json_t *object = json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:i, s:o}", "schema", 1, "file",
@@ -389,9 +472,27 @@ print_json(const struct replay *replay)
 	for (unsigned int i = 0; i < COUNTERS; i++)
 		json_object_set_new(counters, counters_name((enum counter)i),
 				json_integer((json_int_t)replay_engine_counter(replay->engine, i)));
-	json_dumpf(object, stdout, JSON_COMPACT);
-	fputc('\n', stdout);
+	json_dumpf(object, out, JSON_COMPACT);
+	fputc('\n', out);
 	json_decref(object);
+}
+
+/* Where OUT is standard output, counters go to the other one. */
+static bool
+print_counters(const struct replay *replay)
+{
+	const bool piped = replay->out != NULL && strcmp(replay->out, "-") == 0;
+	FILE *out = piped ? stderr : stdout;
+
+	if (replay->json)
+		print_json(replay, out);
+	else
+		print_text(replay, out);
+	print_hints(replay);
+	if (fflush(out) == 0 && !ferror(out))
+		return true;
+	fprintf(stderr, "%s: standard output: %s\n", replay->program, strerror(errno));
+	return false;
 }
 
 static bool
@@ -444,12 +545,9 @@ play_capture(struct replay *replay)
 	replay->engine = replay_engine_start(&plan);
 	if (replay->engine == NULL)
 		return EXIT_CODE_RUNTIME;
-	good = for_each_packet(replay, play);
+	good = for_each_packet(replay, play) && !replay->broken;
 	play_tail(replay);
-	if (replay->json)
-		print_json(replay);
-	else
-		print_text(replay);
+	good &= print_counters(replay);
 	replay_engine_stop(replay->engine);
 	good &= close_out(replay);
 	return good ? EXIT_CODE_OK : EXIT_CODE_RUNTIME;
@@ -461,9 +559,11 @@ replay_verb(int argc, char **argv)
 	struct replay replay = {.program = argv[0], .seed = 1, .tail_us = 1000000};
 	int code = parse_options(argc, argv, &replay);
 
+	if (code == EXIT_CODE_OK)
+		code = check_files(&replay);
 	if (code != EXIT_CODE_OK)
 		return code;
-	if (!for_each_packet(&replay, look))
+	if (!for_each_packet(&replay, look) || (replay.broken && replay.wish.packets == 0))
 		return EXIT_CODE_RUNTIME;
 	replay.settings = replay_settings_make(&replay.words, &replay.wish);
 	if (replay.settings == NULL)

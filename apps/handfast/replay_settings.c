@@ -15,6 +15,15 @@
 
 #define WISH_TEXT_MAX 64
 
+static bool
+is_listened_at(const struct settings_endpoints *listen, const uint8_t address[16])
+{
+	for (unsigned int i = 0; i < listen->count; i++)
+		if (memcmp(listen->item[i].address, address, 16) == 0)
+			return true;
+	return false;
+}
+
 static void
 add_endpoint(struct replay_wish *wish, const uint8_t address[16], uint16_t port)
 {
@@ -62,6 +71,9 @@ replay_wish_note(struct replay_wish *wish, const struct explain_frame *frame)
 		wish->elsewhere = true;
 		return;
 	}
+	/* The engine is a server: where one opens a connection, the other end is not it, too. */
+	if (is_listened_at(&wish->listen, packet.source))
+		return;
 	add_endpoint(wish, packet.destination, packet.destination_port);
 	note_link(wish, frame);
 }

@@ -170,11 +170,59 @@ class Replay(unittest.TestCase):
         self.assertEqual(counters["tx"], 0)
         self.assertEqual(counters["drop_unknown_destination"], counters["rx"])
 
+    def test_the_capture_itself_is_never_written_to(self):
+        content = pcap(exchange())
+        os.symlink(self.folder / "in.pcap", self.folder / "link.pcap")
+        for out in ("in.pcap", "link.pcap"):
+            self.assertIn("the capture itself", self.replay(content, code=2, out=out).stderr)
+            self.assertEqual((self.folder / "in.pcap").read_bytes(), content)
+
+    def test_what_comes_before_the_break_is_played(self):
+        done = self.replay(pcap(request())[:-5], "--both", code=1)
+        self.assertEqual(done.stderr.count("truncated"), 1)
+        told = json.loads(done.stdout)
+        self.assertEqual((told["played"], told["left_out"]), (5, 2))
+        self.assertEqual(told["counters"]["requests"], 1)
+        self.assertEqual(self.explained()["connections"][0]["protocol"], "HTTP")
+
+    def test_hosts_that_connect_to_each_other(self):
+        """The engine is whom the first SYN goes to; what it cannot be, too, is named."""
+        other = [(40 + when, packet(SERVER, CLIENT, SYN, 0, 0, b"", (50000, 80), MSS))
+                 for when in (0, 1000)]
+        told = self.replay(pcap(request() + other))
+        self.assertEqual((told["counters"]["requests"], told["left_out"]), (1, 5))
+        done = self.run_replay("--listen", f"{SERVER}:80")
+        self.assertIn("2 SYNs of hosts that are servers, too", done.stderr)
+
+    def test_hints_and_reports_that_cannot_be_written(self):
+        self.replay(pcap(exchange()), out=None)
+        done = self.run_replay("--listen", "10.0.0.9:80")
+        self.assertIn("no segment of the capture is for", done.stderr)
+        with open("/dev/full", "wb") as full:
+            done = self.run_replay(stdout=full)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("No space left", done.stderr)
+        done = self.run_replay("-")  # OUT: counters do not go where packets go.
+        self.assertEqual(done.returncode, 0)
+        self.assertTrue(done.stdout.startswith("\xd4\xc3\xb2\xa1"), done.stdout[:20])
+        self.assertIn("packets played", done.stderr)
+
+    def run_replay(self, *options, stdout=subprocess.PIPE):
+        """handfast replay as people use it, on the capture that is there."""
+        return subprocess.run([HANDFAST, "replay", str(self.folder / "in.pcap"), *options],
+                              stdout=stdout, stderr=subprocess.PIPE, check=False, timeout=100,
+                              encoding="latin-1")
+
     def test_errors_say_what_is_wrong(self):
         self.assertIn("no SYN", self.replay(pcap([]), code=1).stderr)
         self.assertIn("not a loopback", self.replay(pcap(exchange(server="127.0.0.1")), code=1).stderr)
         self.assertIn("in.pcap", self.replay(b"text", code=1).stderr)
-        self.assertIn("trunc", self.replay(pcap(exchange())[:-5], code=1).stderr)
+        self.assertIn("--cookies \"x\": must be auto, always or never",
+                      self.replay(pcap(exchange()), "--cookies", "x", code=2).stderr)
+        done = subprocess.run([HANDFAST, "replay", "-"], input=pcap(exchange()),
+                              capture_output=True, check=False, timeout=100)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"write it to a file first", done.stderr)
         for options in (("--listen", "10.0.0.2"), ("--seed", "x"), ("--tail", "-1"),
                         ("--reply", "a: b"), ("-c", "x.yaml", "--listen", "10.0.0.2:80")):
             self.replay(pcap(exchange()), *options, code=2)
