@@ -36,12 +36,18 @@ pace_init(struct pace *pace, enum pace_shape shape, uint64_t seed, uint64_t now_
 void
 pace_set_rate(struct pace *pace, double per_second, uint64_t now_us)
 {
+	const uint64_t before = pace->gap, now = now_us << SHIFT;
+
 	/* After a pause nothing is owed for it. */
-	if (pace->gap == 0 && pace->next < now_us << SHIFT)
-		pace->next = now_us << SHIFT;
+	if (before == 0 && pace->next < now)
+		pace->next = now;
 	pace->gap = per_second > 0.0 ? (uint64_t)(1e6 * (1 << SHIFT) / per_second + 0.5) : 0;
 	if (per_second > 0.0 && pace->gap == 0)
 		pace->gap = 1;
+	/* What is left of a gap is as much of the new one: a ramp begins with gaps of seconds. */
+	if (before != 0 && pace->gap != 0 && pace->next > now)
+		pace->next = now + (uint64_t)((double)(pace->next - now) * (double)pace->gap /
+						   (double)before);
 }
 
 static uint64_t

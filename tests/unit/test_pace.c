@@ -139,6 +139,33 @@ a_changed_rate_holds_from_then_on(void **state)
 	assert_in_range(taken(1000000, 2000000, 100), 4995, 5005);
 }
 
+/* Half of what the full rate would have been, however slowly it begins. */
+static void
+a_ramp_begins_half_of_it(void **state)
+{
+	static const double rates[] = {10, 500, 5000, 1e6};
+	static const enum pace_shape shapes[] = {PACE_EVEN, PACE_POISSON};
+
+	(void)state;
+	for (unsigned int i = 0; i < 8; i++) {
+		const double rate = rates[i / 2], half = rate * 4 / 2;
+		double n = 0;
+
+		pace_init(&pace, shapes[i % 2], 5, 0);
+		for (uint64_t ms = 0; ms < 4000; ms++) {
+			pace_set_rate(&pace, rate * (double)ms / 4000, ms * 1000);
+			n += (double)taken(ms * 1000, ms * 1000 + 1000, 50);
+		}
+		assert_true(fabs(n - half) <= 2 + half / 100 + (i % 2) * 4 * sqrt(half));
+		/* And back to nothing. */
+		for (uint64_t ms = 4000; ms < 8000; ms++) {
+			pace_set_rate(&pace, rate * (double)(8000 - ms) / 4000, ms * 1000);
+			n += (double)taken(ms * 1000, ms * 1000 + 1000, 50);
+		}
+		assert_true(fabs(n - 2 * half) <= 2 + half / 100 + (i % 2) * 4 * sqrt(2 * half));
+	}
+}
+
 static void
 a_pause_leaves_no_debt(void **state)
 {
@@ -163,6 +190,7 @@ main(void)
 			cmocka_unit_test(poisson_starts_have_the_rate_and_the_spread),
 			cmocka_unit_test(poisson_has_bursts_and_silences),
 			cmocka_unit_test(a_changed_rate_holds_from_then_on),
+			cmocka_unit_test(a_ramp_begins_half_of_it),
 			cmocka_unit_test(a_pause_leaves_no_debt),
 	};
 
