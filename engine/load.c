@@ -51,6 +51,19 @@ load_part(uint64_t whole, unsigned int worker, unsigned int workers)
 	return whole * (worker + 1) / workers - whole * worker / workers;
 }
 
+/* How long the measured part is so far: until now, or until the last connection ended. */
+static void
+load_measure(struct worker *worker)
+{
+	struct load_worker *load = worker->load;
+	const uint64_t from_us = load->load->begin_us + load->load->plan.ramp_up_us;
+	const uint64_t end_us = load->starting ? worker->now_us : load->finished_us;
+
+	if (load->phase == LOAD_SUSTAIN)
+		__atomic_store_n(&load->sustained_us, RTE_MAX(end_us, from_us) - from_us,
+				__ATOMIC_RELAXED);
+}
+
 static void
 load_set_level(struct worker *worker)
 {
@@ -60,11 +73,7 @@ load_set_level(struct worker *worker)
 	const unsigned int workers = worker->engine->worker_count;
 	const uint64_t wanted = (uint64_t)(plan->concurrency * place.level + 0.5);
 
-	if (load->phase == LOAD_SUSTAIN)
-		__atomic_store_n(&load->sustained_us,
-				(load->starting ? worker->now_us : load->finished_us) -
-						load->load->begin_us - plan->ramp_up_us,
-				__ATOMIC_RELAXED);
+	load_measure(worker);
 	load->level_us = worker->now_us;
 	load->began = __atomic_load_n(&load->load->begin_us, __ATOMIC_ACQUIRE) != 0;
 	load->phase = place.phase;
@@ -333,6 +342,7 @@ load_settle_end(struct worker *worker, struct burst *burst)
 		load_step(worker, burst);
 		transmit_flush(worker);
 	}
+	load_measure(worker);
 	__atomic_store_n(&load->done, true, __ATOMIC_RELEASE);
 }
 
@@ -341,14 +351,18 @@ load_count_turn(struct worker *worker, bool busy)
 {
 	struct load_worker *load = worker->load;
 	uint64_t full = 0;
-	uint32_t sent = 0;
+	uint32_t sent = 0, received = 0;
 
 	for (unsigned int p = 0; p < worker->engine->port_count; p++) {
 		full += worker->counters[p].value[COUNTER_tx_full];
 		sent += (uint32_t)worker->counters[p].value[COUNTER_tx];
+		received += (uint32_t)worker->counters[p].value[COUNTER_rx];
 	}
-	if (worker->turn_packets > 0)
-		figures_count(load->figures, FIGURE_packets_received, worker->turn_packets);
+	/* Those of the ports: what other workers handed over they have counted. */
+	if (received != load->received_before)
+		figures_count(load->figures, FIGURE_packets_received,
+				received - load->received_before);
+	load->received_before = received;
 	if (sent != load->sent_before)
 		figures_count(load->figures, FIGURE_packets_sent, sent - load->sent_before);
 	load->sent_before = sent;

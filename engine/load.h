@@ -196,6 +196,7 @@ struct load_worker {
 	uint8_t syn_option_bytes[TCP_OPTIONS_BYTES_MAX];
 	uint64_t full_before;           /**< The ports' counter of frames not taken. */
 	uint32_t sent_before;           /**< Low bits of the ports' counter of frames sent. */
+	uint32_t received_before;       /**< The same of frames received. */
 	uint16_t head_length;           /**< The latest HTTP header: most are the same. */
 	bool head_ends;                 /**< Whether the answer ends with it. */
 	struct http_answer head_answer; /**< What it says. */

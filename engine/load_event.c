@@ -104,8 +104,11 @@ void
 load_event_ended(struct load_event *event, enum tcp_event happened, enum tcp_state before,
 		uint8_t outcome)
 {
-	/* At the end of the run what is unfinished is reset, and that is nobody's failure. */
-	if (happened == TCP_EVENT_ABORT)
+	/*
+	 * At the end of the run what is unfinished is reset, and that is nobody's failure; but that
+	 * a SYN was repeated and had no answer is.
+	 */
+	if (happened == TCP_EVENT_ABORT && (before != TCP_SYN_SENT || event->tcp->retries == 0))
 		return;
 	if ((outcome & (TCP_OUTCOME_RESET | TCP_OUTCOME_TIMED_OUT)) == 0)
 		load_event_closed(event);

@@ -106,7 +106,8 @@ load_flood(struct worker *worker)
 	struct load_worker *load = worker->load;
 	unsigned int n;
 
-	if (!load->starting || !load_batch_send(worker))
+	/* What is left of the last ones, too. */
+	if (!load_batch_send(worker) || !load->starting)
 		return 0;
 	n = load_flood_due(worker);
 	if (n == 0)

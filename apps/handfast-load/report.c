@@ -231,7 +231,8 @@ report_judge_all(struct report *report, const struct report_whole *whole)
 {
 	const struct options *options = report->options;
 	const double p99 = (double)histogram_percentile(&report->timed.connect_us, 99);
-	const double failed = (double)figures_failed(&report->whole);
+	/* What did not come to its end, in spite of --drain, failed as well as what said why. */
+	const double failed = (double)(figures_failed(&report->whole) + whole->unfinished);
 	const double begun = (double)report->whole.count[FIGURE_started];
 	const double share = begun > 0 ? failed / begun : 0.0;
 

@@ -124,6 +124,11 @@ workers_share_the_work(void **state)
 
 			assert_in_range(started, 333, 334);
 		}
+		/* What one took from the port for another is no packet more. */
+		assert_int_equal(bench_count(FIGURE_packets_received),
+				rig_counter(&bench.rig, COUNTER_tx));
+		assert_int_equal(bench_count(FIGURE_packets_sent),
+				rig_counter(&bench.rig, COUNTER_rx));
 		bench_end();
 	}
 }

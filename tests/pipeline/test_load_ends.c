@@ -146,6 +146,52 @@ a_tuple_is_taken_once_in_a_burst(void **state)
 	}
 }
 
+/* Also what was begun last, and had to wait for room. */
+static void
+a_flood_that_meets_a_full_device_ends_when_all_is_sent(void **state)
+{
+	static const enum load_exchange floods[] = {LOAD_SYN, LOAD_FORGED_ACK, LOAD_RST_FLOOD};
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(floods); i++) {
+		struct load_plan plan = bench_plan(floods[i], "10.9.0.2", 80);
+		unsigned int heard = 0;
+
+		plan.count = 5003;
+		bench_begin(&plan);
+		bench_wait_ms(100);
+		assert_false(load_is_done(&bench.generator));
+		while (bench_hear())
+			heard++;
+		bench_wait_ms(2);
+		assert_true(load_is_done(&bench.generator));
+		assert_int_equal(heard, 5003);
+		assert_int_equal(bench_count(FIGURE_started), 5003);
+		bench_end();
+	}
+}
+
+/* The run ends before the SYN is given up: what has had no answer to its repetition has failed. */
+static void
+an_unanswered_syn_is_a_failure_at_the_end_of_the_run(void **state)
+{
+	(void)state;
+	for (unsigned int repeats = 0; repeats < 2; repeats++) {
+		struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 80);
+
+		plan.concurrency = 10;
+		plan.duration_us = 20000;
+		plan.drain_us = repeats ? 1500000 : 500000;
+		bench_begin(&plan);
+		bench_wait_ms(repeats ? 1600 : 600);
+		assert_true(load_is_done(&bench.generator));
+		assert_int_equal(bench_count(FIGURE_started), 10);
+		assert_int_equal(bench_failed(FAILURE_no_syn_ack), repeats ? 10 : 0);
+		assert_int_equal(bench_all_failed(), repeats ? 10 : 0);
+		bench_end();
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -156,6 +202,8 @@ main(int argc, char **argv)
 			BENCH_TEST(the_handshakes_round_trip_sets_the_timeout),
 			BENCH_TEST(frames_bear_the_ports_vlan),
 			BENCH_TEST(a_tuple_is_taken_once_in_a_burst),
+			BENCH_TEST(a_flood_that_meets_a_full_device_ends_when_all_is_sent),
+			BENCH_TEST(an_unanswered_syn_is_a_failure_at_the_end_of_the_run),
 	};
 
 	(void)argc;
