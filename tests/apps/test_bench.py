@@ -17,6 +17,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 HANDFAST = SOURCE_ROOT = ""
 VOID = {"meta", "line", "rect", "circle", "polyline", "br"}
@@ -205,6 +206,60 @@ class Bench(unittest.TestCase):
             self.assertGreater(amount, 100_000)
 
 
+# What a DPDK process shows of itself: a folder named by --file-prefix=, and telemetry in it, whose
+# packets go on for as many questions as PACKETS says.
+MADE_UP = """#!/usr/bin/env python3
+import json, os, socket, sys
+name = next(word for word in sys.argv if word.startswith("--file-prefix=")).split("=")[1]
+folder = os.path.join(os.environ["RUNTIME_DIRECTORY"], "dpdk", name)
+os.makedirs(folder)
+open(os.path.join(folder, "fbarray_nohugemem"), "w").close()
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+listener.bind(os.path.join(folder, "dpdk_telemetry.v2"))
+listener.listen()
+print("Port 0: link state change event", flush=True)
+peer, packets = listener.accept()[0], 0
+peer.send(b"{}")
+while True:
+    asked = peer.recv(1024).decode()
+    packets += asked == "/ethdev/stats,0" and packets < int(os.environ["PACKETS"])
+    peer.send(json.dumps({asked: {"ipackets": packets}}).encode())
+"""
+
+
+class Processes(unittest.TestCase):
+    """What bench does with processes, which are made up here."""
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = Path(temporary.name)
+        self.testpmd = self.folder / "dpdk-testpmd"
+        self.testpmd.write_text(MADE_UP, encoding="utf-8")
+        self.testpmd.chmod(0o755)
+        changed = mock.patch.dict(os.environ, {
+            "RUNTIME_DIRECTORY": temporary.name, "PATH": f"{temporary.name}:{os.environ['PATH']}",
+            "HANDFAST": str(self.folder / "handfast"), "PACKETS": "1000000"})
+        changed.start()
+        self.addCleanup(changed.stop)
+        self.run_time = self.folder / "dpdk"
+
+    def test_flood_path_finds_and_clears_the_users_run_time_folder(self):
+        contestant = BENCH.syn_ratio().Contestant([self.testpmd, "--file-prefix=a"], "a",
+                                                  "/ethdev/stats,0", "ipackets")
+        self.assertTrue((self.run_time / "a").exists())
+        contestant.end()
+        self.assertEqual(list(self.run_time.iterdir()), [])
+
+    def test_run_time_folders_go_with_their_processes(self):
+        other = self.run_time / f"hfb{os.getpid()}-x"
+        other.mkdir(parents=True)
+        with PROCESSES.Bench((0, 0), "none") as bench:
+            testpmd = bench.keep(PROCESSES.Testpmd(bench, "a.sock", "io"))
+            self.assertTrue((self.run_time / testpmd.name / "fbarray_nohugemem").exists())
+        self.assertEqual(list(self.run_time.iterdir()), [other])
+
+
 TABLES = """\
 AMD EPYC, DPDK 22.11.11, commit abc, 4 KiB pages, 31 repetitions
 
@@ -263,6 +318,8 @@ if __name__ == "__main__":
     HANDFAST, SOURCE_ROOT = sys.argv[1:3]
     os.environ["HANDFAST"] = HANDFAST
     sys.path.insert(0, str(Path(SOURCE_ROOT) / "apps" / "handfast" / "bench"))
+    import bench as BENCH
+    import processes as PROCESSES
     import report as REPORT
     json.dumps(document())
     unittest.main(argv=sys.argv[:1])

@@ -33,6 +33,12 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "apps" / "handfast" / "bench"))
+
+from processes import remove_run_time, run_time_folder  # noqa: E402  pylint: disable=C0413
+
 FLOWS = 1024
 ENGINE_MAC = bytes.fromhex("020000000902")
 CLIENT_MAC = bytes.fromhex("020000000901")
@@ -160,7 +166,7 @@ class Contestant:
             try:
                 self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 self.socket.settimeout(5)
-                self.socket.connect(f"/var/run/dpdk/{self.name}/dpdk_telemetry.v2")
+                self.socket.connect(str(run_time_folder() / self.name / "dpdk_telemetry.v2"))
                 self.socket.recv(4096)
                 if self.counters()[self.counted] > 0:
                     return
@@ -216,6 +222,7 @@ class Contestant:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        remove_run_time(self.name)
         self.said.close()
 
 
@@ -314,10 +321,9 @@ def table(results: list) -> str:
 
 def main() -> int:
     """The command line."""
-    top = pathlib.Path(__file__).resolve().parents[2]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("case", nargs="*", help=" ".join(CASES) + "; all when none is given")
-    parser.add_argument("--handfast", default=str(top / "build/apps/handfast/handfast"))
+    parser.add_argument("--handfast", default=str(TOP / "build/apps/handfast/handfast"))
     parser.add_argument("--seconds", type=float, default=1.0, help="of each run")
     parser.add_argument("--rounds", type=int, default=3, help="of each case")
     parser.add_argument("--core", type=int, default=1, help="the worker's")

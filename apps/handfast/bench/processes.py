@@ -36,6 +36,11 @@ def run_time_folder() -> Path:
     return Path(base) / "dpdk"
 
 
+def remove_run_time(name: str) -> None:
+    """What DPDK left of a process that has ended: without hugepages testpmd leaves megabytes."""
+    shutil.rmtree(run_time_folder() / name, ignore_errors=True)
+
+
 def ring_size(concurrency: int) -> int:
     """Places, as a power of two, for what so many connections may have under way at once."""
     return min(max((2 * concurrency - 1).bit_length(), RING), RING_MOST)
@@ -248,12 +253,13 @@ class Bench(contextlib.AbstractContextManager):
         self.front = in_front()
         # Spinning on one core that is also the generator's would only steal from it.
         self.idle = "spin" if cores[0] != cores[1] else "sleep"
-        self.count, self.running = 0, []
+        self.count, self.running, self.names = 0, [], []
 
     def name(self) -> str:
         """A name nobody else has."""
         self.count += 1
-        return f"hfb{os.getpid()}-{self.count}"
+        self.names.append(f"hfb{os.getpid()}-{self.count}")
+        return self.names[-1]
 
     def engine(self, text: str, **more) -> Engine:
         """Start an engine on the engine's core."""
@@ -295,6 +301,8 @@ class Bench(contextlib.AbstractContextManager):
         """End what runs, last things first."""
         while self.running:
             self.running.pop().end()
+        while self.names:
+            remove_run_time(self.names.pop())
         # testpmd leaves its socket behind now and then, where the next one could not listen.
         for left in self.folder.glob("*.sock"):
             left.unlink(missing_ok=True)
