@@ -251,6 +251,36 @@ class Processes(unittest.TestCase):
         contestant.end()
         self.assertEqual(list(self.run_time.iterdir()), [])
 
+    def no_packets(self, load: str) -> str:
+        """What a limit says that is not to be measured, with a generator that is a shell's line."""
+        generator = self.folder / "handfast-load"
+        generator.write_text(f"#!/bin/sh\n{load}\n", encoding="utf-8")
+        generator.chmod(0o755)
+        with PROCESSES.Bench((0, 0), "none") as bench, \
+             mock.patch.object(CASES, "PACKETS_WITHIN", 0.3), \
+             self.assertRaises(CASES.Trouble) as raised:
+            CASES.limit_once(bench, "5tswap", 0.2)
+        return str(raised.exception)
+
+    def test_a_limit_of_no_packets_is_trouble(self):
+        os.environ["PACKETS"] = "0"
+        said = self.no_packets("exec sleep 60")
+        self.assertIn("testpmd passes no packets; handfast-load: it did not end by itself, it "
+                      "printed nothing", said)
+        self.assertIn("testpmd: it did not end by itself, its last words:\nPort 0: link", said)
+        self.assertIn("handfast-load: exit code 3, its last words:\nno memory",
+                      self.no_packets("echo no memory >&2; exit 3"))
+
+    def test_a_limit_whose_packets_cease_is_trouble(self):
+        os.environ["PACKETS"] = "1"
+        self.assertIn("testpmd passes no packets", self.no_packets("exec sleep 60"))
+
+    def test_a_program_that_ends_at_once_says_how(self):
+        with PROCESSES.Bench((0, 0), "none") as bench, \
+             self.assertRaises(CASES.Trouble) as raised:
+            bench.engine(CASES.RESPOND, path="/bin/true")
+        self.assertIn("does not run: exit code 0, it printed nothing", str(raised.exception))
+
     def test_run_time_folders_go_with_their_processes(self):
         other = self.run_time / f"hfb{os.getpid()}-x"
         other.mkdir(parents=True)
@@ -319,6 +349,7 @@ if __name__ == "__main__":
     os.environ["HANDFAST"] = HANDFAST
     sys.path.insert(0, str(Path(SOURCE_ROOT) / "apps" / "handfast" / "bench"))
     import bench as BENCH
+    import cases as CASES
     import processes as PROCESSES
     import report as REPORT
     json.dumps(document())

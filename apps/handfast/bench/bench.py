@@ -85,7 +85,7 @@ def measure_case(bench: Bench, name: str, asked) -> dict:
         limit = result["contestants"][f"testpmd {mode}, packets"]["rate"]["median"]
         # testpmd is counted by packets; what it passes comes in and goes out.
         packets = ours["rate"]["median"] * ours["packets_per_connection_seen"] / 2
-        result.setdefault("ratio_to_limit", {})[mode] = round(packets / limit, 3) if limit else 0
+        result.setdefault("ratio_to_limit", {})[mode] = round(packets / limit, 3)
     return result
 
 

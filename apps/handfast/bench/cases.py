@@ -5,8 +5,8 @@ import time
 
 from machine import Gone, Trouble, core_to_core, load_average
 from pace import progress, until_stopped
-from processes import (BACK_MAC, Bench, CLIENT, COPIED, ENGINE_MAC, LENT, RING, SERVER, SERVER_MAC,
-                       SOURCES, Testpmd, WILD, WILD_SOURCES)
+from processes import (BACK_MAC, Bench, CLIENT, COPIED, ENGINE_MAC, LENT, Load, RING, SERVER,
+                       SERVER_MAC, SOURCES, Testpmd, WILD, WILD_SOURCES)
 
 HEAD = """\
 engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: {idle},
@@ -56,6 +56,8 @@ FORWARD = PROXY.replace("mode: proxy, pool: web, max_syn_backlog: {backlog}",
 SHARED = ["--idle", "yield"]
 # Seconds after which they are: they are asked for once a second.
 BACKENDS_KNOWN = 2
+# Seconds until packets come to testpmd, at most, and until they come evenly.
+PACKETS_WITHIN, SETTLED = 10, 0.3
 
 BACKEND = """\
 engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: yield,
@@ -238,16 +240,34 @@ def limit_once(bench: Bench, mode: str, seconds: float) -> dict:
     testpmd = bench.keep(Testpmd(bench, "a.sock", mode))
     # What testpmd sends back is nobody's answer, so the generator sends stateless SYNs.
     load = bench.load(*target(9), "--target-mac", ENGINE_MAC, "--exchange", "syn", "--concurrency",
-                      "4096", "--duration", f"{int(seconds * 1000) + 1500}ms")
-    time.sleep(1.2)
+                      "4096", "--duration", f"{int((PACKETS_WITHIN + SETTLED + seconds) * 1000)}ms")
+    _wait_for_packets(testpmd, load)
+    time.sleep(SETTLED)
     before, first = testpmd.snapshot(), testpmd.received()
     time.sleep(seconds)
     after, last = testpmd.snapshot(), testpmd.received()
+    if last == first:
+        raise Trouble(_no_packets(testpmd, load))
     spent = testpmd.spent(before, after)
     load.end()
     bench.end_all()
     return {"mode": mode, "rate": (last - first) * 1e9 / (after["clock"] - before["clock"]),
             "engine_share": round(spent["share"], 3)}
+
+
+def _wait_for_packets(testpmd: Testpmd, load: Load) -> None:
+    """Until the generator's packets arrive: a rate of none would only say who was late."""
+    until = time.monotonic() + PACKETS_WITHIN
+    while not testpmd.received():
+        if load.process.poll() is not None or time.monotonic() > until:
+            raise Trouble(_no_packets(testpmd, load))
+        time.sleep(0.02)
+
+
+def _no_packets(testpmd: Testpmd, load: Load) -> str:
+    """What both of them have to say about it."""
+    return (f"testpmd passes no packets; handfast-load: {load.last_words()}\n"
+            f"testpmd: {testpmd.last_words()}")
 
 
 def rounds(bench: Bench, case: str, asked, contestants: list) -> dict:

@@ -74,6 +74,14 @@ class Process:
         """What it printed."""
         return self.log.read_text(errors="replace")
 
+    def last_words(self) -> str:
+        """How it ended, or that it did not, and what it printed last; it has ended then."""
+        code = self.process.poll()
+        self.end()
+        how = "it did not end by itself" if code is None else f"exit code {code}"
+        said = self.said()[-2000:].strip()
+        return f"{how}, its last words:\n{said}" if said else f"{how}, it printed nothing"
+
     def threads(self) -> dict:
         """Nanoseconds of CPU time of each thread."""
         tasks = Path(f"/proc/{self.process.pid}/task")
@@ -121,19 +129,26 @@ class Dpdk(Process):
 
     def __init__(self, argv: list, folder: Path, name: str, probe: str, wait: bool = True):
         super().__init__(argv, folder, name)
-        if not wait:
-            return
-        until = time.monotonic() + 30
+        try:
+            if wait:
+                self.await_answer(probe)
+        except BaseException:
+            # Nobody keeps what was never there, to end it later.
+            self.end()
+            raise
+
+    def await_answer(self, probe: str) -> None:
+        """Until it says something of itself."""
+        until = time.monotonic() + PATIENCE
         while True:
             try:
-                self.telemetry = Telemetry(name)
+                self.telemetry = Telemetry(self.name)
                 if self.telemetry.ask(probe):
                     return
             except (OSError, ValueError):
                 pass
             if self.process.poll() is not None or time.monotonic() > until:
-                self.end()
-                raise Trouble(f"{name} does not run:\n{self.said()[-2000:]}")
+                raise Trouble(f"{self.name} does not run: {self.last_words()}")
             time.sleep(0.02)
 
     def ask(self, command: str):
@@ -143,8 +158,8 @@ class Dpdk(Process):
         except OSError as problem:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(1)
-            raise Gone(f"{self.name} does not answer ({problem}), exit code "
-                       f"{self.process.returncode}:\n{self.said()[-2000:]}") from None
+            raise Gone(f"{self.name} does not answer ({problem}): "
+                       f"{self.last_words()}") from None
 
     def snapshot(self) -> dict:
         """CPU time, and the clock."""
@@ -207,12 +222,10 @@ class Load(Process):
         try:
             self.process.wait(patience)
         except subprocess.TimeoutExpired:
-            self.end()
-            raise Trouble(f"handfast-load does not end:\n{self.said()[-2000:]}") from None
+            raise Trouble(f"handfast-load does not end: {self.last_words()}") from None
         lines = [json.loads(line) for line in self.out.read_text().splitlines()]
         if not lines or lines[-1]["type"] != "end":
-            raise Trouble(f"handfast-load: exit code {self.process.returncode}:\n"
-                          f"{self.said()[-2000:]}")
+            raise Trouble(f"handfast-load: {self.last_words()}")
         return {**lines[-1], "series": [line for line in lines if line["type"] == "second"]}
 
 
@@ -282,7 +295,7 @@ class Bench(contextlib.AbstractContextManager):
         until = time.monotonic() + PATIENCE
         while not self.listens("a.sock"):
             if process.process.poll() is not None or time.monotonic() > until:
-                raise Trouble(f"{process.name} does not listen:\n{process.said()[-2000:]}")
+                raise Trouble(f"{process.name} does not listen: {process.last_words()}")
             time.sleep(0.02)
 
     def listens(self, socket_name: str) -> bool:
