@@ -44,7 +44,7 @@ const char bench_help[] =
 		"  --exchange NAME      what search searches, default open-close\n"
 		"  --precision P        of search, default 0.05 of the closed-loop rate\n"
 		"  --flood-clients N    at once during floods, default 64\n"
-		"  --flood-times N,N... default 0,1,3,10; the first one is what the others are "
+		"  --flood-times N,N... default 0,1,3,10; the first is 0, which the others are "
 		"times of\n"
 		"  --sizes N,N...       of table, default 10000,100000,1000000,10000000\n"
 		"  --json               one JSON object on standard output\n"

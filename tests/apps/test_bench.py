@@ -139,6 +139,30 @@ class Bench(unittest.TestCase):
             self.assertEqual(done.returncode, 2, f"{words}: {done.stderr}")
             self.assertIn("handfast bench: ", done.stderr)
 
+    def test_refused_values_are_named_with_what_is_allowed(self):
+        seconds, sizes = "a number from 0.2 to 86400", "a whole number from 1 to 200000000"
+        times, clients = "a whole number from 0 to 1000", "a whole number from 1 to 8388608"
+        for words, refused, allowed in (
+                (("open-close", "--seconds", "nan"), "nan", seconds),
+                (("open-close", "--seconds", "inf"), "inf", seconds),
+                (("open-close", "--repetitions", "1.5"), "1.5", "a whole number from 1 to 1000000"),
+                (("table", "--sizes", "-5"), "-5", sizes),
+                (("table", "--sizes", "10,0"), "0", sizes),
+                (("flood", "--flood-times", "0,-1"), "-1", times),
+                (("flood", "--flood-times", "1,3"), "1,3", "a list that begins with 0, no flood"),
+                (("flood", "--flood-clients", "0"), "0", clients),
+                (("open-close", "--against", "/nonexistent"), "/nonexistent", "an executable file"),
+                (("open-close", "--against", "/etc/passwd"), "/etc/passwd", "an executable file"),
+                (("open-close", "--against", "/"), "/", "an executable file"),
+                (("--limit", "open-close"), "open-close",
+                 "one of the modes 5tswap, macswap, io; write names before --limit"),
+                (("search", "--precision", "nan"), "nan", "a number from 0.001 to 0.999"),
+                (("open-close", "--cores", "\u00b2,0"), "\u00b2,0", "two of [")):
+            done = self.run_bench(*words)
+            self.assertEqual(done.returncode, 2, f"{words}: {done.stderr}")
+            option = next(word for word in words if word.startswith("--"))
+            self.assertIn(f"argument {option}: '{refused}' is not {allowed}", done.stderr)
+
     def test_page_has_every_result_and_nothing_from_elsewhere(self):
         text = REPORT.page(document())
         page = Page(text)

@@ -6,7 +6,6 @@
 two processes on two cores with shared memory between them.  Standard library only.
 """
 
-import argparse
 import importlib.util
 import json
 import os
@@ -19,19 +18,15 @@ import flood
 import idle
 import report
 import search
-from cases import CASES, crowd_once, limit_once, rounds, run_once
+from arguments import parse
+from cases import crowd_once, limit_once, rounds, run_once
 from machine import Trouble, choose_cores, environment, in_front
 from pace import PACE, end_by_sigterm, expected, minutes, progress, stopped, until_stopped
 from processes import Bench
 
 EXIT_RUNTIME = 1
-EVERYTHING = ("syn", "forged-ack", "open-close", "cookies", "request", "proxy", "forward", "table",
-              "flood", "search", "idle")
-NAMES = (*EVERYTHING, "all")
 SYN_CASES = {"syn": ("syn4", "syn4-plain", "syn6", "syn6-plain"),
              "forged-ack": ("forged-ack4", "forged-ack6")}
-PRECISION_LEAST = 0.001
-TABLE_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 
 
 def quartiles(values: list) -> dict:
@@ -146,48 +141,6 @@ MEASURES = {"syn": measure_syn, "forged-ack": measure_syn, "table": measure_tabl
             "flood": lambda bench, _name, asked: flood.measure(bench, asked),
             "search": lambda bench, _name, asked: search.measure(bench, asked),
             "idle": lambda bench, _name, asked: idle.measure(bench, asked)}
-
-
-def parse(arguments: list):
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="handfast bench", add_help=False)
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--repetitions", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--concurrency", type=int, default=512)
-    parser.add_argument("--cores", default="")
-    parser.add_argument("--memory", default="auto", choices=("auto", "huge", "none"))
-    parser.add_argument("--zero-copy", default="yes", choices=("yes", "no"))
-    parser.add_argument("--against", default="")
-    parser.add_argument("--limit", nargs="?", const="5tswap", default="")
-    parser.add_argument("--exchange", default="open-close",
-                        choices=[name for name, case in CASES.items() if not case[3]])
-    parser.add_argument("--precision", type=float, default=0.05)
-    parser.add_argument("--flood-clients", type=int, default=64)
-    parser.add_argument("--flood-times", default=",".join(map(str, flood.TIMES)))
-    parser.add_argument("--sizes", default=",".join(map(str, TABLE_SIZES)))
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--report", default="")
-    asked = parser.parse_args(arguments)
-    unknown = set(asked.names) - set(NAMES)
-    if unknown or not asked.names:
-        parser.error("name what to measure: " + " ".join(NAMES))
-    if asked.repetitions < 1 or asked.seconds < 0.2 or asked.concurrency < 1:
-        parser.error("--repetitions, --seconds (0.2) and --concurrency have to be more")
-    if not PRECISION_LEAST <= asked.precision < 1:
-        parser.error(f"--precision is a share of the rate: {PRECISION_LEAST} and more, below 1")
-    asked.lends = asked.zero_copy == "yes"
-    asked.limit = [mode for mode in asked.limit.split(",") if mode]
-    if set(asked.limit) - {"5tswap", "macswap", "io"}:
-        parser.error("--limit takes 5tswap, macswap, io, separated by commas")
-    try:
-        asked.sizes = [int(size) for size in asked.sizes.split(",")]
-        asked.flood_times = [int(times) for times in asked.flood_times.split(",")]
-    except ValueError:
-        parser.error("--sizes and --flood-times take numbers, separated by commas")
-    if "all" in asked.names:
-        asked.names = list(EVERYTHING)
-    return asked
 
 
 def measure_all(asked, document: dict) -> None:

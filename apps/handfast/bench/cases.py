@@ -217,7 +217,7 @@ def crowd_once(bench: Bench, size: int, seconds: float, concurrency: int) -> dic
 def _crowd_once(bench: Bench, size: int, seconds: float, concurrency: int) -> dict:
     engine = bench.engine(FLOODED)
     bench.load(*wild_target(9), "--exchange", "idle", "--concurrency", str(size), "--duration",
-               "1h", "--idle", "sleep", socket_name="b.sock")
+               f"{int(seconds) + 3600}s", "--idle", "sleep", socket_name="b.sock")
     until = time.monotonic() + 20 + size / 100_000
     while engine.ask("/handfast/counters").get("opened", 0) < size:
         if time.monotonic() > until:

@@ -13,7 +13,6 @@ from cases import FLOODED, SHARED, summarise, target, twice, wild_target
 from machine import Trouble
 from pace import progress, until_stopped
 
-TIMES = (0, 1, 3, 10)
 CLIENT_PACKETS = 3
 
 
@@ -23,7 +22,7 @@ def survive(bench, asked, times: int, packets_per_second: float) -> dict:
     if times:
         bench.load(*wild_target(9), "--exchange", "syn", "--rate",
                    str(round(packets_per_second * times)), "--concurrency", "4096", "--duration",
-                   "60s", *SHARED, socket_name="b.sock")
+                   f"{int(asked.seconds) + 60}s", *SHARED, socket_name="b.sock")
         _wait_for_flood(engine)
     before = engine.snapshot()
     load = bench.load(*target(9), "--exchange", "open-close", "--concurrency",

@@ -96,8 +96,9 @@ def choose_cores(text: str) -> tuple:
     allowed = sorted(os.sched_getaffinity(0))
     if text:
         words = text.split(",")
-        if len(words) != 2 or not all(word.isdigit() and int(word) in allowed for word in words):
-            raise Trouble(f"--cores takes two of {allowed}, such as {allowed[-1]},{allowed[0]}", 2)
+        if len(words) != 2 or not all(word.isdecimal() and int(word) in allowed for word in words):
+            raise Trouble(f"argument --cores: '{text}' is not two of {allowed}, such as "
+                          f"{allowed[-1]},{allowed[0]}", 2)
         return int(words[0]), int(words[1])
     return (allowed[-1], allowed[-2]) if len(allowed) > 1 else (allowed[0], allowed[0])
 
