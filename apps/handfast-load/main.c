@@ -117,7 +117,7 @@ run(struct engine *engine, const struct options *options, const sigset_t *signal
 	static struct report report;
 	unsigned int which = 0;
 	enum load_result result;
-	int code = report_open(&report, options, engine);
+	int code = report_open(&report, options, engine), told;
 
 	if (code != EXIT_CODE_OK)
 		return code;
@@ -128,8 +128,8 @@ run(struct engine *engine, const struct options *options, const sigset_t *signal
 	} else {
 		code = explain(engine, &options->plan, result, which);
 	}
-	report_close(&report);
-	return code;
+	told = report_close(&report);
+	return code != EXIT_CODE_OK ? code : told;
 }
 
 static int
@@ -182,7 +182,9 @@ main(int argc, char **argv)
 	/* Help was asked for and given. */
 	if (code < 0)
 		code = EXIT_CODE_OK;
-	if (fflush(stdout) != 0 && code == EXIT_CODE_OK)
+	if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_CODE_OK) {
+		fprintf(stderr, "handfast-load: standard output: %s\n", strerror(errno));
 		code = EXIT_CODE_RUNTIME;
+	}
 	return code;
 }

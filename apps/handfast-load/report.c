@@ -88,6 +88,23 @@ report_done(enum load_exchange exchange, const struct figures *figures)
 	}
 }
 
+/* Once: the lines that follow meet the same. */
+static void
+report_lose(struct report *report, const char *name)
+{
+	if (!report->lost)
+		fprintf(stderr, "handfast-load: %s: %s\n", name, strerror(errno));
+	report->lost = true;
+}
+
+void
+report_flush(struct report *report, FILE *file)
+{
+	/* Who reads standard error, or nobody, would not learn of it there. */
+	if ((fflush(file) != 0 || ferror(file)) && file != stderr)
+		report_lose(report, file == stdout ? "standard output" : report->options->csv);
+}
+
 int
 report_open(struct report *report, const struct options *options, const struct engine *engine)
 {
@@ -110,7 +127,8 @@ report_open(struct report *report, const struct options *options, const struct e
 	for (unsigned int i = 0; i < FAILURES; i++)
 		fprintf(report->csv, ",failed_%s", figures_failure_name((enum failure)i));
 	fputc('\n', report->csv);
-	return EXIT_CODE_OK;
+	report_flush(report, report->csv);
+	return report->lost ? report_close(report) : EXIT_CODE_OK;
 }
 
 void
@@ -128,7 +146,7 @@ report_start(struct report *report)
 					 : "at once",
 			number_format((double)load_tuples(report->engine), tuples),
 			report->engine->worker_count, report->engine->worker_count == 1 ? "" : "s");
-	fflush(report->text);
+	report_flush(report, report->text);
 	if (report->json != NULL)
 		report_json_start(report);
 }
@@ -163,7 +181,7 @@ report_csv(struct report *report, const struct report_second *second)
 	for (unsigned int i = 0; i < FAILURES; i++)
 		fprintf(report->csv, ",%" PRIu64, figures->failed[i]);
 	fputc('\n', report->csv);
-	fflush(report->csv);
+	report_flush(report, report->csv);
 }
 
 static void
@@ -194,7 +212,7 @@ report_line(struct report *report, const struct report_second *second)
 	if (figures_failed(figures) > 0)
 		fprintf(report->text, "  FAILED %" PRIu64, figures_failed(figures));
 	fputc('\n', report->text);
-	fflush(report->text);
+	report_flush(report, report->text);
 }
 
 void
@@ -306,7 +324,7 @@ report_hints(const struct report *report, const struct report_whole *whole)
 }
 
 static void
-report_text(const struct report *report, const struct report_whole *whole)
+report_text(struct report *report, const struct report_whole *whole)
 {
 	const struct load_plan *plan = &report->options->plan;
 	const struct figures *figures = &report->whole;
@@ -353,7 +371,7 @@ report_text(const struct report *report, const struct report_whole *whole)
 				number_format_grouped(threshold->got, got),
 				threshold->met ? "met" : "MISSED");
 	}
-	fflush(out);
+	report_flush(report, out);
 }
 
 int
@@ -397,9 +415,11 @@ report_end(struct report *report)
 	return EXIT_CODE_OK;
 }
 
-void
+int
 report_close(struct report *report)
 {
-	if (report->csv != NULL)
-		fclose(report->csv);
+	/* Some file systems tell only now that there was no room. */
+	if (report->csv != NULL && fclose(report->csv) != 0)
+		report_lose(report, report->options->csv);
+	return report->lost ? EXIT_CODE_RUNTIME : EXIT_CODE_OK;
 }

@@ -40,6 +40,7 @@ struct report {
 	FILE *text;
 	FILE *json; /**< NULL: none. */
 	FILE *csv;  /**< NULL: none. */
+	bool lost;  /**< Something could not be written, and that was said. */
 	unsigned int threshold_count;
 	struct report_threshold threshold[REPORT_THRESHOLDS_MAX];
 	struct report_sample latest;
@@ -49,7 +50,7 @@ struct report {
 	struct figures timed;     /**< and all whose latencies count. */
 };
 
-/** @return an exit code. */
+/** @return an exit code; the reason was written to standard error. */
 int report_open(struct report *report, const struct options *options, const struct engine *engine);
 
 void report_start(struct report *report);
@@ -60,6 +61,10 @@ void report_second(struct report *report);
 /** The end. @return EXIT_CODE_OK, or EXIT_CODE_THRESHOLD. */
 int report_end(struct report *report);
 
-void report_close(struct report *report);
+/** Hand what was written to the kernel; the first error is said at once. */
+void report_flush(struct report *report, FILE *file);
+
+/** @return EXIT_CODE_OK, or EXIT_CODE_RUNTIME: something that was to be told is lost. */
+int report_close(struct report *report);
 
 #endif /* REPORT_H */

@@ -25,7 +25,7 @@ write_targets(const struct report *report, FILE *out)
 }
 
 void
-report_json_start(const struct report *report)
+report_json_start(struct report *report)
 {
 	const struct load_plan *plan = &report->options->plan;
 	FILE *out = report->json;
@@ -49,7 +49,7 @@ report_json_start(const struct report *report)
 			plan->requests, (double)plan->delay_us / 1e6,
 			(double)plan->ramp_up_us / 1e6, (double)plan->duration_us / 1e6,
 			(double)plan->ramp_down_us / 1e6);
-	fflush(out);
+	report_flush(report, out);
 }
 
 static void
@@ -91,7 +91,7 @@ write_latencies(FILE *out, const struct figures *figures)
 }
 
 void
-report_json_second(const struct report *report, const struct report_second *second)
+report_json_second(struct report *report, const struct report_second *second)
 {
 	FILE *out = report->json;
 
@@ -105,7 +105,7 @@ report_json_second(const struct report *report, const struct report_second *seco
 	fputc(',', out);
 	write_latencies(out, second->figures);
 	fputs("}\n", out);
-	fflush(out);
+	report_flush(report, out);
 }
 
 static void
@@ -126,7 +126,7 @@ write_thresholds(const struct report *report, FILE *out)
 }
 
 void
-report_json_end(const struct report *report, const struct report_whole *whole)
+report_json_end(struct report *report, const struct report_whole *whole)
 {
 	FILE *out = report->json;
 
@@ -144,5 +144,5 @@ report_json_end(const struct report *report, const struct report_whole *whole)
 	fputc(',', out);
 	write_thresholds(report, out);
 	fputs("}\n", out);
-	fflush(out);
+	report_flush(report, out);
 }

@@ -38,8 +38,8 @@ const char *report_phase_name(enum load_phase phase);
 /** How often the exchange was done: completed, opened for idle, sent for stateless ones. */
 uint64_t report_done(enum load_exchange exchange, const struct figures *figures);
 
-void report_json_start(const struct report *report);
-void report_json_second(const struct report *report, const struct report_second *second);
-void report_json_end(const struct report *report, const struct report_whole *whole);
+void report_json_start(struct report *report);
+void report_json_second(struct report *report, const struct report_second *second);
+void report_json_end(struct report *report, const struct report_whole *whole);
 
 #endif /* REPORT_JSON_H */

@@ -5,12 +5,16 @@
     test_load.py HANDFAST_LOAD
 """
 
+import os
 import subprocess
 import sys
 import unittest
 
 HANDFAST_LOAD = ""
 ENOUGH = ("--port", "null:", "--address", "10.0.0.1/16", "--target", "10.0.0.2:80")
+# A run of a moment, which needs nothing of the machine.
+QUICK = ("--target-mac", "02:00:00:00:00:01", "--exchange", "syn", "--count", "10", "--workers",
+         "1", "--connections", "1024", "--memory", "none", "--idle", "sleep")
 
 
 class Refusals(unittest.TestCase):
@@ -39,6 +43,27 @@ class Refusals(unittest.TestCase):
         self.refused("--requests is for ", "--exchange", "request", "--requests", "3")
         self.refused("--expect-bytes is for ", "--exchange", "request", "--expect-bytes", "3")
         self.refused("--path, --send and ", "--exchange", "request", "--path", "/x", "--send", "x")
+
+
+class Writing(unittest.TestCase):
+    """Exit code 1 when what was to be told is lost, and a line that says where and why."""
+
+    def lost(self, said: str, *words: str, out: str = os.devnull) -> None:
+        """A run whose standard output is a file; this is said."""
+        with open(out, "w", encoding="ascii") as file:
+            done = subprocess.run([HANDFAST_LOAD, *ENOUGH, *QUICK, *words], stdout=file,
+                                  stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.stderr.count(f"handfast-load: {said}: No space left on device\n"), 1,
+                         done.stderr)
+
+    def test_rows_that_are_lost_are_missed(self):
+        self.lost("/dev/full", "--csv", "/dev/full")
+
+    def test_lines_that_are_lost_are_missed(self):
+        self.lost("standard output", "--json", out="/dev/full")
+        self.lost("standard output", out="/dev/full")
+        self.lost("standard output", "--help", out="/dev/full")
 
 
 if __name__ == "__main__":
