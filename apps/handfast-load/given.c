@@ -111,6 +111,14 @@ make_request(struct given *given)
 	return code;
 }
 
+/* The others keep no time of their SYNs. */
+static bool
+has_latency(enum load_exchange exchange)
+{
+	return exchange == LOAD_HANDSHAKE || exchange == LOAD_OPEN_CLOSE ||
+	       exchange == LOAD_REQUEST || exchange == LOAD_KEEPALIVE;
+}
+
 /* What the exchange has no use for is a misunderstanding. */
 static int
 check_exchange(const struct given *given)
@@ -128,6 +136,9 @@ check_exchange(const struct given *given)
 		return complain(given, "--path, --send and --send-file exclude each other");
 	if (plan->answer_bytes != 0 && !raw)
 		return complain(given, "--expect-bytes is for --send and --send-file");
+	if (given->options->max_p99_us > 0 && !has_latency(plan->exchange))
+		return complain(given, "--max-p99 is for --exchange handshake, open-close, request "
+				       "and keepalive");
 	return EXIT_CODE_OK;
 }
 

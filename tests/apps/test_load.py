@@ -40,6 +40,8 @@ class Refusals(unittest.TestCase):
         for exchange in ("syn", "handshake", "open-close", "idle", "forged-ack", "rst-flood"):
             self.refused("--path, --send, ", "--exchange", exchange, "--send", "x")
         self.refused("--path, --send, ", "--path", "/x")
+        for exchange in ("syn", "idle", "forged-ack", "rst-flood"):
+            self.refused("--max-p99 is for ", "--exchange", exchange, "--max-p99", "10s")
         self.refused("--requests is for ", "--exchange", "request", "--requests", "3")
         self.refused("--expect-bytes is for ", "--exchange", "request", "--expect-bytes", "3")
         self.refused("--path, --send and ", "--exchange", "request", "--path", "/x", "--send", "x")
