@@ -76,6 +76,11 @@ number_format(double number, char text[16])
 		number /= 1000.0;
 		unit++;
 	}
+	/* So few that the fraction is what was asked for: 0.5 starts per second. */
+	if (unit == 0 && number < 10.0) {
+		snprintf(text, 16, "%.3g", number);
+		return text;
+	}
 	snprintf(text, 16, "%.*f%s",
 			unit == 0 || number >= 100 ? 0
 			: number >= 10             ? 1

@@ -20,7 +20,7 @@ bool number_parse_whole(const char *text, uint64_t least, uint64_t most, uint64_
 /** A time: us, ms, s (also without a unit), m or h. */
 bool number_parse_time(const char *text, uint64_t *us);
 
-/** Three digits and a unit: "3.87 M". @return text */
+/** At most three digits and a unit: "3.87 M", "0.5". @return text */
 const char *number_format(double number, char text[16]);
 
 #define NUMBER_GROUPED_SIZE 32

@@ -331,9 +331,10 @@ report_text(struct report *report, const struct report_whole *whole)
 	FILE *out = report->text;
 	char rate[16], goodput[16];
 
-	fprintf(out, "\n%s: %s/s over %.3f s, %u packets per connection planned, %.2f seen\n",
+	fprintf(out, "\n%s: %s/s over %.3f s, %u packet%s per connection planned, %.2f seen\n",
 			options_exchanges[plan->exchange], number_format(whole->rate, rate),
-			whole->seconds, options_packets(plan), whole->packets);
+			whole->seconds, options_packets(plan),
+			options_packets(plan) == 1 ? "" : "s", whole->packets);
 	fprintf(out,
 			"  begun %" PRIu64 ", opened %" PRIu64 ", completed %" PRIu64
 			", failed %" PRIu64 ", unfinished %" PRIu64 "\n",

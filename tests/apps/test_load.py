@@ -47,6 +47,17 @@ class Refusals(unittest.TestCase):
         self.refused("--path, --send and ", "--exchange", "request", "--path", "/x", "--send", "x")
 
 
+class Text(unittest.TestCase):
+    """The report for people."""
+
+    def test_few_are_told_with_their_fraction(self):
+        done = subprocess.run([HANDFAST_LOAD, *ENOUGH, *QUICK, "--count", "1", "--rate", "0.5"],
+                              capture_output=True, text=True, check=False, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("0.5 starts/s", done.stdout)
+        self.assertIn("1 packet per connection", done.stdout)
+
+
 class Writing(unittest.TestCase):
     """Exit code 1 when what was to be told is lost, and a line that says where and why."""
 
