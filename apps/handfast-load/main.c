@@ -19,6 +19,7 @@
 
 #include "../handfast/exit_code.h"
 #include "../handfast/preflight.h"
+#include "capacity.h"
 #include "options.h"
 #include "report.h"
 
@@ -71,9 +72,42 @@ explain(const struct engine *engine, const struct load_plan *plan, enum load_res
 	case LOAD_NO_MEMORY:
 		fputs("handfast-load: out of memory\n", stderr);
 		return EXIT_CODE_RUNTIME;
-	default:
-		return EXIT_CODE_OK;
+	case LOAD_STOPPED:
+		fputs("handfast-load: stopped before the first start\n", stderr);
+		return EXIT_CODE_RUNTIME;
+	case LOAD_OK:
+		break;
 	}
+	return EXIT_CODE_OK;
+}
+
+static struct engine *starting;
+
+static void
+stop_starting(int signal)
+{
+	(void)signal;
+	load_end(starting);
+}
+
+/*
+ * The way to the targets and --delay may take long: until they are over a signal ends them. The
+ * other threads have theirs blocked.
+ */
+static enum load_result
+begin(struct engine *engine, const struct options *options, const sigset_t *signals,
+		unsigned int *which)
+{
+	const struct sigaction action = {.sa_handler = stop_starting};
+	enum load_result result;
+
+	starting = engine;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+	result = load_begin(engine, options->resolve_ms, which);
+	pthread_sigmask(SIG_BLOCK, signals, NULL);
+	return result;
 }
 
 /* Wait for a signal until a time. @return whether one came. */
@@ -121,7 +155,7 @@ run(struct engine *engine, const struct options *options, const sigset_t *signal
 
 	if (code != EXIT_CODE_OK)
 		return code;
-	result = load_begin(engine, options->resolve_ms, &which);
+	result = begin(engine, options, signals, &which);
 	if (result == LOAD_OK) {
 		watch(engine, signals, &report);
 		code = report_end(&report);
@@ -176,6 +210,8 @@ main(int argc, char **argv)
 	code = options_parse(argc, argv, &options);
 	if (code == EXIT_CODE_OK)
 		code = preflight(options.settings, stderr);
+	if (code == EXIT_CODE_OK)
+		code = capacity_check(&options);
 	if (code == EXIT_CODE_OK)
 		code = launch(&options);
 	options_free(&options);

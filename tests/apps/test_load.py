@@ -6,15 +6,26 @@
 """
 
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 import unittest
 
 HANDFAST_LOAD = ""
 ENOUGH = ("--port", "null:", "--address", "10.0.0.1/16", "--target", "10.0.0.2:80")
+LARGEST = 268435456
 # A run of a moment, which needs nothing of the machine.
 QUICK = ("--target-mac", "02:00:00:00:00:01", "--exchange", "syn", "--count", "10", "--workers",
          "1", "--connections", "1024", "--memory", "none", "--idle", "sleep")
+
+
+def catches(pid: int, number: int) -> bool:
+    """Whether a process has a handler of a signal."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        caught = re.search(r"SigCgt:\s+([0-9a-f]+)", file.read()).group(1)
+    return int(caught, 16) >> number - 1 & 1 == 1
 
 
 class Refusals(unittest.TestCase):
@@ -47,6 +58,34 @@ class Refusals(unittest.TestCase):
         self.refused("--path, --send and ", "--exchange", "request", "--path", "/x", "--send", "x")
 
 
+class Capacity(unittest.TestCase):
+    """Exit code 4, before any memory is taken, and the option to lower."""
+
+    def refused(self, pattern: str, *words: str) -> None:
+        """These words are refused so."""
+        done = subprocess.run([HANDFAST_LOAD, *ENOUGH, *QUICK, *words], capture_output=True,
+                              text=True, check=False, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (4, ""), done.stderr)
+        self.assertRegex(done.stderr, "^handfast-load: " + pattern)
+
+    def test_workers_without_cores(self):
+        cores = len(os.sched_getaffinity(0))
+        if cores == 128:
+            self.skipTest("as many as there can be workers")
+        self.refused(rf"--workers: {cores + 1} workers, and this process may use {cores} cores?; "
+                     rf"use at most {cores}\n$", "--workers", str(cores + 1))
+
+    def test_memory_that_is_not_there(self):
+        with open("/proc/meminfo", encoding="ascii") as file:
+            available = int(re.search(r"MemAvailable:\s+(\d+)", file.read()).group(1)) << 10
+        # A table has a line of 64 bytes for each, at least.
+        cores = len(os.sched_getaffinity(0))
+        if available > cores * LARGEST * 64:
+            self.skipTest("so much memory")
+        self.refused(r"\d+ MiB of memory are needed, and \d+ MiB are free; lower --concurrency or "
+                     r"--connections\n$", "--connections", str(LARGEST), "--workers", str(cores))
+
+
 class Text(unittest.TestCase):
     """The report for people."""
 
@@ -56,6 +95,22 @@ class Text(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("0.5 starts/s", done.stdout)
         self.assertIn("1 packet per connection", done.stdout)
+
+
+class Signals(unittest.TestCase):
+    """It ends when it is told to, also before it has begun."""
+
+    def test_a_signal_ends_the_search_for_the_target(self):
+        words = ("--workers", "1", "--connections", "1024", "--memory", "none", "--resolve", "1m")
+        with subprocess.Popen([HANDFAST_LOAD, *ENOUGH, *words], stderr=subprocess.PIPE,
+                              text=True) as process:
+            until = time.monotonic() + 20
+            while not catches(process.pid, signal.SIGINT) and time.monotonic() < until:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=20)[1]
+        self.assertEqual(process.returncode, 1, said)
+        self.assertTrue(said.endswith("stopped before the first start\n"), said)
 
 
 class Writing(unittest.TestCase):
