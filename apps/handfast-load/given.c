@@ -8,6 +8,7 @@
 
 #include "../handfast/exit_code.h"
 #include "given.h"
+#include "given_problem.h"
 
 static int
 complain(const struct given *given, const char *what)
@@ -232,6 +233,25 @@ write_placeholder(FILE *out, const char *addresses)
 			length, addresses, ipv6 ? "]" : "");
 }
 
+static int
+read_settings(struct given *given, const char *text, size_t length)
+{
+	char *problems = NULL;
+	size_t problems_length = 0;
+	FILE *errors = open_memstream(&problems, &problems_length);
+
+	if (errors == NULL)
+		return EXIT_CODE_RUNTIME;
+	given->options->settings = settings_parse("", text, length, errors);
+	fclose(errors);
+	given_problem_print(text, problems, given->program, stderr);
+	free(problems);
+	if (given->options->settings == NULL)
+		return EXIT_CODE_USAGE;
+	given->options->settings->service_count = 0;
+	return EXIT_CODE_OK;
+}
+
 /* The engine's settings, through the same door as a file. */
 static int
 make_settings(struct given *given)
@@ -241,6 +261,7 @@ make_settings(struct given *given)
 	char *text = NULL, instance[SETTINGS_NAME_MAX];
 	const uint64_t connections = (uint64_t)plan->concurrency * 5 / 4 + 4096;
 	size_t length = 0;
+	int code;
 	FILE *out = open_memstream(&text, &length);
 
 	if (out == NULL)
@@ -270,13 +291,9 @@ make_settings(struct given *given)
 		write_port(out, &given->port[p], p);
 	write_placeholder(out, given->port[0].addresses);
 	fclose(out);
-	given->options->settings =
-			settings_parse("the command line, as settings", text, length, stderr);
+	code = read_settings(given, text, length);
 	free(text);
-	if (given->options->settings == NULL)
-		return EXIT_CODE_USAGE;
-	given->options->settings->service_count = 0;
-	return EXIT_CODE_OK;
+	return code;
 }
 
 int

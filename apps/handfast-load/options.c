@@ -8,6 +8,7 @@
 
 #include "../handfast/endpoint.h"
 #include "../handfast/exit_code.h"
+#include "allowed.h"
 #include "given.h"
 #include "number.h"
 #include "options.h"
@@ -574,8 +575,8 @@ options_parse(int argc, char **argv, struct options *options)
 			return -1;
 		}
 		if (!read_option(&given, option, optarg)) {
-			fprintf(stderr, "%s: --%s: cannot use \"%s\"; see handfast-load --help\n",
-					argv[0], known[at].name, said);
+			fprintf(stderr, "%s: --%s \"%s\": must be %s\n", argv[0], known[at].name,
+					said, allowed_values(known[at].name));
 			return EXIT_CODE_USAGE;
 		}
 	}

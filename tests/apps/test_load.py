@@ -39,13 +39,23 @@ class Refusals(unittest.TestCase):
         self.assertTrue(done.stderr.startswith("handfast-load: " + said), done.stderr)
 
     def test_values_are_shown_as_they_were_given(self):
-        for option, value in (("--sources", "10.0.0.0/33"), ("--target", "10.0.0.2:80,x"),
-                              ("--count", "0"), ("--duration", "-1s"), ("--concurrency", "1T"),
-                              ("--max-failures", "x%"), ("--source-ports", "5-1")):
-            self.refused(f'{option}: cannot use "{value}"; ', option, value)
+        for option, value, allowed in (
+                ("--sources", "10.0.0.0/33", "PREFIX/LENGTH"), ("--count", "0", "a number from 1"),
+                ("--target", "10.0.0.2:80,x", "ADDRESS:PORT"), ("--rate", "0", "a number above 0"),
+                ("--target", "fd00::1:80", "ADDRESS:PORT or [IPV6-ADDRESS]:PORT"),
+                ("--target", "10.0.0.2:0", "ADDRESS:PORT"), ("--duration", "-1s", "a time such "),
+                ("--concurrency", "1e9", "a number from 1 to 268435456"),
+                ("--max-failures", "x%", "a number from 0 on, or a share from 0% to 100%"),
+                ("--max-failures", "101%", "a number "), ("--source-ports", "5-1", "FIRST-LAST"),
+                ("--exchange", "http", "syn, handshake, "), ("--close", "me", "peer or us")):
+            self.refused(f'{option} "{value}": must be {allowed}', option, value)
 
-    def test_share_of_failures_is_at_most_all(self):
-        self.refused('--max-failures: cannot use "101%"; ', "--max-failures", "101%")
+    def test_settings_are_named_by_their_options(self):
+        for option, value, said in (("--vlan", "5000", ": 5000 is above 4094\n"),
+                                    ("--gateway", "1.2.3", ': "1.2.3" is no IP address\n'),
+                                    ("--memory-size", "1", ": 1 is below 16MiB\n"),
+                                    ("--idle", "x", ' cannot be "x"\n  hint: idle is spin, ')):
+            self.refused(option + said, option, value)
 
     def test_what_the_exchange_has_no_use_for_is_refused(self):
         for exchange in ("syn", "handshake", "open-close", "idle", "forged-ack", "rst-flood"):
