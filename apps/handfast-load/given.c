@@ -296,6 +296,29 @@ make_settings(struct given *given)
 	return code;
 }
 
+/* Nobody would answer: what is sent to ourselves does not leave. */
+static int
+check_targets(const struct given *given)
+{
+	const struct load_plan *plan = &given->options->plan;
+	char address[46];
+
+	for (unsigned int t = 0; t < plan->targets.count; t++) {
+		const uint8_t *target = plan->targets.item[t].address;
+		const struct settings_prefixes *own =
+				&given->options->settings->port[plan->target_port[t]].addresses;
+
+		for (unsigned int i = 0; i < own->count; i++) {
+			if (memcmp(own->item[i].address, target, sizeof(own->item[i].address)) != 0)
+				continue;
+			fprintf(stderr, "%s: --target: %s is our own address, given by --address\n",
+					given->program, settings_format_address(target, address));
+			return EXIT_CODE_USAGE;
+		}
+	}
+	return EXIT_CODE_OK;
+}
+
 int
 given_complete(struct given *given)
 {
@@ -310,5 +333,7 @@ given_complete(struct given *given)
 		code = make_request(given);
 	if (code == EXIT_CODE_OK)
 		code = make_settings(given);
+	if (code == EXIT_CODE_OK)
+		code = check_targets(given);
 	return code;
 }

@@ -57,6 +57,15 @@ class Refusals(unittest.TestCase):
                                     ("--idle", "x", ' cannot be "x"\n  hint: idle is spin, ')):
             self.refused(option + said, option, value)
 
+    def test_a_target_is_somebody_else(self):
+        for address, target in (("10.0.0.1", "10.0.0.1:80"), ("fd00::1", "[fd00::1]:80")):
+            done = subprocess.run([HANDFAST_LOAD, "--port", "null:", "--address",
+                                   "10.0.0.1/24,fd00::1/64", "--target", target],
+                                  capture_output=True, text=True, check=False, timeout=60)
+            self.assertEqual((done.returncode, done.stderr), (
+                2, f"handfast-load: --target: {address} is our own address, given by "
+                   "--address\n"))
+
     def test_what_the_exchange_has_no_use_for_is_refused(self):
         for exchange in ("syn", "handshake", "open-close", "idle", "forged-ack", "rst-flood"):
             self.refused("--path, --send, ", "--exchange", exchange, "--send", "x")
