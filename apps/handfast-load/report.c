@@ -297,6 +297,31 @@ report_failures(FILE *out, const struct figures *figures)
 	}
 }
 
+/*
+ * The kernel hands segments of 64 KiB to a veth whose other end it takes for a kernel, too; of each
+ * AF_PACKET has the beginning, and the parser drops it.
+ */
+static void
+report_hint_offload(const struct report *report)
+{
+	const struct engine *engine = report->engine;
+
+	for (unsigned int p = 0; p < engine->port_count; p++) {
+		const struct settings_device *device = &engine->port[p].settings->device;
+		uint64_t n = 0;
+
+		for (unsigned int i = 0; i < engine->worker_count; i++)
+			n += __atomic_load_n(&engine->worker[i]->counters[p].value[DROP_truncated],
+					__ATOMIC_RELAXED);
+		if (n > 0 && device->kind == SETTINGS_DEVICE_VETH)
+			fprintf(report->text,
+					"  %" PRIu64 " frames longer than the MTU were dropped: "
+					"the peer of %.*s offloads segmentation; try there: "
+					"ethtool -K DEVICE tso off gso off\n",
+					n, (int)strcspn(device->argument, ","), device->argument);
+	}
+}
+
 /* What a reader of the figures should know about how they came about. */
 static void
 report_hints(const struct report *report, const struct report_whole *whole)
@@ -321,6 +346,7 @@ report_hints(const struct report *report, const struct report_whole *whole)
 	if (figures->count[FIGURE_no_buffer] > 0)
 		fprintf(out, "  no buffer for %" PRIu64 " frames\n",
 				figures->count[FIGURE_no_buffer]);
+	report_hint_offload(report);
 }
 
 static void

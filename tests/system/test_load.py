@@ -89,14 +89,14 @@ class Kernel:
         self.outside.address(device, prefixes[1])
         return load
 
-    def nginx(self) -> None:
-        """Serve HTTP on the kernel's addresses, which need not be there yet."""
+    def nginx(self, body: int = 300) -> None:
+        """Serve a body of so many bytes by HTTP on the kernel's addresses, which need not be there yet."""
         lab.need("nginx")
         self.outside.run("sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1",
                          "net.ipv6.ip_nonlocal_bind=1")
         configuration = self.here.path("nginx.conf")
         configuration.write_text(NGINX.format(folder=self.here.folder, address4=lab.CLIENT4,
-                                              address6=lab.CLIENT6, body="x" * 300))
+                                              address6=lab.CLIENT6, body="x" * body))
         self.outside.spawn("nginx", "-c", str(configuration), "-e", "stderr")
         lab.wait_for("nginx", lambda: "LISTEN" in self.outside.run("ss", "-Hltn").stdout)
 
@@ -255,6 +255,25 @@ def test_failures_are_classified():
         lab.check(failed(last) == {"wrong_reply": 30}, last)
         lab.check([threshold["met"] for threshold in last["thresholds"]] == [False, True], last)
         lab.check("min_rate: wanted 100,000,000, got 0: MISSED" in load.said, load.said)
+
+
+def test_an_offloading_peer_is_named():
+    """A veth's peer hands over segments longer than any frame: lost, and a hint says what to do."""
+    with lab.Lab() as here:
+        kernel = Kernel(here)
+        kernel.nginx(3500)
+        near, far = here.name(), here.name()
+        kernel.inside.ip("link", "add", near, "type", "veth", "peer", "name", far, "netns",
+                         kernel.outside.name)
+        kernel.inside.set(f"net.ipv6.conf.{near}.disable_ipv6", 1)
+        kernel.inside.address(near)
+        kernel.outside.address(far, f"{lab.CLIENT4}/24")
+        load = Load(kernel.inside, f"veth:{near},af_packet", "--target", f"{lab.CLIENT4}:80",
+                    "--exchange", "request", "--concurrency", "5", "--duration", "1s",
+                    "--drain", "100ms")
+        load.end()
+        lab.check(re.search(r"\n  [1-9]\d* frames longer than the MTU were dropped: the peer of "
+                            rf"{near} offloads segmentation; ", load.said), load.said)
 
 
 def test_a_tuple_with_an_old_connection_is_reset_and_retried():
