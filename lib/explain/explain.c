@@ -172,6 +172,82 @@ keep_step(struct explain_record *record, const struct explain_step *step)
 	return true;
 }
 
+/* Keep a copy of a SYN for an open connection. */
+static bool
+hold(struct explain_record *record, const struct explain_packet *packet)
+{
+	struct explain_held *held;
+
+	if (record->held == NULL)
+		record->held = calloc(EXPLAIN_HELD, sizeof(*record->held));
+	if (record->held == NULL)
+		return false;
+	held = record->held;
+	if (held->packet.segment.seq != packet->segment.seq ||
+			held->packet.source_port != packet->source_port)
+		record->helds = 0;
+	if (record->helds == EXPLAIN_HELD)
+		return true;
+	held = &record->held[record->helds++];
+	held->packet = *packet;
+	held->packet.payload = NULL;
+	held->packet.payload_captured = 0;
+	if (packet->options_length > 0)
+		memcpy(held->options, packet->options, packet->options_length);
+	held->packet.options = held->options;
+	return true;
+}
+
+/* What a packet does to its connection, kept if that is wanted. */
+static bool
+track(const struct explain *explain, struct explain_record *record,
+		const struct explain_packet *packet)
+{
+	struct explain_step step;
+
+	explain_conn_track(&record->conn, packet, &step);
+	if ((step.events & 1u << EXPLAIN_EVENT_STRAY_SYN) && !hold(record, packet))
+		return false;
+	return !record->wanted || !explain->filter.ladders || keep_step(record, &step);
+}
+
+/* Take the held SYNs out of a connection's ladder. */
+static void
+drop_held(struct explain_record *record)
+{
+	unsigned int held = 0;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < record->steps; i++) {
+		if (held < record->helds &&
+				record->step[i].number == record->held[held].packet.number)
+			held++;
+		else
+			record->step[kept++] = record->step[i];
+	}
+	record->steps = kept;
+}
+
+/* The connection that took over an older one's ends, with the SYNs that opened it. */
+static struct explain_record *
+replace(struct explain *explain, struct explain_record *old)
+{
+	struct explain_record *record = add_record(explain, &old->held[0].packet);
+
+	if (record == NULL)
+		return NULL;
+	drop_held(old);
+	for (unsigned int i = 0; i < old->helds; i++) {
+		explain_conn_untrack(&old->conn, &old->held[i].packet);
+		if (!track(explain, record, &old->held[i].packet))
+			return NULL;
+	}
+	free(old->held);
+	old->held = NULL;
+	old->helds = 0;
+	return record;
+}
+
 /* Clocks are set back, and files are put together out of several interfaces' or hosts'. */
 static void
 watch_clock(struct explain *explain, int64_t time_ns)
@@ -192,7 +268,6 @@ explain_add(struct explain *explain, const struct explain_frame *frame, int64_t 
 {
 	struct explain_packet packet;
 	struct explain_record *record;
-	struct explain_step step;
 	enum explain_kind kind;
 
 	watch_clock(explain, time_ns);
@@ -205,10 +280,9 @@ explain_add(struct explain *explain, const struct explain_frame *frame, int64_t 
 	record = find_record(explain, &packet);
 	if (record == NULL)
 		record = add_record(explain, &packet);
-	if (record == NULL)
-		return false;
-	explain_conn_track(&record->conn, &packet, &step);
-	return !record->wanted || !explain->filter.ladders || keep_step(record, &step);
+	else if (explain_conn_is_replaced(&record->conn, &packet))
+		record = replace(explain, record);
+	return record != NULL && track(explain, record, &packet);
 }
 
 uint64_t
@@ -227,6 +301,7 @@ explain_free(struct explain *explain)
 	for (size_t i = 0; i < explain->records; i++) {
 		explain_conn_free(&explain->record[i]->conn);
 		free(explain->record[i]->step);
+		free(explain->record[i]->held);
 		free(explain->record[i]);
 	}
 	free(explain->record);

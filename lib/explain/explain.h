@@ -7,9 +7,10 @@
  * @file
  * A capture's packets, sorted into connections, each with its ladder.
  *
- * Connections are numbered from 1 in the order of their first packets, whatever the filter, so
- * that a number found in a summary names the same connection in the next call.  Memory grows with
- * the packets that pass the filter; without ladders, with the connections.
+ * Connections are numbered from 1 in the order in which they are found, whatever the filter, so
+ * that a number found in a summary names the same connection in the next call.  They are found by
+ * their first packets; those that took over the ends of one that was open, by their SYN-ACKs.
+ * Memory grows with the packets that pass the filter; without ladders, with the connections.
  */
 
 #include <stdbool.h>
@@ -27,6 +28,14 @@ struct explain_filter {
 	bool ladders;        /**< Whether steps are kept. */
 };
 
+#define EXPLAIN_HELD 8 /**< As often as Linux sends a SYN, and once more. */
+
+/** A SYN that will be known as the next connection's by the answer to it. */
+struct explain_held {
+	struct explain_packet packet; /**< Without its payload's bytes. */
+	uint8_t options[40];
+};
+
 /** A connection of the capture. */
 struct explain_record {
 	struct explain_conn conn;
@@ -35,6 +44,8 @@ struct explain_record {
 	struct explain_step *step;
 	size_t steps;
 	size_t room;
+	struct explain_held *held; /**< The last stray SYN and its retransmissions. */
+	unsigned int helds;
 	struct explain_record *chain; /**< Next in its place of the hash table. */
 };
 

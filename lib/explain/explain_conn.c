@@ -120,6 +120,26 @@ explain_conn_is_next(const struct explain_conn *conn, const struct explain_packe
 	return is_gone(sender) || (sender->state == TCP_SYN_SENT && segment->seq != sender->base);
 }
 
+bool
+explain_conn_is_replaced(const struct explain_conn *conn, const struct explain_packet *packet)
+{
+	const struct explain_piece *stray = &conn->end[!direction(conn, packet)].stray;
+	const struct tcp_segment *segment = &packet->segment;
+
+	return (segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK) &&
+	       tcp_seq_lt(stray->from, segment->ack) && tcp_seq_leq(segment->ack, stray->to) &&
+	       stray->from != stray->to;
+}
+
+void
+explain_conn_untrack(struct explain_conn *conn, const struct explain_packet *packet)
+{
+	conn->packets--;
+	conn->end[direction(conn, packet)].packets--;
+	conn->counts[EXPLAIN_EVENT_STRAY_SYN]--;
+	conn->times.last = conn->times.last_own;
+}
+
 /* Whoever is heard for the first time is measured from there. */
 static void
 meet(const struct track *track)
@@ -165,6 +185,8 @@ note_times(struct explain_conn *conn, const struct track *track)
 	};
 
 	times->last = now;
+	if (!(events & track_bit(EXPLAIN_EVENT_STRAY_SYN)))
+		times->last_own = now;
 	for (unsigned int i = 0; i < RTE_DIM(notes); i++)
 		if (notes[i].now && *notes[i].when == 0)
 			*notes[i].when = now;
@@ -263,7 +285,8 @@ explain_conn_track(struct explain_conn *conn, const struct explain_packet *packe
 		track_segment(&track);
 	}
 	describe(&track);
-	if ((segment->flags & TCP_RST) == 0 && !is_for_nobody(segment))
+	if ((segment->flags & TCP_RST) == 0 && !is_for_nobody(segment) &&
+			!track_named(&track, EXPLAIN_EVENT_STRAY_SYN))
 		read_payload(conn, &track);
 	step->state[0] = conn->end[0].state;
 	step->state[1] = conn->end[1].state;

@@ -81,6 +81,8 @@ struct explain_end {
 	int64_t advanced_ns; /**< When snd_nxt last moved. */
 	unsigned int pieces; /**< What came beyond rcv_nxt. */
 	struct explain_piece piece[EXPLAIN_PIECES];
+	struct explain_piece
+			stray; /**< Its last SYN that did not open this connection, or empty. */
 	uint64_t packets;
 	uint64_t bytes; /**< Payload, retransmissions not counted. */
 	uint64_t retransmissions;
@@ -108,6 +110,7 @@ struct explain_step {
 struct explain_times {
 	int64_t first;
 	int64_t last;
+	int64_t last_own; /**< The same without SYNs that may be the next connection's. */
 	int64_t syn;
 	int64_t syn_ack;
 	int64_t connected;   /**< The third segment of the handshake. */
@@ -135,9 +138,8 @@ struct explain_conn {
 	struct explain_payload *payload; /**< NULL as long as nobody said anything. */
 	uint64_t packets;
 	uint32_t counts[EXPLAIN_EVENTS]; /**< Steps with each event. */
-	uint32_t syn_ack_isn;   /**< Of the last SYN-ACK, to see that another one differs. */
-	uint32_t syn_acked_seq; /**< Which SYN it answered. */
-	uint8_t fate_why;       /**< enum explain_why of the RST that ended it. */
+	uint32_t syn_acked_seq;          /**< Which SYN the last SYN-ACK answered. */
+	uint8_t fate_why;                /**< enum explain_why of the RST that ended it. */
 	bool reset;
 	bool middle; /**< The handshake is not in the capture. */
 };
@@ -147,6 +149,16 @@ void explain_conn_init(struct explain_conn *conn, const struct explain_packet *p
 
 /** Whether a SYN cannot belong to this connection any more and opens the next one. */
 bool explain_conn_is_next(const struct explain_conn *conn, const struct explain_packet *packet);
+
+/**
+ * Whether a SYN-ACK answers a SYN that was taken for a stray one.  An end that still had this
+ * connection would have answered with a challenge ACK (RFC 9293 3.10.7.4), so there is another one,
+ * and the SYN was its first segment.
+ */
+bool explain_conn_is_replaced(const struct explain_conn *conn, const struct explain_packet *packet);
+
+/** Take back a SYN that was tracked as a stray one: it is another connection's. */
+void explain_conn_untrack(struct explain_conn *conn, const struct explain_packet *packet);
 
 /** Take a packet of the connection into account and say what it did. */
 void explain_conn_track(struct explain_conn *conn, const struct explain_packet *packet,

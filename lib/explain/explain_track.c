@@ -157,6 +157,8 @@ take_syn(const struct track *track)
 	if (is_synchronized(sender) || is_synchronized(receiver) || sender->syn_sent) {
 		track_name(track, EXPLAIN_EVENT_STRAY_SYN);
 		receiver->challenged = true;
+		sender->stray = (struct explain_piece){track->packet->segment.seq, track->end_seq};
+		receiver->stray = (struct explain_piece){0};
 		return;
 	}
 	track_name(track, EXPLAIN_EVENT_SYN);
@@ -451,13 +453,14 @@ track_segment(const struct track *track)
 		take_syn(track);
 	else
 		name_place(track);
+	if (track_named(track, EXPLAIN_EVENT_STRAY_SYN))
+		return;
 	if (has_flag(track, TCP_ACK))
 		take_ack(track);
 	if (track->packet->segment.window == 0 && has_flag(track, TCP_ACK) &&
 			!has_flag(track, TCP_FIN))
 		track_name(track, EXPLAIN_EVENT_ZERO_WINDOW);
-	if (!track_named(track, EXPLAIN_EVENT_STRAY_SYN))
-		move_on(track);
+	move_on(track);
 	if (has_flag(track, TCP_FIN) && !syn)
 		send_fin(track);
 	if (sender->fin_sent && tcp_seq_leq(sender->fin, receiver->rcv_nxt))

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import unittest
 
-from captures import exchange, pcap, pcapng
+from captures import ACK, CLIENT, SERVER, SYN, exchange, packet, pcap, pcapng
 
 HANDFAST = ""
 
@@ -82,6 +82,32 @@ class Explain(unittest.TestCase):
         again = [(when + 100, data) for when, data in exchange()]
         found = told(pcap(exchange() + again))
         self.assertEqual([one["end"] for one in found["connections"]], ["closed", "closed"])
+
+    def test_answered_syn_for_an_open_connection_opens_the_next(self):
+        back = (80, 40000)
+        syn = packet(CLIENT, SERVER, SYN, 70000, 0)
+        answers = [(90010, packet(SERVER, CLIENT, SYN | ACK, 5000, 70001, ports=back)),
+                   (90020, packet(CLIENT, SERVER, ACK, 70001, 5001))]
+        for count in (3, 5):
+            old = exchange()[:count]
+            for syns in ([(90000, syn)], [(89000, syn), (90000, syn)]):
+                for options in ((), ("--summary",)):
+                    first, second = told(pcap(old + syns + answers), *options)["connections"]
+                    self.assertEqual((first["end"], first["segments"]),
+                                     ("open" if count == 3 else "closing", count))
+                    self.assertEqual(first["client"]["segments"], count - 1)
+                    self.assertNotIn("stray_syn", first["events"])
+                    self.assertAlmostEqual(first["times"]["time_total"], (count - 1) / 100)
+                    self.assertEqual((second["end"], second["segments"]), ("open", len(syns) + 2))
+                first, second = told(pcap(old + syns + answers))["connections"]
+                self.assertEqual([step["frame"] for step in first["ladder"]],
+                                 list(range(1, count + 1)))
+                self.assertEqual([step["frame"] for step in second["ladder"]],
+                                 list(range(count + 1, count + len(syns) + 3)))
+        challenge = packet(SERVER, CLIENT, ACK, 100, 1, ports=back)
+        only, = told(pcap(exchange()[:3] + [(90000, syn), (90010, challenge)]))["connections"]
+        self.assertEqual([step["events"] for step in only["ladder"][3:]],
+                         [["stray_syn"], ["challenge_ack"]])
 
     def test_summary_has_a_line_for_each(self):
         lines = explain(pcap(exchange() + exchange(40001)), "--summary").stdout.splitlines()

@@ -442,6 +442,35 @@ syn_for_an_open_connection_is_challenged(void **state)
 }
 
 static void
+answer_to_a_stray_syn_proves_another_connection(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	make(scene, SERVER, S | A, 70000, 90001, 0);
+	assert_false(explain_conn_is_replaced(&scene->conn, &scene->packet));
+	says(scene, CLIENT, S, 90000, 0, 0);
+	assert_int_equal(scene->step.events, BIT(STRAY_SYN));
+	/* Another number; a challenge ACK; the old SYN-ACK once more; the client's own. */
+	make(scene, SERVER, S | A, 70000, 90002, 0);
+	assert_false(explain_conn_is_replaced(&scene->conn, &scene->packet));
+	make(scene, SERVER, A, 1, 90001, 0);
+	assert_false(explain_conn_is_replaced(&scene->conn, &scene->packet));
+	make(scene, SERVER, S | A, 0, 1, 0);
+	assert_false(explain_conn_is_replaced(&scene->conn, &scene->packet));
+	make(scene, CLIENT, S | A, 70000, 90001, 0);
+	assert_false(explain_conn_is_replaced(&scene->conn, &scene->packet));
+	make(scene, SERVER, S | A, 70000, 90001, 0);
+	assert_true(explain_conn_is_replaced(&scene->conn, &scene->packet));
+	make(scene, CLIENT, S, 90000, 0, 0);
+	explain_conn_untrack(&scene->conn, &scene->packet);
+	assert_int_equal(scene->conn.packets, 3);
+	assert_int_equal(scene->conn.end[CLIENT].packets, 2);
+	assert_int_equal(scene->conn.counts[EXPLAIN_EVENT_STRAY_SYN], 0);
+	assert_int_equal(scene->conn.times.last - scene->conn.times.first, 2 * MS);
+}
+
+static void
 syn_for_a_closed_connection_is_the_next_one(void **state)
 {
 	struct scene *scene = *state;
@@ -556,6 +585,7 @@ main(void)
 			TEST(repeated_ack_with_data_in_flight_is_a_duplicate),
 			TEST(second_isn_for_one_syn_is_a_cookie),
 			TEST(syn_for_an_open_connection_is_challenged),
+			TEST(answer_to_a_stray_syn_proves_another_connection),
 			TEST(syn_for_a_closed_connection_is_the_next_one),
 			TEST(connection_is_picked_up_in_the_middle),
 			TEST(segment_without_ack_is_for_nobody),
