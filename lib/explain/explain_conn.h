@@ -81,6 +81,7 @@ struct explain_end {
 	int64_t advanced_ns; /**< When snd_nxt last moved. */
 	unsigned int pieces; /**< What came beyond rcv_nxt. */
 	struct explain_piece piece[EXPLAIN_PIECES];
+	bool forgot; /**< There were more islands. */
 	struct explain_piece
 			stray; /**< Its last SYN that did not open this connection, or empty. */
 	uint64_t packets;

@@ -253,11 +253,85 @@ name_repeated_ack(const struct track *track)
 	sender->probed = false;
 }
 
+static void
+receive_fin(struct explain_end *receiver)
+{
+	switch (receiver->state) {
+	case TCP_SYN_RCVD:
+	case TCP_ESTABLISHED:
+		receiver->state = TCP_CLOSE_WAIT;
+		break;
+	case TCP_FIN_WAIT_1:
+		receiver->state = TCP_CLOSING;
+		break;
+	case TCP_FIN_WAIT_2:
+		receiver->state = TCP_TIME_WAIT;
+		break;
+	default:
+		break;
+	}
+}
+
+/* Islands that the shore has reached become part of it. */
+static void
+join_pieces(struct explain_end *receiver)
+{
+	for (unsigned int i = 0; i < receiver->pieces;) {
+		if (tcp_seq_lt(receiver->rcv_nxt, receiver->piece[i].from)) {
+			i++;
+			continue;
+		}
+		if (tcp_seq_lt(receiver->rcv_nxt, receiver->piece[i].to))
+			receiver->rcv_nxt = receiver->piece[i].to;
+		receiver->piece[i] = receiver->piece[--receiver->pieces];
+		i = 0;
+	}
+}
+
+/* Add to an island that it touches, or make one. */
+static void
+keep_piece(struct explain_end *receiver, uint32_t from, uint32_t to)
+{
+	for (unsigned int i = 0; i < receiver->pieces; i++) {
+		struct explain_piece *piece = &receiver->piece[i];
+
+		if (tcp_seq_lt(to, piece->from) || tcp_seq_lt(piece->to, from))
+			continue;
+		if (tcp_seq_lt(from, piece->from))
+			piece->from = from;
+		if (tcp_seq_lt(piece->to, to))
+			piece->to = to;
+		return;
+	}
+	if (receiver->pieces < EXPLAIN_PIECES)
+		receiver->piece[receiver->pieces++] = (struct explain_piece){from, to};
+	else
+		receiver->forgot = true;
+}
+
+/* What an end acknowledges has reached it (RFC 9293 3.10.7.4), whatever the capture has of it. */
+static void
+receive_acknowledged(const struct track *track)
+{
+	struct explain_end *sender = track->sender, *receiver = track->receiver;
+	const uint32_t ack = track->packet->segment.ack;
+
+	if (!tcp_seq_lt(sender->rcv_nxt, ack))
+		return;
+	if (!sender->forgot)
+		track_name(track, EXPLAIN_EVENT_ACKS_UNSEEN);
+	sender->forgot = false;
+	sender->rcv_nxt = ack;
+	join_pieces(sender);
+	if (receiver->fin_sent && tcp_seq_leq(receiver->fin, sender->rcv_nxt))
+		receive_fin(sender);
+}
+
 /* Whether an acknowledgement can be taken; names it where not. */
 static bool
 ack_is_good(const struct track *track)
 {
-	struct explain_end *sender = track->sender, *receiver = track->receiver;
+	struct explain_end *receiver = track->receiver;
 	const uint32_t ack = track->packet->segment.ack;
 	const bool beyond = tcp_seq_lt(receiver->snd_nxt, ack);
 
@@ -272,12 +346,9 @@ ack_is_good(const struct track *track)
 		return false;
 	}
 	if (!receiver->heard || !receiver->syn_sent || is_synchronized(receiver)) {
-		if (beyond) {
-			track_name(track, EXPLAIN_EVENT_ACKS_UNSEEN);
+		if (beyond)
 			receiver->snd_nxt = ack;
-			if (tcp_seq_lt(sender->rcv_nxt, ack))
-				sender->rcv_nxt = ack;
-		}
+		receive_acknowledged(track);
 		return true;
 	}
 	if (!acks_syn(track) && receiver->state == TCP_SYN_RCVD) {
@@ -347,60 +418,6 @@ send_fin(const struct track *track)
 	} else {
 		sender->state = TCP_LAST_ACK;
 	}
-}
-
-static void
-receive_fin(struct explain_end *receiver)
-{
-	switch (receiver->state) {
-	case TCP_SYN_RCVD:
-	case TCP_ESTABLISHED:
-		receiver->state = TCP_CLOSE_WAIT;
-		break;
-	case TCP_FIN_WAIT_1:
-		receiver->state = TCP_CLOSING;
-		break;
-	case TCP_FIN_WAIT_2:
-		receiver->state = TCP_TIME_WAIT;
-		break;
-	default:
-		break;
-	}
-}
-
-/* Islands that the shore has reached become part of it. */
-static void
-join_pieces(struct explain_end *receiver)
-{
-	for (unsigned int i = 0; i < receiver->pieces;) {
-		if (tcp_seq_lt(receiver->rcv_nxt, receiver->piece[i].from)) {
-			i++;
-			continue;
-		}
-		if (tcp_seq_lt(receiver->rcv_nxt, receiver->piece[i].to))
-			receiver->rcv_nxt = receiver->piece[i].to;
-		receiver->piece[i] = receiver->piece[--receiver->pieces];
-		i = 0;
-	}
-}
-
-/* Add to an island that it touches, or make one. */
-static void
-keep_piece(struct explain_end *receiver, uint32_t from, uint32_t to)
-{
-	for (unsigned int i = 0; i < receiver->pieces; i++) {
-		struct explain_piece *piece = &receiver->piece[i];
-
-		if (tcp_seq_lt(to, piece->from) || tcp_seq_lt(piece->to, from))
-			continue;
-		if (tcp_seq_lt(from, piece->from))
-			piece->from = from;
-		if (tcp_seq_lt(piece->to, to))
-			piece->to = to;
-		return;
-	}
-	if (receiver->pieces < EXPLAIN_PIECES)
-		receiver->piece[receiver->pieces++] = (struct explain_piece){from, to};
 }
 
 /* Both ends' places in the sequence space, once the segment has arrived. */

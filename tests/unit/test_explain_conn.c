@@ -539,6 +539,52 @@ what_the_capture_lacks_is_noticed(void **state)
 }
 
 static void
+what_is_acknowledged_has_arrived_though_the_capture_lacks_it(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, SERVER, A, 11, 1, 30);
+	assert_int_equal(scene->step.events, BIT(GAP) | BIT(DATA));
+	says(scene, CLIENT, A, 1, 1, 0);
+	assert_int_equal(scene->step.events, BIT(DUPLICATE_ACK));
+	says(scene, CLIENT, A, 1, 41, 0);
+	assert_int_equal(scene->step.events, BIT(ACKS_UNSEEN));
+	says(scene, CLIENT, F | A, 1, 41, 0);
+	says(scene, SERVER, F | A, 41, 2, 0);
+	assert_states(scene, TCP_TIME_WAIT, TCP_LAST_ACK);
+	says(scene, CLIENT, A, 2, 42, 0);
+	assert_int_equal(scene->step.events, BIT(CLOSED));
+}
+
+static void
+fin_beyond_a_gap_arrives_when_it_is_acknowledged(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, SERVER, F | A, 11, 1, 0);
+	assert_states(scene, TCP_ESTABLISHED, TCP_FIN_WAIT_1);
+	says(scene, CLIENT, F | A, 1, 12, 0);
+	assert_int_equal(scene->step.events, BIT(ACKS_UNSEEN) | BIT(FIN));
+	assert_states(scene, TCP_LAST_ACK, TCP_TIME_WAIT);
+}
+
+static void
+more_islands_than_are_remembered_are_no_gap_of_the_capture(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	for (unsigned int i = 0; i < EXPLAIN_PIECES + 2; i++)
+		says(scene, SERVER, A, 11 + 20 * i, 1, 10);
+	for (unsigned int i = 0; i < EXPLAIN_PIECES + 2; i++)
+		says(scene, SERVER, A, 1 + 20 * i, 1, 10);
+	says(scene, CLIENT, A, 1, 1 + 20 * (EXPLAIN_PIECES + 2), 0);
+	assert_int_equal(scene->step.events, 0);
+}
+
+static void
 windows_are_scaled_when_both_ends_scale(void **state)
 {
 	struct scene *scene = *state;
@@ -591,6 +637,9 @@ main(void)
 			TEST(segment_without_ack_is_for_nobody),
 			TEST(segment_without_ack_moves_no_open_connection),
 			TEST(what_the_capture_lacks_is_noticed),
+			TEST(what_is_acknowledged_has_arrived_though_the_capture_lacks_it),
+			TEST(fin_beyond_a_gap_arrives_when_it_is_acknowledged),
+			TEST(more_islands_than_are_remembered_are_no_gap_of_the_capture),
 			TEST(windows_are_scaled_when_both_ends_scale),
 	};
 
