@@ -309,8 +309,9 @@ explain_conn_fate(const struct explain_conn *conn)
 		return EXPLAIN_FATE_CLOSING;
 	if (conn->counts[EXPLAIN_EVENT_NO_ACK] == conn->packets)
 		return EXPLAIN_FATE_IGNORED;
-	return conn->middle || conn->times.connected != 0 ? EXPLAIN_FATE_OPEN
-							  : EXPLAIN_FATE_OPENING;
+	return conn->end[0].state >= TCP_ESTABLISHED && conn->end[1].state >= TCP_ESTABLISHED
+			       ? EXPLAIN_FATE_OPEN
+			       : EXPLAIN_FATE_OPENING;
 }
 
 void

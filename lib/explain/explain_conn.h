@@ -139,8 +139,8 @@ struct explain_conn {
 	struct explain_payload *payload; /**< NULL as long as nobody said anything. */
 	uint64_t packets;
 	uint32_t counts[EXPLAIN_EVENTS]; /**< Steps with each event. */
-	uint32_t syn_acked_seq;          /**< Which SYN the last SYN-ACK answered. */
-	uint8_t fate_why;                /**< enum explain_why of the RST that ended it. */
+	uint32_t syn_acked_seq; /**< After the SYN, or what the last SYN-ACK acknowledged. */
+	uint8_t fate_why;       /**< enum explain_why of the RST that ended it. */
 	bool reset;
 	bool middle; /**< The handshake is not in the capture. */
 };

@@ -8,7 +8,10 @@
 /* A segment that fills a gap so soon after what overtook it was sent once, not twice. */
 #define TRACK_REORDER_NS INT64_C(3000000)
 
-#define TRACK_SCALE_MAX  14 /* RFC 7323 2.3 */
+/* What is this far from where an end is at most is believed, however small the known window is. */
+#define TRACK_WINDOW    UINT16_MAX
+
+#define TRACK_SCALE_MAX 14 /* RFC 7323 2.3 */
 
 static bool
 has_flag(const struct track *track, uint8_t flags)
@@ -164,6 +167,7 @@ take_syn(const struct track *track)
 	track_name(track, EXPLAIN_EVENT_SYN);
 	take_syn_options(track);
 	sender->opener = true;
+	track->conn->syn_acked_seq = track->end_seq;
 	if (receiver->opener) {
 		track_name(track, EXPLAIN_EVENT_SIMULTANEOUS_OPEN);
 		sender->state = TCP_SYN_RCVD;
@@ -358,6 +362,29 @@ ack_is_good(const struct track *track)
 	return !beyond;
 }
 
+/*
+ * An end that acknowledges without SYN has had the other's (RFC 9293 3.10.7.3), and one that
+ * acknowledges more than the SYN has had the handshake's third segment; where packets of the two
+ * directions take different ways, the capture may lack those.
+ */
+static void
+prove_handshake(const struct track *track)
+{
+	struct explain_end *sender = track->sender;
+	const struct tcp_segment *segment = &track->packet->segment;
+
+	if (has_flag(track, TCP_SYN))
+		return;
+	if (sender->state == TCP_SYN_SENT &&
+			tcp_seq_within(segment->seq, sender->base + 1, TRACK_WINDOW)) {
+		sender->state = TCP_ESTABLISHED;
+		track_name(track, EXPLAIN_EVENT_ACKS_UNSEEN);
+	} else if (sender->state == TCP_SYN_RCVD && !sender->opener &&
+			tcp_seq_lt(track->conn->syn_acked_seq, segment->ack)) {
+		sender->state = TCP_ESTABLISHED;
+	}
+}
+
 /* What an acknowledgement does to the end that it goes to. */
 static void
 take_ack(const struct track *track)
@@ -366,6 +393,7 @@ take_ack(const struct track *track)
 	const uint32_t ack = track->packet->segment.ack;
 	const bool bare = track->packet->payload_length == 0 && !has_flag(track, TCP_SYN | TCP_FIN);
 
+	prove_handshake(track);
 	if (!ack_is_good(track)) {
 		/* A reset that answers it begins there (RFC 9293 3.10.7.3). */
 		if (receiver->state == TCP_SYN_SENT) {
@@ -376,7 +404,8 @@ take_ack(const struct track *track)
 	}
 	if (receiver->state == TCP_SYN_RCVD && (receiver->heard || !has_flag(track, TCP_SYN))) {
 		receiver->state = TCP_ESTABLISHED;
-		if (is_synchronized(sender))
+		/* When it was is known only where the other's SYN is in the capture. */
+		if (is_synchronized(sender) && receiver->syn_sent)
 			track_name(track, EXPLAIN_EVENT_HANDSHAKE);
 	} else if (sender->acked && bare && ack == sender->last_ack && track->step->events == 0) {
 		name_repeated_ack(track);

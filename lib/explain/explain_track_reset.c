@@ -45,7 +45,7 @@ find_reason(const struct track *track)
 		return EXPLAIN_WHY_REFUSED;
 	if (sender->state == TCP_SYN_SENT && receiver->packets > 0)
 		return EXPLAIN_WHY_OLD_CONNECTION;
-	if (sender->opener && track->conn->times.connected == 0)
+	if (sender->opener && receiver->state < TCP_ESTABLISHED)
 		return EXPLAIN_WHY_UNWANTED;
 	if (sender->state == TCP_CLOSED || sender->packets == 0)
 		return EXPLAIN_WHY_NO_CONNECTION;

@@ -585,6 +585,64 @@ more_islands_than_are_remembered_are_no_gap_of_the_capture(void **state)
 }
 
 static void
+client_alone_in_the_capture_passes_through_its_states(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, S, 0, 0, 0);
+	says(scene, CLIENT, A, 1, 1, 0);
+	assert_int_equal(scene->step.events, BIT(ACKS_UNSEEN));
+	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
+	assert_int_equal(explain_conn_fate(&scene->conn), EXPLAIN_FATE_OPEN);
+	assert_int_equal(scene->conn.times.connected, 0);
+	says(scene, CLIENT, A, 1, 1, 27);
+	assert_int_equal(scene->step.events, BIT(DATA));
+	says(scene, CLIENT, A, 28, 41, 0);
+	assert_int_equal(scene->step.events, BIT(ACKS_UNSEEN));
+	says(scene, CLIENT, F | A, 28, 41, 0);
+	assert_states(scene, TCP_FIN_WAIT_1, TCP_CLOSE_WAIT);
+}
+
+static void
+server_alone_in_the_capture_passes_through_its_states(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, SERVER, S | A, 0, 1, 0);
+	says(scene, SERVER, S | A, 0, 1, 0);
+	assert_states(scene, TCP_ESTABLISHED, TCP_SYN_RCVD);
+	says(scene, SERVER, A, 1, 28, 40);
+	assert_int_equal(scene->step.events, BIT(ACKS_UNSEEN) | BIT(DATA));
+	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
+	assert_int_equal(scene->conn.times.connected, 0);
+	says(scene, SERVER, F | A, 41, 29, 0);
+	assert_states(scene, TCP_CLOSE_WAIT, TCP_FIN_WAIT_1);
+}
+
+static void
+segment_of_an_older_connection_proves_no_handshake(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, S, 0, 0, 0);
+	says(scene, CLIENT, A, 5000000, 70000, 0);
+	assert_int_equal(scene->step.state[CLIENT], TCP_SYN_SENT);
+}
+
+static void
+data_on_the_syn_proves_no_handshake(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, S, 0, 0, 10);
+	says(scene, SERVER, S | A, 0, 11, 0);
+	says(scene, SERVER, A, 1, 11, 40);
+	assert_states(scene, TCP_ESTABLISHED, TCP_SYN_RCVD);
+	says(scene, CLIENT, A, 11, 41, 0);
+	assert_int_equal(scene->step.events, BIT(HANDSHAKE));
+}
+
+static void
 windows_are_scaled_when_both_ends_scale(void **state)
 {
 	struct scene *scene = *state;
@@ -640,6 +698,10 @@ main(void)
 			TEST(what_is_acknowledged_has_arrived_though_the_capture_lacks_it),
 			TEST(fin_beyond_a_gap_arrives_when_it_is_acknowledged),
 			TEST(more_islands_than_are_remembered_are_no_gap_of_the_capture),
+			TEST(client_alone_in_the_capture_passes_through_its_states),
+			TEST(server_alone_in_the_capture_passes_through_its_states),
+			TEST(segment_of_an_older_connection_proves_no_handshake),
+			TEST(data_on_the_syn_proves_no_handshake),
 			TEST(windows_are_scaled_when_both_ends_scale),
 	};
 
