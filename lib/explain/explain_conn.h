@@ -65,7 +65,7 @@ struct explain_end {
 	bool acked_by_other; /**< The other end spoke of it first: base is known. */
 	bool acked;          /**< It has sent an ACK: last_ack is known. */
 	bool challenged;     /**< It is due to answer with a challenge ACK. */
-	bool probed;         /**< It got a keep-alive and has not answered. */
+	uint8_t due;         /**< enum explain_event that will answer the probe it got, or 0. */
 	bool opener;         /**< It sent a SYN without ACK. */
 	bool scales;         /**< Its SYN had the window scale option. */
 	uint8_t window_scale;

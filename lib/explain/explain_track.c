@@ -78,32 +78,36 @@ name_overlap(const struct track *track)
 		track_name(track, EXPLAIN_EVENT_OUT_OF_ORDER);
 }
 
-/* An end that is asked whether it is still there: RFC 9293 3.8.4; Linux probes windows so, too. */
+/*
+ * An end that is asked whether it is still there (RFC 9293 3.8.4), or whether its window is still
+ * closed (3.8.6.1): by the byte that it wants next, again and again the same one, or, by Linux, as
+ * if it were a keep-alive.
+ */
 static bool
 name_probe(const struct track *track)
 {
 	const struct explain_packet *packet = track->packet;
-	struct explain_end *receiver = track->receiver;
-	const bool acked = receiver->acked && receiver->last_ack == track->sender->snd_nxt;
+	struct explain_end *sender = track->sender, *receiver = track->receiver;
+	const bool closed = receiver->window == 0;
+	const uint32_t seq = packet->segment.seq;
 
-	if (has_flag(track, TCP_FIN) || packet->payload_length > 1 || !acked ||
-			!is_synchronized(track->sender))
+	if (has_flag(track, TCP_FIN) || packet->payload_length > 1 || !receiver->acked ||
+			!is_synchronized(sender))
 		return false;
-	if (packet->segment.seq == track->sender->snd_nxt - 1) {
-		track_name(track, receiver->window == 0 ? EXPLAIN_EVENT_WINDOW_PROBE
-							: EXPLAIN_EVENT_KEEP_ALIVE);
-		receiver->probed = true;
-		if (track->sender->silence < UINT8_MAX)
-			track->sender->silence++;
-		return true;
-	}
-	if (packet->segment.seq == track->sender->snd_nxt && packet->payload_length == 1 &&
-			receiver->window == 0) {
+	if (receiver->last_ack == sender->snd_nxt && seq == sender->snd_nxt - 1 && !closed) {
+		track_name(track, EXPLAIN_EVENT_KEEP_ALIVE);
+		receiver->due = EXPLAIN_EVENT_KEEP_ALIVE_ACK;
+	} else if (closed && sender->snd_nxt - seq <= 1 &&
+			(packet->payload_length == 1 ? seq - receiver->last_ack + 1 <= 1
+						     : seq + 1 == receiver->last_ack)) {
 		track_name(track, EXPLAIN_EVENT_WINDOW_PROBE);
-		receiver->probed = true;
-		return true;
+		receiver->due = EXPLAIN_EVENT_WINDOW_PROBE_ACK;
+	} else {
+		return false;
 	}
-	return false;
+	if (sender->silence < UINT8_MAX)
+		sender->silence++;
+	return true;
 }
 
 /* Where a segment without SYN and RST lies in what its sender says. */
@@ -245,16 +249,18 @@ name_repeated_ack(const struct track *track)
 	if (sender->challenged) {
 		track_name(track, EXPLAIN_EVENT_CHALLENGE_ACK);
 		sender->challenged = false;
-	} else if (sender->probed) {
-		track_name(track, EXPLAIN_EVENT_KEEP_ALIVE_ACK);
-	} else if (segment->window != sender->last_window) {
+		return;
+	}
+	if (sender->due != 0)
+		track_name(track, sender->due);
+	if (segment->window != sender->last_window) {
 		if (segment->window != 0)
 			track_name(track, EXPLAIN_EVENT_WINDOW_UPDATE);
-	} else if (track->receiver->snd_nxt != segment->ack ||
-			(segment->options & TCP_OPTION_SACK)) {
+	} else if (sender->due == 0 && (track->receiver->snd_nxt != segment->ack ||
+						       (segment->options & TCP_OPTION_SACK))) {
 		track_name(track, EXPLAIN_EVENT_DUPLICATE_ACK);
 	}
-	sender->probed = false;
+	sender->due = 0;
 }
 
 static void
@@ -411,8 +417,11 @@ take_ack(const struct track *track)
 		name_repeated_ack(track);
 	}
 	if (!sender->acked || tcp_seq_lt(sender->last_ack, ack)) {
+		/* A probe's byte found room. */
+		if (sender->due == EXPLAIN_EVENT_WINDOW_PROBE_ACK && bare)
+			track_name(track, EXPLAIN_EVENT_WINDOW_PROBE_ACK);
 		sender->last_ack = ack;
-		sender->probed = false;
+		sender->due = 0;
 	}
 	sender->acked = true;
 	if (!receiver->fin_sent || tcp_seq_lt(ack, receiver->fin))
@@ -455,12 +464,15 @@ move_on(const struct track *track)
 {
 	struct explain_end *sender = track->sender, *receiver = track->receiver;
 	const uint32_t seq = track->packet->segment.seq;
+	const bool further = tcp_seq_lt(sender->snd_nxt, track->end_seq);
+	const bool probe = track_named(track, EXPLAIN_EVENT_KEEP_ALIVE) ||
+			   track_named(track, EXPLAIN_EVENT_WINDOW_PROBE);
 
-	if (tcp_seq_lt(sender->snd_nxt, track->end_seq)) {
+	if (further) {
 		sender->snd_nxt = track->end_seq;
 		sender->advanced_ns = track->packet->time_ns;
 	}
-	if (!track_named(track, EXPLAIN_EVENT_RETRANSMISSION))
+	if (!track_named(track, EXPLAIN_EVENT_RETRANSMISSION) && (further || !probe))
 		sender->bytes += track->packet->payload_length;
 	if (track->end_seq == seq)
 		return;

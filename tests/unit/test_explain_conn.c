@@ -399,6 +399,37 @@ closed_window_is_probed_and_opens(void **state)
 }
 
 static void
+closed_window_is_probed_by_the_same_byte_again(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	for (unsigned int i = 0; i < 3; i++) {
+		scene->window = 0;
+		says(scene, SERVER, A, 1, 1, 0);
+		assert_int_equal(scene->step.events,
+				BIT(ZERO_WINDOW) | (i > 0 ? BIT(WINDOW_PROBE_ACK) : 0));
+		scene->window = 1000;
+		says(scene, CLIENT, A, 1, 1, 1);
+		assert_int_equal(scene->step.events, BIT(WINDOW_PROBE));
+	}
+	assert_int_equal(scene->conn.end[CLIENT].retransmissions, 0);
+	says(scene, SERVER, A, 1, 2, 0);
+	assert_int_equal(scene->step.events, BIT(WINDOW_PROBE_ACK));
+	says(scene, CLIENT, A, 1, 1, 1);
+	assert_int_equal(scene->step.events, BIT(KEEP_ALIVE));
+	assert_int_equal(scene->conn.end[CLIENT].bytes, 1);
+	scene->window = 0;
+	says(scene, SERVER, A, 1, 2, 0);
+	assert_int_equal(scene->step.events, BIT(KEEP_ALIVE_ACK) | BIT(ZERO_WINDOW));
+	says(scene, CLIENT, A, 1, 1, 0);
+	assert_int_equal(scene->step.events, BIT(WINDOW_PROBE) | BIT(ZERO_WINDOW));
+	scene->window = 1000;
+	says(scene, SERVER, A, 1, 2, 0);
+	assert_int_equal(scene->step.events, BIT(WINDOW_PROBE_ACK) | BIT(WINDOW_UPDATE));
+}
+
+static void
 repeated_ack_with_data_in_flight_is_a_duplicate(void **state)
 {
 	struct scene *scene = *state;
@@ -686,6 +717,7 @@ main(void)
 			TEST(fin_beyond_a_gap_waits_for_it),
 			TEST(keep_alive_is_known_with_its_answer),
 			TEST(closed_window_is_probed_and_opens),
+			TEST(closed_window_is_probed_by_the_same_byte_again),
 			TEST(repeated_ack_with_data_in_flight_is_a_duplicate),
 			TEST(second_isn_for_one_syn_is_a_cookie),
 			TEST(syn_for_an_open_connection_is_challenged),
