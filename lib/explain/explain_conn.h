@@ -76,6 +76,8 @@ struct explain_end {
 	uint32_t fin;      /**< After its FIN. */
 	uint32_t rcv_nxt;  /**< After what the capture has of the other end without a gap. */
 	uint32_t last_ack; /**< The highest that it acknowledged. */
+	uint32_t doubt;    /**< What its last ACK said, when that was too far to be believed. */
+	bool doubted;
 	uint16_t last_window;
 	uint32_t window;     /**< The same in bytes. */
 	int64_t advanced_ns; /**< When snd_nxt last moved. */

@@ -9,7 +9,7 @@
 #define TRACK_REORDER_NS INT64_C(3000000)
 
 /* What is this far from where an end is at most is believed, however small the known window is. */
-#define TRACK_WINDOW    UINT16_MAX
+#define TRACK_WINDOW    UINT32_C(65535)
 
 #define TRACK_SCALE_MAX 14 /* RFC 7323 2.3 */
 
@@ -146,6 +146,8 @@ take_syn_options(const struct track *track)
 	sender->syn_sent = true;
 	if (track->packet->payload_length > 0)
 		track_name(track, EXPLAIN_EVENT_FAST_OPEN);
+	if (has_flag(track, TCP_FIN))
+		track_name(track, EXPLAIN_EVENT_SYN_FIN);
 }
 
 /* SYN without ACK. */
@@ -337,11 +339,33 @@ receive_acknowledged(const struct track *track)
 		receive_fin(sender);
 }
 
+/*
+ * Whether what an ACK is ahead of the capture may only be missing there.  What was never sent is
+ * not to be believed (RFC 9293 3.10.7.4), or all that its sender says from then on would be
+ * retransmissions.  An end acknowledges what its window had room for; where the capture lacks more
+ * than that, data comes from beyond, or its next ACK goes on from there.
+ */
+static bool
+is_credible(const struct track *track)
+{
+	const struct explain_end *sender = track->sender;
+	const struct explain_conn *conn = track->conn;
+	const uint32_t ack = track->packet->segment.ack;
+	const bool scale_known = conn->counts[EXPLAIN_EVENT_SYN] > 0 &&
+				 conn->counts[EXPLAIN_EVENT_SYN_ACK] > 0;
+	const uint32_t window = RTE_MAX(TRACK_WINDOW,
+			scale_known ? sender->window
+				    : (uint32_t)sender->last_window << TRACK_SCALE_MAX);
+
+	return !track->receiver->heard || !sender->acked || ack - sender->last_ack <= window ||
+	       (sender->doubted && ack - sender->doubt - 1 < window);
+}
+
 /* Whether an acknowledgement can be taken; names it where not. */
 static bool
 ack_is_good(const struct track *track)
 {
-	struct explain_end *receiver = track->receiver;
+	struct explain_end *sender = track->sender, *receiver = track->receiver;
 	const uint32_t ack = track->packet->segment.ack;
 	const bool beyond = tcp_seq_lt(receiver->snd_nxt, ack);
 
@@ -356,6 +380,14 @@ ack_is_good(const struct track *track)
 		return false;
 	}
 	if (!receiver->heard || !receiver->syn_sent || is_synchronized(receiver)) {
+		sender->doubted = beyond && !is_credible(track);
+		/* What was never sent is answered by an ACK; what was, is not. */
+		receiver->challenged = sender->doubted || (receiver->challenged && !beyond);
+		if (sender->doubted) {
+			track_name(track, EXPLAIN_EVENT_ACK_TOO_FAR);
+			sender->doubt = ack;
+			return false;
+		}
 		if (beyond)
 			receiver->snd_nxt = ack;
 		receive_acknowledged(track);

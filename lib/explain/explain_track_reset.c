@@ -36,6 +36,17 @@ judge(const struct track *track)
 			       : EXPLAIN_WHY_OUTSIDE;
 }
 
+/* Data for an end that has closed is answered by a reset (RFC 9293 3.6.1), and stays without ACK.
+ */
+static bool
+got_data_after_close(const struct track *track)
+{
+	const struct explain_end *sender = track->sender, *receiver = track->receiver;
+	const uint32_t end = receiver->snd_nxt - receiver->fin_sent;
+
+	return sender->fin_sent && tcp_seq_lt(sender->last_ack, end);
+}
+
 static enum explain_why
 find_reason(const struct track *track)
 {
@@ -49,7 +60,7 @@ find_reason(const struct track *track)
 		return EXPLAIN_WHY_UNWANTED;
 	if (sender->state == TCP_CLOSED || sender->packets == 0)
 		return EXPLAIN_WHY_NO_CONNECTION;
-	if (sender->fin_sent)
+	if (got_data_after_close(track))
 		return EXPLAIN_WHY_AFTER_CLOSE;
 	if (sender->silence >= RESET_SILENCE)
 		return EXPLAIN_WHY_GAVE_UP;

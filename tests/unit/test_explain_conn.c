@@ -285,6 +285,41 @@ data_after_close_is_the_reason_of_a_reset(void **state)
 }
 
 static void
+reset_after_close_without_data_has_another_reason(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, SERVER, A, 1, 1, 40);
+	says(scene, SERVER, F | A, 41, 1, 0);
+	says(scene, CLIENT, F | A, 1, 42, 0);
+	says(scene, SERVER, R, 42, 0, 0);
+	assert_int_equal(scene->step.why, EXPLAIN_WHY_NO_CONNECTION);
+}
+
+static void
+reset_after_half_close_is_an_abort(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, F | A, 1, 1, 0);
+	says(scene, SERVER, A, 1, 2, 100);
+	says(scene, CLIENT, A, 2, 101, 0);
+	says(scene, CLIENT, R | A, 2, 101, 0);
+	assert_int_equal(scene->step.why, EXPLAIN_WHY_ABORTED);
+}
+
+static void
+syn_with_fin_is_said(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, S | F, 0, 0, 0);
+	assert_int_equal(scene->step.events, BIT(SYN) | BIT(SYN_FIN));
+}
+
+static void
 silence_is_the_reason_of_a_reset(void **state)
 {
 	struct scene *scene = *state;
@@ -674,6 +709,53 @@ data_on_the_syn_proves_no_handshake(void **state)
 }
 
 static void
+forged_ack_far_ahead_moves_nothing(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 1, 999999, 0);
+	assert_int_equal(scene->step.events, BIT(ACK_TOO_FAR));
+	says(scene, SERVER, A, 1, 1, 0);
+	assert_int_equal(scene->step.events, BIT(CHALLENGE_ACK));
+	says(scene, CLIENT, F | A, 1, 1, 0);
+	says(scene, SERVER, F | A, 1, 2, 0);
+	assert_int_equal(scene->step.events, BIT(FIN));
+	says(scene, CLIENT, A, 2, 2, 0);
+	assert_int_equal(scene->step.events, BIT(CLOSED));
+}
+
+static void
+ack_far_ahead_is_believed_when_the_next_goes_on_from_there(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 1, 999999, 0);
+	says(scene, CLIENT, A, 1, 999999, 0);
+	assert_int_equal(scene->step.events, BIT(ACK_TOO_FAR));
+	says(scene, CLIENT, A, 1, 1000999, 0);
+	assert_int_equal(scene->step.events, BIT(ACKS_UNSEEN));
+	says(scene, SERVER, A, 1000999, 1, 10);
+	assert_int_equal(scene->step.events, BIT(DATA));
+}
+
+static void
+ack_far_ahead_is_believed_when_data_goes_on_from_there(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 1, 999999, 0);
+	says(scene, SERVER, A, 999999, 1, 10);
+	assert_int_equal(scene->step.events, BIT(GAP) | BIT(DATA));
+	says(scene, CLIENT, A, 1, 1000009, 0);
+	assert_int_equal(scene->step.events, BIT(ACKS_UNSEEN));
+	says(scene, SERVER, F | A, 1000009, 1, 0);
+	assert_states(scene, TCP_CLOSE_WAIT, TCP_FIN_WAIT_1);
+}
+
+static void
 windows_are_scaled_when_both_ends_scale(void **state)
 {
 	struct scene *scene = *state;
@@ -709,6 +791,9 @@ main(void)
 			TEST(blind_reset_is_challenged),
 			TEST(exact_reset_aborts),
 			TEST(data_after_close_is_the_reason_of_a_reset),
+			TEST(reset_after_close_without_data_has_another_reason),
+			TEST(reset_after_half_close_is_an_abort),
+			TEST(syn_with_fin_is_said),
 			TEST(silence_is_the_reason_of_a_reset),
 			TEST(what_was_seen_before_is_a_retransmission),
 			TEST(handshake_segments_are_retransmitted),
@@ -734,6 +819,9 @@ main(void)
 			TEST(server_alone_in_the_capture_passes_through_its_states),
 			TEST(segment_of_an_older_connection_proves_no_handshake),
 			TEST(data_on_the_syn_proves_no_handshake),
+			TEST(forged_ack_far_ahead_moves_nothing),
+			TEST(ack_far_ahead_is_believed_when_the_next_goes_on_from_there),
+			TEST(ack_far_ahead_is_believed_when_data_goes_on_from_there),
 			TEST(windows_are_scaled_when_both_ends_scale),
 	};
 
