@@ -2,8 +2,8 @@
 
 /**
  * @file
- * The same as JSON: one object, written connection by connection so that it is never in memory
- * as a whole.
+ * The same as JSON: one object, written segment by segment so that neither it nor a connection's
+ * ladder is ever in memory as a whole.
  */
 
 #include <stdlib.h>
@@ -15,6 +15,20 @@
 #include "tcp/tcp_rules.h"
 
 #include "explain.h"
+
+#define EXPLAIN_JSON_FORMAT (JSON_COMPACT | JSON_REAL_PRECISION(15))
+
+/* An object without its closing brace, so that more may follow.  Takes the object. */
+static void
+print_open(json_t *object, FILE *out)
+{
+	char *text = json_dumps(object, EXPLAIN_JSON_FORMAT);
+
+	if (text != NULL)
+		fprintf(out, "%.*s", (int)(strlen(text) - 1), text);
+	free(text);
+	json_decref(object);
+}
 
 /* Seconds, or nothing at all when there is no such time. */
 static void
@@ -102,7 +116,7 @@ counts_object(const struct explain_conn *conn)
 }
 
 static json_t *
-connection_object(const struct explain_record *record, bool ladder)
+connection_object(const struct explain_record *record)
 {
 	const struct explain_conn *conn = &record->conn;
 	json_t *object = json_pack("{s:I, s:o, s:o, s:s, s:I, s:I, s:o, s:o}", "number",
@@ -119,17 +133,33 @@ connection_object(const struct explain_record *record, bool ladder)
 				json_string(explain_payload_name(conn->payload)));
 	if (conn->payload != NULL && conn->payload->name[0] != '\0')
 		json_object_set_new(object, "server_name", json_string(conn->payload->name));
-	if (ladder) {
-		json_t *ladder_list = json_array();
-
-		for (size_t i = 0; i < record->steps; i++)
-			json_array_append_new(ladder_list, step_object(conn, &record->step[i]));
-		json_object_set_new(object, "ladder", ladder_list);
-	}
 	return object;
 }
 
-/* The head of the object without its closing brace, so that more may follow. */
+static void
+print_ladder(const struct explain_record *record, FILE *out)
+{
+	fputs(",\"ladder\":[", out);
+	for (size_t i = 0; i < record->steps; i++) {
+		json_t *step = step_object(&record->conn, &record->step[i]);
+
+		if (i > 0)
+			fputc(',', out);
+		json_dumpf(step, out, EXPLAIN_JSON_FORMAT);
+		json_decref(step);
+	}
+	fputc(']', out);
+}
+
+static void
+print_connection(const struct explain_record *record, bool ladder, FILE *out)
+{
+	print_open(connection_object(record), out);
+	if (ladder)
+		print_ladder(record, out);
+	fputc('}', out);
+}
+
 static void
 print_head(const struct explain *explain, const struct explain_file *file, FILE *out)
 {
@@ -143,12 +173,8 @@ print_head(const struct explain *explain, const struct explain_file *file, FILE 
 			(double)(explain->latest_ns - explain->earliest_ns) / 1e9, "backward",
 			(json_int_t)explain->backward, "total", (json_int_t)explain->records,
 			"problem", file->problem);
-	char *text = json_dumps(head, JSON_COMPACT | JSON_REAL_PRECISION(15));
 
-	if (text != NULL)
-		fprintf(out, "%.*s", (int)(strlen(text) - 1), text);
-	free(text);
-	json_decref(head);
+	print_open(head, out);
 }
 
 void
@@ -159,14 +185,10 @@ explain_print_json(const struct explain *explain, const struct explain_file *fil
 	print_head(explain, file, out);
 	fputs(",\"connections\":[", out);
 	for (size_t i = 0; i < explain->records; i++) {
-		json_t *object;
-
 		if (!explain->record[i]->wanted)
 			continue;
-		object = connection_object(explain->record[i], explain->filter.ladders);
 		fputs(comma, out);
-		json_dumpf(object, out, JSON_COMPACT | JSON_REAL_PRECISION(15));
-		json_decref(object);
+		print_connection(explain->record[i], explain->filter.ladders, out);
 		comma = ",\n";
 	}
 	fputs("]}\n", out);
