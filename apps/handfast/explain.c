@@ -115,6 +115,20 @@ take_option(struct explain_options *options, int option, const char *value)
 	}
 }
 
+/* What an option wants, after it was given something else. */
+static void
+report_value(const char *program, int option, const char *value)
+{
+	if (option == 'a')
+		fprintf(stderr, "%s: --address: \"%s\" is no IP address\n", program, value);
+	else if (option == 'p')
+		fprintf(stderr, "%s: --port: \"%s\" is no number from 1 to 65535\n", program,
+				value);
+	else
+		fprintf(stderr, "%s: --connection: \"%s\" is no number from 1 on\n", program,
+				value);
+}
+
 static int
 parse_options(int argc, char **argv, struct explain_options *options)
 {
@@ -129,8 +143,7 @@ parse_options(int argc, char **argv, struct explain_options *options)
 		if (option == '?')
 			return EXIT_CODE_USAGE;
 		if (!take_option(options, option, optarg)) {
-			fprintf(stderr, "%s: \"%s\" is no %s\n", argv[0], optarg,
-					option == 'a' ? "IP address" : "number in range");
+			report_value(argv[0], option, optarg);
 			return EXIT_CODE_USAGE;
 		}
 	}
@@ -183,17 +196,20 @@ read_packets(pcap_t *pcap, struct explain *explain, struct explain_file *file)
 	return EXIT_CODE_RUNTIME;
 }
 
-static void
+/* @return false when not all was written. */
+static bool
 print(const struct explain *explain, const struct explain_options *options,
 		const struct explain_file *file)
 {
 	if (options->json) {
 		explain_print_json(explain, file, stdout);
-		return;
+	} else {
+		if (!options->summary)
+			explain_print_ladders(explain, stdout);
+		explain_print_summary(explain, file, stdout);
 	}
-	if (!options->summary)
-		explain_print_ladders(explain, stdout);
-	explain_print_summary(explain, file, stdout);
+	errno = 0;
+	return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 static int
@@ -216,7 +232,12 @@ explain_pcap(const char *program, pcap_t *pcap, const struct explain_options *op
 		return EXIT_CODE_RUNTIME;
 	}
 	code = read_packets(pcap, &explain, &file);
-	print(&explain, options, &file);
+	if (!print(&explain, options, &file)) {
+		/* What was written before may have failed with an errno that is gone. */
+		fprintf(stderr, "%s: standard output: %s\n", program,
+				strerror(errno != 0 ? errno : EIO));
+		code = EXIT_CODE_RUNTIME;
+	}
 	if (file.problem != NULL)
 		fprintf(stderr, "%s: %s: after %llu packets: %s\n", program, options->path,
 				(unsigned long long)explain_packets(&explain), file.problem);

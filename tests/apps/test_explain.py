@@ -173,6 +173,19 @@ class Explain(unittest.TestCase):
         for options in (("--connection", "0"), ("--connection", "x"), ("--address", "10.0.0"),
                         ("--port", "65536"), ("second.pcap",)):
             self.assertEqual(explain(pcap([]), *options).returncode, 2, options)
+        for options, text in ((("-c", "0"), '--connection: "0" is no number from 1 on'),
+                              (("-p", "70000"), '--port: "70000" is no number from 1 to 65535'),
+                              (("-a", "x"), '--address: "x" is no IP address')):
+            self.assertEqual(explain(pcap([]), *options).stderr, f"handfast explain: {text}\n")
+
+    def test_full_disk_is_said(self):
+        for options in ([], ["--json"], ["--summary"]):
+            with open("/dev/full", "wb") as full:
+                result = subprocess.run([HANDFAST, "explain", "-", *options], check=False,
+                                        input=pcap(exchange() * 50), stdout=full,
+                                        stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual((result.returncode, result.stderr), (
+                1, b"handfast explain: standard output: No space left on device\n"), options)
 
     def test_noise_does_not_disturb(self):
         noise = os.urandom(3000)
