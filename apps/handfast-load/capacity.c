@@ -11,8 +11,11 @@
 #include "../handfast/machine.h"
 #include "capacity.h"
 
-/* Two workers on one core halve each other, and the buffers in the rings between all of them grow
- * by the square of their number. */
+/*
+ * Two workers on one core halve each other, and the buffers in the rings between all of them grow
+ * by the square of their number.  Who names cores may mean some that are kept free of others
+ * (isolcpus), and are in nobody's affinity.
+ */
 static int
 capacity_check_cores(const struct settings *settings)
 {
@@ -20,7 +23,8 @@ capacity_check_cores(const struct settings *settings)
 	unsigned int cores;
 	cpu_set_t allowed;
 
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+	if (workers == 0 || settings->engine.workers.cores[0] != SETTINGS_ANY_CORE ||
+			sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
 		return EXIT_CODE_OK;
 	cores = (unsigned int)CPU_COUNT(&allowed);
 	if (workers <= cores)

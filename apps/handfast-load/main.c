@@ -143,6 +143,7 @@ watch(struct engine *engine, const sigset_t *signals, struct report *report)
 			next_us += 1000000;
 		}
 	}
+	report_rest(report);
 }
 
 static int

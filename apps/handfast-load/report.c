@@ -215,8 +215,9 @@ report_line(struct report *report, const struct report_second *second)
 	report_flush(report, report->text);
 }
 
-void
-report_second(struct report *report)
+/* @param line whether people get one, too. */
+static void
+report_interval(struct report *report, bool line)
 {
 	struct report_second second = {.sample = &report->now, .figures = &report->sustained};
 
@@ -228,13 +229,28 @@ report_second(struct report *report)
 		      second.seconds;
 	second.busy = (double)report->sustained.count[FIGURE_busy_us] / 1e6 / second.seconds /
 		      report->engine->worker_count;
-	if (!report->options->quiet)
+	if (line && !report->options->quiet)
 		report_line(report, &second);
 	if (report->json != NULL)
 		report_json_second(report, &second);
 	if (report->csv != NULL)
 		report_csv(report, &second);
 	report->latest = report->now;
+}
+
+void
+report_second(struct report *report)
+{
+	report_interval(report, true);
+}
+
+void
+report_rest(struct report *report)
+{
+	const uint64_t begin_us = report->engine->load->begin_us;
+
+	if (clock_us(&report->engine->clock) - begin_us > report->latest.us)
+		report_interval(report, false);
 }
 
 static void

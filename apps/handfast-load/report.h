@@ -58,6 +58,9 @@ void report_start(struct report *report);
 /** A second, or so, has passed. */
 void report_second(struct report *report);
 
+/** All is over: the part of a second since, for who adds intervals up; people get no line of it. */
+void report_rest(struct report *report);
+
 /** The end. @return EXIT_CODE_OK, or EXIT_CODE_THRESHOLD. */
 int report_end(struct report *report);
 

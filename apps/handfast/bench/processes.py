@@ -226,7 +226,9 @@ class Load(Process):
         lines = [json.loads(line) for line in self.out.read_text().splitlines()]
         if not lines or lines[-1]["type"] != "end":
             raise Trouble(f"handfast-load: {self.last_words()}")
-        return {**lines[-1], "series": [line for line in lines if line["type"] == "second"]}
+        # The last one may be so short that its rate says nothing.
+        return {**lines[-1], "series": [line for line in lines if line["type"] == "second"
+                                        and line["seconds"] > 0.5]}
 
 
 class Testpmd(Dpdk):
