@@ -139,7 +139,7 @@ compare_short_cuts(const uint8_t *data, size_t size, unsigned int flags)
 	uint8_t event[COLUMNS], *copy = malloc(2 * room);
 	const struct parse_columns_rows rows = {frame, segment, key, event};
 	struct parse_columns_frames frames = {.n = COLUMNS, .flags = flags};
-	struct parse_columns_verdict verdict = {0, 0};
+	struct parse_columns_verdict verdict = {.good = 0};
 
 	if (parse_plain(data, (uint32_t)size, flags, &frame[0], &segment[0])) {
 		REQUIRE(parse_frame_carefully(data, (uint32_t)size, flags, &careful_frame,
