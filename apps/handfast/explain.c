@@ -23,6 +23,7 @@
 
 #include "exit_code.h"
 #include "explain.h"
+#include "usage.h"
 #include "verbs.h"
 
 const char explain_help[] =
@@ -115,18 +116,18 @@ take_option(struct explain_options *options, int option, const char *value)
 	}
 }
 
-/* What an option wants, after it was given something else. */
-static void
-report_value(const char *program, int option, const char *value)
+/* What take_option() takes. */
+static const char *
+allowed(int option)
 {
-	if (option == 'a')
-		fprintf(stderr, "%s: --address: \"%s\" is no IP address\n", program, value);
-	else if (option == 'p')
-		fprintf(stderr, "%s: --port: \"%s\" is no number from 1 to 65535\n", program,
-				value);
-	else
-		fprintf(stderr, "%s: --connection: \"%s\" is no number from 1 on\n", program,
-				value);
+	switch (option) {
+	case 'a':
+		return "an IP address";
+	case 'p':
+		return "a number from 1 to 65535";
+	default:
+		return "a number from 1 on";
+	}
 }
 
 static int
@@ -143,7 +144,7 @@ parse_options(int argc, char **argv, struct explain_options *options)
 		if (option == '?')
 			return EXIT_CODE_USAGE;
 		if (!take_option(options, option, optarg)) {
-			report_value(argv[0], option, optarg);
+			usage_refuse(argv[0], known, option, optarg, allowed(option));
 			return EXIT_CODE_USAGE;
 		}
 	}

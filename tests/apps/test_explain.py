@@ -173,9 +173,10 @@ class Explain(unittest.TestCase):
         for options in (("--connection", "0"), ("--connection", "x"), ("--address", "10.0.0"),
                         ("--port", "65536"), ("second.pcap",)):
             self.assertEqual(explain(pcap([]), *options).returncode, 2, options)
-        for options, text in ((("-c", "0"), '--connection: "0" is no number from 1 on'),
-                              (("-p", "70000"), '--port: "70000" is no number from 1 to 65535'),
-                              (("-a", "x"), '--address: "x" is no IP address')):
+        for options, text in ((("-c", "0"), '--connection "0": must be a number from 1 on'),
+                              (("-p", "70000"),
+                               '--port "70000": must be a number from 1 to 65535'),
+                              (("-a", "x"), '--address "x": must be an IP address')):
             self.assertEqual(explain(pcap([]), *options).stderr, f"handfast explain: {text}\n")
 
     def test_full_disk_is_said(self):
