@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "engine/telemetry_reload.h"
 #include "engine/telemetry_text.h"
+#include "engine/worker.h"
 
 /* So much of a report fits one answer of 16 KiB, however much of it must be escaped. */
 #define PAGE_MAX 6000
@@ -74,7 +75,7 @@ telemetry_add_page(struct rte_tel_data *data, unsigned int offset)
 }
 
 static int
-telemetry_order(struct telemetry_order *order, struct rte_tel_data *data)
+telemetry_order(struct engine *engine, struct telemetry_order *order, struct rte_tel_data *data)
 {
 	static const char *const results[] = {
 			[RELOAD_DONE] = "done",
@@ -87,6 +88,10 @@ telemetry_order(struct telemetry_order *order, struct rte_tel_data *data)
 		return telemetry_say_problem(data, "the engine is stopping", "");
 	if (order->report == NULL)
 		return telemetry_say_problem(data, "out of memory", "");
+	/* What is said to be in force is: a worker that had no core meanwhile may not have looked.
+	 */
+	if (order->result == RELOAD_DONE)
+		(void)worker_wait_for_turns(engine);
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_string(data, "result", results[order->result]);
 	pthread_mutex_lock(&telemetry_last.lock);
@@ -109,13 +114,12 @@ telemetry_reload(struct engine *engine, const char *parameters, struct rte_tel_d
 {
 	struct telemetry_order order = {.work = telemetry_do_reload};
 
-	RTE_SET_USED(engine);
 	if (parameters == NULL ||
 			(strcmp(parameters, "run") != 0 && strcmp(parameters, "dry") != 0))
 		return telemetry_say_problem(data, "parameter: run|dry", "");
 	order.flag = strcmp(parameters, "dry") == 0;
 	order.silent = order.flag;
-	return telemetry_order(&order, data);
+	return telemetry_order(engine, &order, data);
 }
 
 int
@@ -155,12 +159,11 @@ telemetry_drain(struct engine *engine, const char *parameters, struct rte_tel_da
 	struct telemetry_order order = {.work = telemetry_do_drain};
 	const char *comma = parameters != NULL ? strchr(parameters, ',') : NULL;
 
-	RTE_SET_USED(engine);
 	if (comma == NULL || comma[1] == '\0' ||
 			(strncmp(parameters, "on,", 3) != 0 && strncmp(parameters, "off,", 4) != 0))
 		return telemetry_say_problem(
 				data, "parameters: on|off,SERVICE or POOL/ADDRESS:PORT", "");
 	order.flag = strncmp(parameters, "on,", 3) == 0;
 	order.name = comma + 1;
-	return telemetry_order(&order, data);
+	return telemetry_order(engine, &order, data);
 }
