@@ -88,7 +88,7 @@ telemetry_order(struct engine *engine, struct telemetry_order *order, struct rte
 		return telemetry_say_problem(data, "the engine is stopping", "");
 	if (order->report == NULL)
 		return telemetry_say_problem(data, "out of memory", "");
-	/* What is said to be in force is: a worker that had no core meanwhile may not have looked.
+	/* A worker that had no core meanwhile has not looked; after a second it is not waited for.
 	 */
 	if (order->result == RELOAD_DONE)
 		(void)worker_wait_for_turns(engine);

@@ -25,6 +25,7 @@
 
 #include "engine/log.h"
 #include "observe/counters.h"
+#include "settings/settings_value.h"
 #include "wire/bytes.h"
 
 #include "exit_code.h"
@@ -117,25 +118,23 @@ parse_seed(const char *text, uint64_t *seed)
 	return errno == 0 && end != text && *end == '\0' && text[0] != '-';
 }
 
-/* One of some words, which goes into a configuration as it is. */
+/* One of an option's words, which goes into a configuration as it is. */
 static bool
-parse_word(const char *text, const char *const words[], const char **word)
+parse_word(const char *text, enum settings_kind kind, const char **word)
 {
-	for (; *words != NULL; words++) {
-		if (strcmp(text, *words) == 0) {
-			*word = text;
+	unsigned int count;
+	const char *const *words = settings_value_words(kind, &count);
+
+	*word = text;
+	for (unsigned int i = 0; i < count; i++)
+		if (strcmp(text, words[i]) == 0)
 			return true;
-		}
-	}
 	return false;
 }
 
 static bool
 take_option(struct replay *replay, int option, const char *value)
 {
-	static const char *const replies[] = {"discard", "echo", "banner", "http", NULL};
-	static const char *const cookies[] = {"auto", "always", "never", NULL};
-
 	switch (option) {
 	case 'c':
 		replay->words.config = value;
@@ -144,9 +143,9 @@ take_option(struct replay *replay, int option, const char *value)
 		replay->wished = true;
 		return replay_wish_add(&replay->wish, value);
 	case 'r':
-		return parse_word(value, replies, &replay->words.reply);
+		return parse_word(value, SETTINGS_KIND_REPLY, &replay->words.reply);
 	case 'k':
-		return parse_word(value, cookies, &replay->words.cookies);
+		return parse_word(value, SETTINGS_KIND_COOKIES, &replay->words.cookies);
 	case 'b':
 		replay->both = true;
 		return true;
