@@ -19,6 +19,7 @@
 #include "engine/reload.h"
 #include "engine/tap.h"
 #include "engine/telemetry.h"
+#include "engine/worker.h"
 
 /* How often draining looks whether it is over. */
 #define CONTROL_POLL_MS  20
@@ -160,6 +161,13 @@ control_refuse_calls(void)
 }
 
 void
+control_await_workers(const struct engine *engine, FILE *report)
+{
+	if (!worker_wait_for_turns(engine))
+		fputs("a worker has no core: it follows when it has its next turn\n", report);
+}
+
+void
 control_log_report(const char *report, bool good)
 {
 	while (*report != '\0') {
@@ -185,6 +193,8 @@ control_reload(struct engine *engine)
 		return;
 	}
 	result = reload_file(engine, false, report);
+	if (result == RELOAD_DONE)
+		control_await_workers(engine, report);
 	fclose(report);
 	control_log_report(text, result == RELOAD_DONE || result == RELOAD_SAME);
 	free(text);

@@ -14,6 +14,7 @@
  */
 
 #include <stdbool.h>
+#include <stdio.h>
 
 struct engine;
 
@@ -30,6 +31,14 @@ void control_run(struct engine *engine);
  *   false when the control thread does nothing any more, because the engine stops.
  */
 bool control_call(void (*work)(struct engine *engine, void *argument), void *argument);
+
+/**
+ * After a change: wait until every worker has seen it; by the control thread.
+ *
+ * @param report
+ *   Hears of a worker that had no turn within a second, because something else has its core.
+ */
+void control_await_workers(const struct engine *engine, FILE *report);
 
 /** Log a report line by line; by the control thread. */
 void control_log_report(const char *report, bool good);

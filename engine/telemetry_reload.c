@@ -14,7 +14,6 @@
 #include "engine/engine.h"
 #include "engine/telemetry_reload.h"
 #include "engine/telemetry_text.h"
-#include "engine/worker.h"
 
 /* So much of a report fits one answer of 16 KiB, however much of it must be escaped. */
 #define PAGE_MAX 6000
@@ -51,6 +50,8 @@ telemetry_carry_out(struct engine *engine, void *argument)
 		order->result = order->work(engine, order, report);
 	else
 		fputs("the engine is stopping\n", report);
+	if (order->result == RELOAD_DONE && !order->silent)
+		control_await_workers(engine, report);
 	fclose(report);
 	if (!order->silent)
 		control_log_report(order->report,
@@ -75,7 +76,7 @@ telemetry_add_page(struct rte_tel_data *data, unsigned int offset)
 }
 
 static int
-telemetry_order(struct engine *engine, struct telemetry_order *order, struct rte_tel_data *data)
+telemetry_order(struct telemetry_order *order, struct rte_tel_data *data)
 {
 	static const char *const results[] = {
 			[RELOAD_DONE] = "done",
@@ -88,10 +89,6 @@ telemetry_order(struct engine *engine, struct telemetry_order *order, struct rte
 		return telemetry_say_problem(data, "the engine is stopping", "");
 	if (order->report == NULL)
 		return telemetry_say_problem(data, "out of memory", "");
-	/* A worker that had no core meanwhile has not looked; after a second it is not waited for.
-	 */
-	if (order->result == RELOAD_DONE)
-		(void)worker_wait_for_turns(engine);
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_string(data, "result", results[order->result]);
 	pthread_mutex_lock(&telemetry_last.lock);
@@ -114,12 +111,13 @@ telemetry_reload(struct engine *engine, const char *parameters, struct rte_tel_d
 {
 	struct telemetry_order order = {.work = telemetry_do_reload};
 
+	RTE_SET_USED(engine);
 	if (parameters == NULL ||
 			(strcmp(parameters, "run") != 0 && strcmp(parameters, "dry") != 0))
 		return telemetry_say_problem(data, "parameter: run|dry", "");
 	order.flag = strcmp(parameters, "dry") == 0;
 	order.silent = order.flag;
-	return telemetry_order(engine, &order, data);
+	return telemetry_order(&order, data);
 }
 
 int
@@ -159,11 +157,12 @@ telemetry_drain(struct engine *engine, const char *parameters, struct rte_tel_da
 	struct telemetry_order order = {.work = telemetry_do_drain};
 	const char *comma = parameters != NULL ? strchr(parameters, ',') : NULL;
 
+	RTE_SET_USED(engine);
 	if (comma == NULL || comma[1] == '\0' ||
 			(strncmp(parameters, "on,", 3) != 0 && strncmp(parameters, "off,", 4) != 0))
 		return telemetry_say_problem(
 				data, "parameters: on|off,SERVICE or POOL/ADDRESS:PORT", "");
 	order.flag = strncmp(parameters, "on,", 3) == 0;
 	order.name = comma + 1;
-	return telemetry_order(engine, &order, data);
+	return telemetry_order(&order, data);
 }

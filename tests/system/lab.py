@@ -42,6 +42,7 @@ EXPERT_ERROR = "8388608"  # tshark's severity of what cannot be right
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
 _PR_SET_PDEATHSIG = 1
+_PTRACE_DETACH, _PTRACE_SEIZE, _PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 
 
 class Failure(AssertionError):
@@ -303,6 +304,29 @@ class Engine:
         """Whether every worker has begun and ended a look since then."""
         return all(now > before + 1 for before, now in zip(since, self.turns()))
 
+    @contextlib.contextmanager
+    def hold_workers(self):
+        """The workers get no turn, as if something else had their cores."""
+        def ptrace(request: int, task: Path) -> None:
+            check(_LIBC.ptrace(request, int(task.name), None, None) == 0,
+                  f"ptrace: {os.strerror(ctypes.get_errno())}")
+
+        def stopped(task: Path) -> bool:
+            return (task / "stat").read_text().rpartition(") ")[2].startswith("t")
+
+        held = [task for task in Path(f"/proc/{self.process.pid}/task").iterdir()
+                if "worker" in (task / "comm").read_text()]
+        check(held, "no thread is called a worker")
+        for task in held:
+            ptrace(_PTRACE_SEIZE, task)
+            ptrace(_PTRACE_INTERRUPT, task)
+            wait_for("a worker to be held", lambda task=task: stopped(task))
+        try:
+            yield
+        finally:
+            for task in held:
+                ptrace(_PTRACE_DETACH, task)
+
     def assert_balance(self) -> None:
         """Every received packet left by a reply, a forward or exactly one drop reason."""
         for port in self.ports:
@@ -563,11 +587,11 @@ def main(names: dict) -> None:
             skipped.append(str(reason))
             print(f"skipped {name}: {reason}")
         except Exception:  # pylint: disable=broad-except
-            failed.append(name)
-            traceback.print_exc(file=sys.stdout)
+            failed.append(f"{traceback.format_exc()}{name}")
             print(f"FAILED  {name} ({time.monotonic() - began:.1f} s): {tests[name].__doc__}")
     if failed:
-        print(f"failed: {', '.join(failed)}")
+        # Why is said last: the end of the output is all that a summary shows.
+        print("failed:", "\nfailed: ".join(failed))
         sys.exit(1)
     if len(skipped) == len(chosen):
         print(f"skipped: {'; '.join(sorted(set(skipped)))}")

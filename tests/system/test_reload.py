@@ -262,6 +262,21 @@ def test_sighup_reloads_a_body_file():
         client.close()
 
 
+def test_what_a_worker_has_not_seen_is_not_in_force():
+    """Workers without a core are waited for, and named when that takes too long."""
+    with lab.Lab() as here:
+        site = lab.Site(here, [WEB, ECHO], packets=0)
+        changing, named = Changing(site.engine), "a worker has no core"
+        with site.engine.hold_workers():
+            lab.check(named in changing.reload(WEB), "nobody was named")
+            changing.write(WEB, ECHO)
+            site.engine.signal(signal.SIGHUP)
+            lab.wait_for("the log", lambda: site.engine.said().count(named) == 2)
+        lab.wait_for("the service", lambda: not refused(site.client, lab.ENGINE4, 7))
+        lab.check(named not in changing.reload(WEB), "a worker with a core was named")
+        lab.check(refused(site.client, lab.ENGINE4, 7), "a removed service answers")
+
+
 def test_drain_lets_connections_finish():
     """A drained service keeps its connection and refuses others, until it is undrained."""
     with lab.Lab() as here:
