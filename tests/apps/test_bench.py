@@ -204,6 +204,25 @@ class Bench(unittest.TestCase):
         self.assertIn("port and core; careful: testpmd had 30% of its core; careful: core to core "
                       "and back took 90 ns, and 380 ns while testpmd ran", REPORT.text(unlike))
 
+    def test_a_search_while_the_machine_was_slower_is_said(self):
+        faster = document()
+        self.assertNotIn("while this searched", REPORT.text(faster))
+        faster["results"][4]["later"] = 1_200_000
+        self.assertIn("careful: later 1,200,000/s were done without a failed connection",
+                      REPORT.text(faster))
+
+    def test_a_load_and_its_closed_loop_are_of_the_same_cores(self):
+        asked = mock.Mock(repetitions=1, concurrency=512, seconds=1, exchange="open-close")
+        search = SEARCH.Search(mock.Mock(cores=(0, 1)), asked)
+        search.closed_rates, search.found = [1e6], {}
+        rates = iter((1e6, 7e5, 8e5, 7.6e5))  # Closed loop, open loop; the cores moved; again.
+        places = iter((100, 400, 410))
+        with mock.patch.object(SEARCH, "core_to_core", lambda _: next(places)), \
+             mock.patch.object(SEARCH, "run_once", lambda *_: {
+                 "rate": next(rates), "done": 1, "failures": 0}):
+            run = search.point(1.5, 0)
+        self.assertEqual((run["rate"], run["kept"], run["core_to_core_ns"]), (7.6e5, 0.95, 410))
+
     def test_plots_bear_zeros_and_single_points(self):
         bare = document()
         bare["results"] = [{"name": "open-close", "contestants": {"handfast": contestant(0)},
@@ -376,5 +395,6 @@ if __name__ == "__main__":
     import cases as CASES
     import processes as PROCESSES
     import report as REPORT
+    import search as SEARCH
     json.dumps(document())
     unittest.main(argv=sys.argv[:1])

@@ -9,6 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
+FARTHER = 1.5  # Times as far are cores another time; the same place varies by less.
+
 
 class Trouble(Exception):
     """The benchmark cannot go on; says why."""
@@ -56,6 +58,11 @@ def core_to_core(cores: tuple) -> float:
         return 0.0
     text = output(program("handfast-core-to-core"), *cores, timeout=60)
     return float(text) if text else 0.0
+
+
+def moved(near: float, far: float) -> bool:
+    """Whether core_to_core() found the cores in other places the second time."""
+    return min(near, far) > 0 and max(near, far) > FARTHER * min(near, far)
 
 
 def load_average() -> float:

@@ -8,13 +8,14 @@ offered was done, for then the offer was not taken.  A load passes when most of 
 
 Offers are an open loop: what does not get through is not waited for, up to LEAST_CONCURRENCY
 connections at once.  How much is done past the knee is compared with a closed loop right before: a
-virtual machine whose cores move apart loses a fifth of its capacity between two seconds.
+virtual machine whose cores move apart loses a fifth of its capacity between two seconds.  When they
+moved meanwhile, both are done again.
 """
 
 import statistics
 
 from cases import run_once
-from machine import Trouble, core_to_core
+from machine import Trouble, core_to_core, moved
 from pace import progress, until_stopped
 
 GOALS = {"ndr": 0.0, "pdr": 0.005}
@@ -101,13 +102,21 @@ class Search:
         return max([self.closed_loop(), *self.found.values()])
 
     def point(self, step: float, number: int) -> dict:
-        """One of the curve, beside a closed loop right before it."""
-        capacity = self.capacity()
-        peak = self.closed() if step > KNEE else capacity
-        run = self.run(round(capacity * step), f"curve {number + 1}/{self.asked.repetitions}, "
-                       f"{step:.0%} of capacity")
-        run["kept"] = run["rate"] / min(run["offered"], peak)
-        run["core_to_core_ns"] = core_to_core(self.bench.cores)
+        """One of the curve, beside a closed loop right before it, by cores that did not move."""
+        offered = round(self.capacity() * step)
+        why = f"curve {number + 1}/{self.asked.repetitions}, {step:.0%} of capacity"
+        after = core_to_core(self.bench.cores)
+        for _ in range(TRIALS_MAX):
+            before = after
+            peak = self.closed() if step > KNEE else offered
+            run = self.run(offered, why)
+            after = core_to_core(self.bench.cores)
+            if not moved(before, after):
+                break
+            progress(f"{self.case}, {why}: core to core and back took {before:.0f} ns before and "
+                     f"{after:.0f} ns after")
+        run["kept"] = run["rate"] / min(offered, peak)
+        run["core_to_core_ns"] = after
         return run
 
     def closed_loops(self) -> None:
@@ -155,9 +164,10 @@ def measure(bench, asked) -> dict:
         raise Trouble("; ".join(["ended before the curve had its first round", *known]))
     curve = [middle_run(list(runs)) for runs in zip(*search.rounds)]
     kept = min(run["kept"] for run in curve)
+    later = [run["offered"] for run in curve if reaches(run, "ndr")]
     return {
         "name": "search", "case": search.case, "closed_loop": search.closed_loop(),
-        "capacity": search.capacity(), **search.found,
+        "capacity": search.capacity(), **search.found, "later": max(later, default=0),
         "trials": [{key: run[key] for key in ("offered", "rate", "lost_share", "taken")}
                    for runs in search.runs.values() for run in runs],
         "trials_of_a_load": search.count,
