@@ -13,6 +13,8 @@
 /* How often the level of a ramp is looked at. */
 #define LOAD_LEVEL_US         1000
 #define LOAD_RESOLVE_EVERY_US 100000
+/* A start that waits so long waits for more than the worker's next turn. */
+#define LOAD_LATE_US 10000
 
 /* Where a worker is in the plan, and how much is wanted now, from 0 to 1. */
 struct load_place {
@@ -51,17 +53,53 @@ load_part(uint64_t whole, unsigned int worker, unsigned int workers)
 	return whole * (worker + 1) / workers - whole * worker / workers;
 }
 
-/* How long the measured part is so far: until now, or until the last connection ended. */
+/* How long the measured part is so far: until now, or until the last of all connections ended. */
 static void
 load_measure(struct worker *worker)
 {
 	struct load_worker *load = worker->load;
 	const uint64_t from_us = load->load->begin_us + load->load->plan.ramp_up_us;
-	const uint64_t end_us = load->starting ? worker->now_us : load->finished_us;
+	const uint64_t end_us =
+			load->starting || load->active > 0 ? worker->now_us : load->finished_us;
 
 	if (load->phase == LOAD_SUSTAIN)
 		__atomic_store_n(&load->sustained_us, RTE_MAX(end_us, from_us) - from_us,
 				__ATOMIC_RELAXED);
+}
+
+/* Seconds of the full rate in the plan's first @p us, of which a ramp has half. */
+static double
+load_full_seconds(const struct load_plan *plan, uint64_t us)
+{
+	const double ramp_s = (double)plan->ramp_up_us / 1e6, s = (double)us / 1e6;
+
+	return s < ramp_s ? s * s / (2 * ramp_s) : s - ramp_s / 2;
+}
+
+/*
+ * No starts from now on. Those that were due before the measured part's end and were not made, as
+ * too many were open or the worker was too slow, are ones that no latency knows of.
+ */
+static void
+load_count_not_started(struct worker *worker)
+{
+	struct load_worker *load = worker->load;
+	const struct load_plan *plan = &load->load->plan;
+	const uint64_t begin_us = load->load->begin_us;
+	const uint64_t from_us = RTE_MAX(pace_next_us(&load->pace), begin_us);
+	uint64_t until_us = RTE_MIN(worker->now_us, load->load->end_us);
+	double due;
+
+	if (plan->duration_us != 0)
+		until_us = RTE_MIN(until_us, begin_us + plan->ramp_up_us + plan->duration_us);
+	/* What came due since the last turn is not late. */
+	if (plan->rate == 0.0 || load->idle != NULL || from_us >= until_us ||
+			(load->active < load->limit && until_us - from_us < LOAD_LATE_US))
+		return;
+	due = plan->rate / worker->engine->worker_count *
+	      (load_full_seconds(plan, until_us - begin_us) -
+			      load_full_seconds(plan, from_us - begin_us));
+	figures_count(load->figures, FIGURE_not_started, RTE_MIN((uint64_t)due, load->left));
 }
 
 static void
@@ -74,6 +112,8 @@ load_set_level(struct worker *worker)
 	const uint64_t wanted = (uint64_t)(plan->concurrency * place.level + 0.5);
 
 	load_measure(worker);
+	if (load->starting && !place.starting)
+		load_count_not_started(worker);
 	load->level_us = worker->now_us;
 	load->began = __atomic_load_n(&load->load->begin_us, __ATOMIC_ACQUIRE) != 0;
 	load->phase = place.phase;
@@ -95,7 +135,7 @@ load_keep_level(struct worker *worker)
 	const uint64_t elapsed_us = worker->now_us - load->load->begin_us - plan->ramp_up_us;
 
 	if (worker->now_us - load->level_us >= LOAD_LEVEL_US ||
-			(load->starting && plan->duration_us != 0 && load->phase == LOAD_SUSTAIN &&
+			(plan->duration_us != 0 && load->phase == LOAD_SUSTAIN &&
 					elapsed_us >= plan->duration_us))
 		load_set_level(worker);
 }

@@ -260,6 +260,9 @@ enum load_result load_begin(struct engine *engine, uint32_t patience_ms, unsigne
 /** No starts from now on. */
 void load_end(struct engine *engine);
 
+/** Whether load_end() came before the plan's own end. */
+bool load_is_cut_short(const struct engine *engine);
+
 /** Whether everything has ended. */
 bool load_is_done(const struct engine *engine);
 

@@ -452,6 +452,18 @@ load_end(struct engine *engine)
 }
 
 bool
+load_is_cut_short(const struct engine *engine)
+{
+	const struct load *load = engine->load;
+	const struct load_plan *plan = &load->plan;
+
+	return load->end_us != UINT64_MAX &&
+	       (plan->duration_us == 0 || load->end_us < load->begin_us + plan->ramp_up_us +
+									  plan->duration_us +
+									  plan->ramp_down_us);
+}
+
+bool
 load_is_done(const struct engine *engine)
 {
 	for (unsigned int i = 0; i < engine->worker_count; i++) {

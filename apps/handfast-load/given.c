@@ -137,6 +137,10 @@ check_exchange(const struct given *given)
 		return complain(given, "--path, --send and --send-file exclude each other");
 	if (plan->answer_bytes != 0 && !raw)
 		return complain(given, "--expect-bytes is for --send and --send-file");
+	if (plan->count != 0 && plan->exchange == LOAD_IDLE)
+		return complain(given,
+				"--exchange idle opens --concurrency connections, and ends after "
+				"--duration: it has no --count");
 	if (given->options->max_p99_us > 0 && !has_latency(plan->exchange))
 		return complain(given, "--max-p99 is for --exchange handshake, open-close, request "
 				       "and keepalive");

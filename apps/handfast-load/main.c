@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,33 +111,41 @@ begin(struct engine *engine, const struct options *options, const sigset_t *sign
 	return result;
 }
 
-/* Wait for a signal until a time. @return whether one came. */
-static bool
+/* Wait for a signal until a time. @return its number; 0: none came. */
+static int
 wait_until(const sigset_t *signals, const struct engine *engine, uint64_t until_us)
 {
 	const struct timespec pause = {.tv_nsec = POLL_NS};
 
 	while (clock_us(&engine->clock) < until_us && !load_is_done(engine)) {
-		if (sigtimedwait(signals, NULL, &pause) > 0)
-			return true;
+		const int number = sigtimedwait(signals, NULL, &pause);
+
+		if (number > 0)
+			return number;
 	}
-	return false;
+	return 0;
 }
 
-/* A line per second until all is done; the first signal ends it in order, the second at once. */
-static void
+/*
+ * A line per second until all is done; the first signal ends it in order, the second at once.
+ *
+ * @return its number if it came before the plan's end, or 0.
+ */
+static int
 watch(struct engine *engine, const sigset_t *signals, struct report *report)
 {
 	uint64_t next_us = engine->load->begin_us + 1000000;
-	bool told = false;
+	int told = 0;
 
 	report_start(report);
 	while (!load_is_done(engine)) {
-		if (wait_until(signals, engine, next_us)) {
-			if (told)
-				return;
+		const int number = wait_until(signals, engine, next_us);
+
+		if (number != 0 && told != 0)
+			break;
+		if (number != 0) {
 			load_end(engine);
-			told = true;
+			told = number;
 		}
 		if (clock_us(&engine->clock) >= next_us) {
 			report_second(report);
@@ -144,6 +153,7 @@ watch(struct engine *engine, const sigset_t *signals, struct report *report)
 		}
 	}
 	report_rest(report);
+	return load_is_cut_short(engine) ? told : 0;
 }
 
 static int
@@ -152,19 +162,36 @@ run(struct engine *engine, const struct options *options, const sigset_t *signal
 	static struct report report;
 	unsigned int which = 0;
 	enum load_result result;
-	int code = report_open(&report, options, engine), told;
+	int code = report_open(&report, options, engine), ended_by, told;
 
 	if (code != EXIT_CODE_OK)
 		return code;
 	result = begin(engine, options, signals, &which);
 	if (result == LOAD_OK) {
-		watch(engine, signals, &report);
+		ended_by = watch(engine, signals, &report);
 		code = report_end(&report);
+		if (ended_by != 0)
+			code = EXIT_CODE_SIGNAL + ended_by;
 	} else {
 		code = explain(engine, &options->plan, result, which);
 	}
 	told = report_close(&report);
 	return code != EXIT_CODE_OK ? code : told;
+}
+
+/* Each held connection has a tuple of its own. */
+static bool
+can_hold(const struct engine *engine, const struct load_plan *plan)
+{
+	const uint64_t tuples = load_tuples(engine);
+
+	if (plan->exchange != LOAD_IDLE || plan->concurrency <= tuples)
+		return true;
+	fprintf(stderr,
+			"handfast-load: --concurrency %u: there are %" PRIu64 " tuples of source "
+			"address, port and target to hold; name more --sources\n",
+			plan->concurrency, tuples);
+	return false;
 }
 
 static int
@@ -188,7 +215,9 @@ launch(const struct options *options)
 		return EXIT_CODE_RUNTIME;
 	}
 	result = load_init(engine, &options->plan, &which);
-	if (result == LOAD_OK) {
+	if (result == LOAD_OK && !can_hold(engine, &options->plan)) {
+		code = EXIT_CODE_USAGE;
+	} else if (result == LOAD_OK) {
 		launch_workers(engine, load_run);
 		code = run(engine, options, &signals);
 		launch_quiesce(engine);

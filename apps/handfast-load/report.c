@@ -257,27 +257,44 @@ static void
 report_judge(struct report *report, const char *name, double wanted, double got, bool met)
 {
 	report->threshold[report->threshold_count++] =
-			(struct report_threshold){name, wanted, got, met};
+			(struct report_threshold){name, wanted, got, met, false};
+}
+
+/* Starts that were never made are slower than all others. Nothing opened is no latency that was
+ * met. */
+static void
+report_judge_p99(struct report *report, uint64_t missing)
+{
+	const uint64_t total = histogram_total(&report->timed.connect_us);
+	const double wanted = (double)report->options->max_p99_us;
+	const double share = total > 0 ? 99.0 * (double)(total + missing) / (double)total : 100.0;
+	const double p99 = (double)histogram_percentile(
+			&report->timed.connect_us, RTE_MIN(share, 100.0));
+
+	report_judge(report, "max_p99_us", wanted, p99,
+			total > 0 && share <= 100.0 && p99 <= wanted);
+	report->threshold[report->threshold_count - 1].nothing = total == 0;
 }
 
 static void
 report_judge_all(struct report *report, const struct report_whole *whole)
 {
 	const struct options *options = report->options;
-	const double p99 = (double)histogram_percentile(&report->timed.connect_us, 99);
-	/* What did not come to its end, in spite of --drain, failed as well as what said why. */
-	const double failed = (double)(figures_failed(&report->whole) + whole->unfinished);
-	const double begun = (double)report->whole.count[FIGURE_started];
-	const double share = begun > 0 ? failed / begun : 0.0;
+	const uint64_t missing = report->whole.count[FIGURE_not_started];
+	/*
+	 * What did not come to its end, in spite of --drain, failed as well as what said why; so
+	 * did what was held and lost, and what was due and never begun.
+	 */
+	const double failed = (double)(figures_failed(&report->whole) + whole->unfinished +
+				       report->whole.count[FIGURE_lost] + missing);
+	const double due = (double)(report->whole.count[FIGURE_started] + missing);
+	const double share = due > 0 ? failed / due : 0.0;
 
 	if (options->min_rate > 0.0)
 		report_judge(report, "min_rate", options->min_rate, whole->rate,
 				whole->rate >= options->min_rate);
-	/* Nothing opened is no latency that was met. */
 	if (options->max_p99_us > 0)
-		report_judge(report, "max_p99_us", (double)options->max_p99_us, p99,
-				p99 <= (double)options->max_p99_us &&
-						histogram_total(&report->timed.connect_us) > 0);
+		report_judge_p99(report, missing);
 	if (options->has_max_failures && options->max_failures_is_share)
 		report_judge(report, "max_failures_share", options->max_failures, share,
 				share <= options->max_failures);
@@ -338,6 +355,19 @@ report_hint_offload(const struct report *report)
 	}
 }
 
+/* Starts that latencies know nothing of. */
+static void
+report_hint_not_started(const struct report *report)
+{
+	const uint64_t missing = report->whole.count[FIGURE_not_started];
+
+	if (missing > 0)
+		fprintf(report->text,
+				"  %" PRIu64 " starts were due and not made: %u connections "
+				"(--concurrency) were open, or the generator was too slow\n",
+				missing, report->options->plan.concurrency);
+}
+
 /* What a reader of the figures should know about how they came about. */
 static void
 report_hints(const struct report *report, const struct report_whole *whole)
@@ -362,39 +392,94 @@ report_hints(const struct report *report, const struct report_whole *whole)
 	if (figures->count[FIGURE_no_buffer] > 0)
 		fprintf(out, "  no buffer for %" PRIu64 " frames\n",
 				figures->count[FIGURE_no_buffer]);
+	report_hint_not_started(report);
 	report_hint_offload(report);
+}
+
+static void
+report_headline(const struct report *report, const struct report_whole *whole)
+{
+	const struct load_plan *plan = &report->options->plan;
+	FILE *out = report->text;
+	char rate[16];
+
+	fputc('\n', out);
+	if (whole->cut_short)
+		fprintf(out,
+				"ended by a signal after %.3f s, before all was done that was "
+				"planned\n",
+				(double)report->latest.us / 1e6);
+	if (whole->seconds > 0)
+		fprintf(out, "%s: %s/s over %.3f s, ", options_exchanges[plan->exchange],
+				number_format(whole->rate, rate), whole->seconds);
+	else
+		fprintf(out, "%s: nothing was measured, as all ended during --ramp-up; ",
+				options_exchanges[plan->exchange]);
+	fprintf(out, "%u packet%s per connection planned, %.2f seen\n", options_packets(plan),
+			options_packets(plan) == 1 ? "" : "s", whole->packets);
+}
+
+/* What came back, by exchange. */
+static void
+report_answers(const struct report *report, const struct report_whole *whole)
+{
+	const enum load_exchange exchange = report->options->plan.exchange;
+	const struct figures *figures = &report->whole;
+	FILE *out = report->text;
+	char goodput[16];
+
+	if (figures->count[FIGURE_requests] > 0)
+		fprintf(out, "  %" PRIu64 " requests, goodput %sB/s\n",
+				figures->count[FIGURE_requests],
+				number_format(whole->goodput, goodput));
+	if (exchange == LOAD_IDLE)
+		fprintf(out,
+				"  held to the end: %" PRIu64
+				", lost (reset or closed by the peer): "
+				"%" PRIu64 "; %" PRIu64 " keep-alives answered\n",
+				figures->count[FIGURE_opened] - figures->count[FIGURE_lost],
+				figures->count[FIGURE_lost], figures->count[FIGURE_keepalives]);
+	if (exchange == LOAD_SYN)
+		fprintf(out,
+				"  answered: %" PRIu64 " SYN-ACK, %" PRIu64 " RST, %" PRIu64
+				" SYN-ACK with a wrong acknowledgement\n",
+				figures->count[FIGURE_syn_acks], figures->count[FIGURE_resets],
+				figures->count[FIGURE_bad_syn_acks]);
+	if (exchange == LOAD_FORGED_ACK || exchange == LOAD_RST_FLOOD)
+		fprintf(out, "  answered: %" PRIu64 " RST\n", figures->count[FIGURE_resets]);
+}
+
+static void
+report_thresholds(const struct report *report)
+{
+	FILE *out = report->text;
+
+	for (unsigned int i = 0; i < report->threshold_count; i++) {
+		const struct report_threshold *threshold = &report->threshold[i];
+		char wanted[NUMBER_GROUPED_SIZE], got[NUMBER_GROUPED_SIZE];
+
+		fprintf(out, "  threshold %s: wanted %s, got %s: %s\n", threshold->name,
+				number_format_grouped(threshold->wanted, wanted),
+				threshold->nothing ? "nothing"
+						   : number_format_grouped(threshold->got, got),
+				threshold->met ? "met" : "MISSED");
+	}
 }
 
 static void
 report_text(struct report *report, const struct report_whole *whole)
 {
-	const struct load_plan *plan = &report->options->plan;
 	const struct figures *figures = &report->whole;
 	FILE *out = report->text;
-	char rate[16], goodput[16];
 
-	fprintf(out, "\n%s: %s/s over %.3f s, %u packet%s per connection planned, %.2f seen\n",
-			options_exchanges[plan->exchange], number_format(whole->rate, rate),
-			whole->seconds, options_packets(plan),
-			options_packets(plan) == 1 ? "" : "s", whole->packets);
+	report_headline(report, whole);
 	fprintf(out,
 			"  begun %" PRIu64 ", opened %" PRIu64 ", completed %" PRIu64
 			", failed %" PRIu64 ", unfinished %" PRIu64 "\n",
 			figures->count[FIGURE_started], figures->count[FIGURE_opened],
 			figures->count[FIGURE_completed], figures_failed(figures),
 			whole->unfinished);
-	if (figures->count[FIGURE_requests] > 0)
-		fprintf(out, "  %" PRIu64 " requests, goodput %sB/s\n",
-				figures->count[FIGURE_requests],
-				number_format(whole->goodput, goodput));
-	if (plan->exchange == LOAD_SYN)
-		fprintf(out,
-				"  answered: %" PRIu64 " SYN-ACK, %" PRIu64 " RST, %" PRIu64
-				" SYN-ACK with a wrong acknowledgement\n",
-				figures->count[FIGURE_syn_acks], figures->count[FIGURE_resets],
-				figures->count[FIGURE_bad_syn_acks]);
-	if (plan->exchange == LOAD_FORGED_ACK || plan->exchange == LOAD_RST_FLOOD)
-		fprintf(out, "  answered: %" PRIu64 " RST\n", figures->count[FIGURE_resets]);
+	report_answers(report, whole);
 	fprintf(out,
 			"  retransmitted: %" PRIu64 " SYN, %" PRIu64
 			" data and FIN; workers busy %.1f %%\n",
@@ -405,15 +490,7 @@ report_text(struct report *report, const struct report_whole *whole)
 	report_latency(out, "close", &report->timed.close_us);
 	report_hints(report, whole);
 	report_failures(out, figures);
-	for (unsigned int i = 0; i < report->threshold_count; i++) {
-		const struct report_threshold *threshold = &report->threshold[i];
-		char wanted[NUMBER_GROUPED_SIZE], got[NUMBER_GROUPED_SIZE];
-
-		fprintf(out, "  threshold %s: wanted %s, got %s: %s\n", threshold->name,
-				number_format_grouped(threshold->wanted, wanted),
-				number_format_grouped(threshold->got, got),
-				threshold->met ? "met" : "MISSED");
-	}
+	report_thresholds(report);
 	report_flush(report, out);
 }
 
@@ -447,6 +524,7 @@ report_end(struct report *report)
 			   report_done(plan->exchange, &report->whole) -
 			   figures_failed(&report->whole);
 	whole.reuse_seconds = report_reuse_seconds(report);
+	whole.cut_short = load_is_cut_short(report->engine);
 	report_judge_all(report, &whole);
 	report_text(report, &whole);
 	if (report->json != NULL)

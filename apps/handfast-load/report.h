@@ -30,6 +30,7 @@ struct report_threshold {
 	double wanted;
 	double got;
 	bool met;
+	bool nothing; /**< There was nothing to get. */
 };
 
 #define REPORT_THRESHOLDS_MAX 3

@@ -138,8 +138,9 @@ report_json_end(struct report *report, const struct report_whole *whole)
 			options_packets(&report->options->plan), whole->packets, whole->seconds,
 			whole->done, whole->rate, whole->goodput, whole->busy);
 	write_figures(out, &report->whole);
-	fprintf(out, ",\"unfinished\":%" PRIu64 ",\"reuse_seconds\":%.6f,", whole->unfinished,
-			whole->reuse_seconds);
+	fprintf(out, ",\"unfinished\":%" PRIu64 ",\"reuse_seconds\":%.6f,\"cut_short\":%s,",
+			whole->unfinished, whole->reuse_seconds,
+			whole->cut_short ? "true" : "false");
 	write_latencies(out, &report->timed);
 	fputc(',', out);
 	write_thresholds(report, out);

@@ -31,6 +31,7 @@ struct report_whole {
 	double packets; /**< Per connection, both directions, of the whole run. */
 	double reuse_seconds;
 	uint64_t unfinished;
+	bool cut_short; /**< A signal came before the plan's end. */
 };
 
 const char *report_phase_name(enum load_phase phase);

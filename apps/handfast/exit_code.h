@@ -18,6 +18,7 @@ enum exit_code {
 	EXIT_CODE_DEVICE = 5,     /**< A port could not be opened or started. */
 	EXIT_CODE_PERMISSION = 6, /**< Not allowed. */
 	EXIT_CODE_THRESHOLD = 7,  /**< It worked, but not as well as was asked for. */
+	EXIT_CODE_SIGNAL = 128,   /**< Plus the signal's number: it came before the planned end. */
 };
 
 #endif /* EXIT_CODE_H */

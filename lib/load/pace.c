@@ -4,7 +4,6 @@
 
 #include "load/pace.h"
 
-#define SHIFT     16
 #define QUANTILES (1u << PACE_QUANTILE_BITS)
 
 /* Mean of each of QUANTILES equally likely slices, so that their mean is exactly 1. */
@@ -18,7 +17,7 @@ fill_quantiles(uint32_t quantile[QUANTILES])
 		const double rest = 1.0 - (i + 1.0) / QUANTILES;
 		const double upto = (rest > 0.0 ? rest * log(rest) : 0.0) + 1.0 - rest;
 
-		quantile[i] = (uint32_t)((upto - below) * QUANTILES * (1 << SHIFT) + 0.5);
+		quantile[i] = (uint32_t)((upto - below) * QUANTILES * (1 << PACE_SHIFT) + 0.5);
 		below = upto;
 	}
 }
@@ -27,7 +26,7 @@ void
 pace_init(struct pace *pace, enum pace_shape shape, uint64_t seed, uint64_t now_us)
 {
 	pace->shape = shape;
-	pace->next = now_us << SHIFT;
+	pace->next = now_us << PACE_SHIFT;
 	pace->gap = 0;
 	pace->random = seed;
 	fill_quantiles(pace->quantile);
@@ -36,12 +35,12 @@ pace_init(struct pace *pace, enum pace_shape shape, uint64_t seed, uint64_t now_
 void
 pace_set_rate(struct pace *pace, double per_second, uint64_t now_us)
 {
-	const uint64_t before = pace->gap, now = now_us << SHIFT;
+	const uint64_t before = pace->gap, now = now_us << PACE_SHIFT;
 
 	/* After a pause nothing is owed for it. */
 	if (before == 0 && pace->next < now)
 		pace->next = now;
-	pace->gap = per_second > 0.0 ? (uint64_t)(1e6 * (1 << SHIFT) / per_second + 0.5) : 0;
+	pace->gap = per_second > 0.0 ? (uint64_t)(1e6 * (1 << PACE_SHIFT) / per_second + 0.5) : 0;
 	if (per_second > 0.0 && pace->gap == 0)
 		pace->gap = 1;
 	/* What is left of a gap is as much of the new one: a ramp begins with gaps of seconds. */
@@ -63,15 +62,15 @@ next_gap(struct pace *pace)
 	pace->random = random;
 	return (uint64_t)(((unsigned __int128)pace->gap *
 					  pace->quantile[random >> (64 - PACE_QUANTILE_BITS)]) >>
-			  SHIFT);
+			  PACE_SHIFT);
 }
 
 bool
 pace_take(struct pace *pace, uint64_t now_us, uint64_t *intended_us)
 {
-	if (pace->gap == 0 || pace->next > now_us << SHIFT)
+	if (pace->gap == 0 || pace->next > now_us << PACE_SHIFT)
 		return false;
-	*intended_us = pace->next >> SHIFT;
+	*intended_us = pace->next >> PACE_SHIFT;
 	pace->next += next_gap(pace);
 	return true;
 }

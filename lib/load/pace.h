@@ -23,6 +23,8 @@ enum pace_shape {
 };
 
 #define PACE_QUANTILE_BITS 12
+/* Times are in 2^-PACE_SHIFT us. */
+#define PACE_SHIFT 16
 
 struct pace {
 	enum pace_shape shape;
@@ -48,5 +50,12 @@ void pace_set_rate(struct pace *pace, double per_second, uint64_t now_us);
  *   false when none is due.
  */
 bool pace_take(struct pace *pace, uint64_t now_us, uint64_t *intended_us);
+
+/** When the first start that was not taken is due. */
+static inline uint64_t
+pace_next_us(const struct pace *pace)
+{
+	return pace->next >> PACE_SHIFT;
+}
 
 #endif /* PACE_H */

@@ -192,6 +192,70 @@ an_unanswered_syn_is_a_failure_at_the_end_of_the_run(void **state)
 	}
 }
 
+/* All starts of --count are made: a connection that stays open is measured until --duration ends.
+ */
+static void
+measured_time_goes_on_while_connections_are_open(void **state)
+{
+	(void)state;
+	for (unsigned int answered = 0; answered < 2; answered++) {
+		struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 80);
+
+		plan.count = 1;
+		plan.duration_us = 50000;
+		bench_begin(&plan);
+		bench.seq = 777;
+		bench_wait_ms(10);
+		bench_expect(TCP_SYN, 0);
+		bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+		bench_expect(TCP_FIN | TCP_ACK, 0);
+		if (answered)
+			bench_say(TCP_FIN | TCP_ACK, 1000, NULL);
+		bench_wait_ms(60);
+		assert_int_equal(bench_count(FIGURE_completed), answered);
+		if (answered)
+			assert_in_range(bench_load()->sustained_us, 10000, 15000);
+		else
+			assert_in_range(bench_load()->sustained_us, 50000, 52000);
+		bench_end();
+	}
+}
+
+/* Nobody answers: an open loop begins no more than the concurrency, and says what it did not. */
+static void
+starts_that_were_due_and_not_made_are_counted(void **state)
+{
+	static const struct {
+		uint64_t ramp_up_ms, ramp_down_ms, count;
+		uint32_t concurrency;
+		unsigned int least, most;
+	} cases[] = {
+			{0, 0, 0, 5, 93, 95},
+			{100, 0, 0, 5, 143, 148}, /* A ramp has half of its starts. */
+			{0, 100, 0, 5, 93, 95},   /* Those due in it are not measured. */
+			{0, 0, 20, 5, 15, 15},
+			{0, 0, 0, 1000, 0, 0},
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(cases); i++) {
+		struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 80);
+
+		plan.rate = 1000.0;
+		plan.concurrency = cases[i].concurrency;
+		plan.count = cases[i].count;
+		plan.ramp_up_us = cases[i].ramp_up_ms * 1000;
+		plan.duration_us = 100000;
+		plan.ramp_down_us = cases[i].ramp_down_ms * 1000;
+		bench_begin(&plan);
+		bench_wait_ms((unsigned int)(cases[i].ramp_up_ms + 102 + cases[i].ramp_down_ms));
+		if (cases[i].concurrency == 5)
+			assert_int_equal(bench_count(FIGURE_started), 5);
+		assert_in_range(bench_count(FIGURE_not_started), cases[i].least, cases[i].most);
+		bench_end();
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -204,6 +268,8 @@ main(int argc, char **argv)
 			BENCH_TEST(a_tuple_is_taken_once_in_a_burst),
 			BENCH_TEST(a_flood_that_meets_a_full_device_ends_when_all_is_sent),
 			BENCH_TEST(an_unanswered_syn_is_a_failure_at_the_end_of_the_run),
+			BENCH_TEST(measured_time_goes_on_while_connections_are_open),
+			BENCH_TEST(starts_that_were_due_and_not_made_are_counted),
 	};
 
 	(void)argc;

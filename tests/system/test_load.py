@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -99,6 +100,14 @@ class Kernel:
                                               address6=lab.CLIENT6, body="x" * body))
         self.outside.spawn("nginx", "-c", str(configuration), "-e", "stderr")
         lab.wait_for("nginx", lambda: "LISTEN" in self.outside.run("ss", "-Hltn").stdout)
+
+    def listen(self, port: int) -> subprocess.Popen:
+        """A kernel's connections that nobody accepts."""
+        process = self.outside.spawn("/usr/bin/python3", "-c", "import socket, time\n"
+                                     f"s = socket.create_server(('', {port}), backlog=512)\n"
+                                     "time.sleep(600)")
+        lab.wait_for("a listener", lambda: "LISTEN" in self.outside.run("ss", "-Hltn").stdout)
+        return process
 
     def status(self) -> list:
         """nginx's accepts, handled and requests, without this question."""
@@ -292,6 +301,51 @@ def test_a_tuple_with_an_old_connection_is_reset_and_retried():
         lab.check(figure(last, "challenges") >= 10, last)
 
 
+def test_what_never_began_or_was_lost_misses_thresholds():
+    """Connections that fill --concurrency, or are reset while they are held, are no good figures."""
+    with lab.Lab() as here:
+        kernel = Kernel(here)
+        listener = kernel.listen(81)
+        load = kernel.load("--exchange", "request", "--rate", "1000", "--concurrency", "10",
+                           "--duration", "1s", "--drain", "100ms", "--max-p99", "900ms",
+                           "--max-failures", "10", target=f"{lab.CLIENT4}:81")
+        last = load.end(7)
+        lab.check(figure(last, "started") == 10 and 985 <= figure(last, "not_started") <= 990, last)
+        lab.check([threshold["met"] for threshold in last["thresholds"]] == [False, False], last)
+        lab.check("starts were due and not made: 10 connections" in load.said, load.said)
+        load = kernel.load("--exchange", "idle", "--concurrency", "20", "--duration", "2s",
+                           "--max-failures", "0", target=f"{lab.CLIENT4}:81")
+        lab.wait_for("held connections", lambda: kernel.outside.run(
+            "ss", "-Htn", "state", "established").stdout.count(lab.ENGINE4) == 20)
+        lab.end(listener)  # Its kernel resets what it has not accepted.
+        last = load.end(7)
+        lab.check(figure(last, "opened") == figure(last, "lost") == 20, last)
+        lab.check("held to the end: 0, lost (reset or closed by the peer): 20" in load.said,
+                  load.said)
+        load = kernel.load("--count", "5", "--ramp-up", "2s", "--max-p99", "1s")
+        load.end(7)
+        lab.check("nothing was measured" in load.said and "got nothing: MISSED" in load.said,
+                  load.said)
+
+
+def test_a_run_that_a_signal_ends_says_so():
+    """128 and the signal's number, a sentence, and the figures up to then."""
+    with lab.Lab() as here:
+        kernel = Kernel(here)
+        kernel.nginx()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            load = kernel.load("--exchange", "request", "--rate", "100", "--duration", "60s",
+                               "--max-p99", "10s")
+            before = kernel.status()[2]
+            lab.wait_for("requests", lambda: kernel.status()[2] > before + 60)
+            load.process.send_signal(number)
+            last = load.end(128 + number)
+            lab.check(last["cut_short"] and last["met"] and last["done"] > 20, last)
+            lab.check("ended by a signal after " in load.said, load.said)
+        last = kernel.load("--exchange", "request", "--count", "10").end()
+        lab.check(not last["cut_short"], last)
+
+
 def test_usage_is_explained():
     """What cannot be run is said to be so, by exit code and sentence."""
     for words, code, sentence in (
@@ -307,6 +361,11 @@ def test_usage_is_explained():
               "--sources", "10.0.0.16/28", "--port", "null:", "--address", "10.0.0.3/24",
               "--target", "10.0.0.2:80", "--sources", "10.0.0.24/29", "--memory", "none"], 2,
              "a target twice"),
+            (["--port", "null:", "--address", "10.0.0.1/24", "--target", "10.0.0.2:80",
+              "--exchange", "idle", "--count", "5"], 2, "has no --count"),
+            (["--port", "null:", "--address", "10.0.0.1/24", "--target", "10.0.0.2:80",
+              "--exchange", "idle", "--concurrency", "70k", "--memory", "none"], 2,
+             "there are 64512 tuples"),
             (["--port", "null:", "--address", "10.0.0.1/24", "--target", "10.7.0.2:80",
               "--memory", "none"], 2, "--gateway")):
         done = lab.run([HANDFAST_LOAD, *words], ok=False)
