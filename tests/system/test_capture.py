@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`handfast capture`: packets of a running engine into files that tshark reads."""
 
+import contextlib
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 import lab
 
@@ -83,6 +85,39 @@ def test_filter_direction_and_count_choose():
         lab.check(counted["written"] == 3 and counted["unwanted"] > 0, counted)
         rows = fields(taken.path, "tcp.flags.syn", "tcp.flags.ack", "frame.cap_len")
         lab.check(rows == [["1", "0", "64"]] * 3, rows)
+
+
+@contextlib.contextmanager
+def hugepages(here: lab.Lab, count: int):
+    """So many more for a while, and a file system of them."""
+    amount, folder = Path("/proc/sys/vm/nr_hugepages"), here.path("hugetlbfs")
+    before = int(amount.read_text())
+    folder.mkdir()
+    lab.run(["mount", "-t", "hugetlbfs", "hugetlbfs", folder])
+    try:
+        amount.write_text(str(before + count))
+        if int(amount.read_text()) < before + count:
+            raise lab.Skip(f"this machine has no {count} hugepages")
+        yield
+    finally:
+        amount.write_text(str(before))
+        lab.run(["umount", folder])
+
+
+def test_every_memory_mode_can_be_captured():
+    """Packets in ordinary pages, in hugepages without files, and in those that processes share."""
+    lab.need("curl", "tshark")
+    for memory in ("none", "huge", "shared"):
+        with lab.Lab() as here, hugepages(here, 256):
+            site = lab.Site(here, packets=0, memory=memory)
+            taken = Capture(site, here.path("taken.pcapng"), "--filter", "tcp")
+            fetch(site, 5)
+            counted = taken.end()
+            # The client's FIN is acknowledged: SYN, SYN-ACK, ACK, request, answer, FINs, ACKs.
+            rows = fields(taken.path, "tcp.flags.syn", "tcp.checksum.status")
+            lab.check(len(rows) == counted["written"] >= 35, counted)
+            lab.check(sum(row[0] in ("1", "True") for row in rows) == 10, rows)
+            site.engine.stop()
 
 
 def test_files_are_a_ring():
