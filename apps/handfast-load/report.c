@@ -441,8 +441,8 @@ report_answers(const struct report *report, const struct report_whole *whole)
 				figures->count[FIGURE_lost], figures->count[FIGURE_keepalives]);
 	if (exchange == LOAD_SYN)
 		fprintf(out,
-				"  answered: %" PRIu64 " SYN-ACK, %" PRIu64 " RST, %" PRIu64
-				" SYN-ACK with a wrong acknowledgement\n",
+				"  answered, repetitions included: %" PRIu64 " SYN-ACK, %" PRIu64
+				" RST, %" PRIu64 " SYN-ACK with a wrong acknowledgement\n",
 				figures->count[FIGURE_syn_acks], figures->count[FIGURE_resets],
 				figures->count[FIGURE_bad_syn_acks]);
 	if (exchange == LOAD_FORGED_ACK || exchange == LOAD_RST_FLOOD)
