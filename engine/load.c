@@ -87,7 +87,8 @@ load_count_not_started(struct worker *worker)
 	const struct load_plan *plan = &load->load->plan;
 	const uint64_t begin_us = load->load->begin_us;
 	const uint64_t from_us = RTE_MAX(pace_next_us(&load->pace), begin_us);
-	uint64_t until_us = RTE_MIN(worker->now_us, load->load->end_us);
+	uint64_t until_us = RTE_MIN(
+			worker->now_us, __atomic_load_n(&load->load->end_us, __ATOMIC_RELAXED));
 	double due;
 
 	if (plan->duration_us != 0)
