@@ -5,7 +5,7 @@
 /* In the low bits of http_answer.state; the high bits are flags. */
 enum state {
 	VERSION,     /* "HTTP/1." and one digit. */
-	STATUS,      /* " 2xx" or " 3xx"; match counts its characters. */
+	STATUS,      /* " 1xx" to " 3xx"; match counts its characters. */
 	REASON,      /* To the end of the status line. */
 	LINE,        /* At the start of a header line. */
 	NAME_LENGTH, /* In what may be "content-length:". */
@@ -20,11 +20,14 @@ enum state {
 	CHUNK_DATA,
 	CHUNK_END, /* The line end behind a chunk. */
 	TRAILER,   /* match: characters in the line. */
-	STATE_MASK = 0x1f,
+	STATE_MASK = 0x0f,
+	IS_INTERIM = 0x10, /* 1xx: another one follows. */
 	HAS_LENGTH = 0x20,
 	IS_CHUNKED = 0x40,
 	HAS_NO_BODY = 0x80, /* 204 or 304. */
 };
+
+_Static_assert((TRAILER & ~STATE_MASK) == 0, "the states are apart from the flags");
 
 static const char version[] = "http/1.";
 static const char content_length[] = "content-length:";
@@ -66,6 +69,11 @@ hex_digit(uint8_t byte)
 static enum http_answer_result
 end_of_header(struct http_answer *answer)
 {
+	/* It has no content, whatever it says (RFC 9112 6.3): the next one begins here. */
+	if ((answer->state & IS_INTERIM) != 0) {
+		*answer = (struct http_answer){0};
+		return HTTP_ANSWER_MORE;
+	}
 	if ((answer->state & HAS_NO_BODY) != 0)
 		return HTTP_ANSWER_DONE;
 	if ((answer->state & IS_CHUNKED) != 0) {
@@ -81,6 +89,22 @@ end_of_header(struct http_answer *answer)
 	return answer->left == 0 ? HTTP_ANSWER_DONE : HTTP_ANSWER_MORE;
 }
 
+/* All three digits. */
+static enum http_answer_result
+take_code(struct http_answer *answer, uint32_t code)
+{
+	/* Another protocol, which nobody asked for (RFC 9110 15.2.2). */
+	if (code == 0x313031)
+		return HTTP_ANSWER_WRONG;
+	if (code >> 16 == '1')
+		answer->state |= IS_INTERIM;
+	if (code == 0x323034 || code == 0x333034)
+		answer->state |= HAS_NO_BODY;
+	answer->left = 0;
+	enter(answer, REASON);
+	return HTTP_ANSWER_MORE;
+}
+
 static enum http_answer_result
 take_status(struct http_answer *answer, uint8_t byte)
 {
@@ -91,17 +115,12 @@ take_status(struct http_answer *answer, uint8_t byte)
 		return byte == ' ' ? HTTP_ANSWER_MORE : HTTP_ANSWER_WRONG;
 	case 2:
 		answer->left = byte;
-		return byte == '2' || byte == '3' ? HTTP_ANSWER_MORE : HTTP_ANSWER_WRONG;
+		return byte >= '1' && byte <= '3' ? HTTP_ANSWER_MORE : HTTP_ANSWER_WRONG;
 	case 3:
 		answer->left = answer->left << 8 | byte;
 		return HTTP_ANSWER_MORE;
 	default:
-		answer->left = answer->left << 8 | byte;
-		if (answer->left == 0x323034 || answer->left == 0x333034)
-			answer->state |= HAS_NO_BODY;
-		answer->left = 0;
-		enter(answer, REASON);
-		return HTTP_ANSWER_MORE;
+		return take_code(answer, answer->left << 8 | byte);
 	}
 }
 

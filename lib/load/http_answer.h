@@ -8,8 +8,8 @@
  * Where an HTTP/1.x answer ends, and whether it is a good one, as its bytes come (RFC 9112).
  *
  * Knows the status, Content-Length and chunked transfer coding; an answer with neither ends with
- * the connection.  Header fields are found in any case; their text is not kept.  Six bytes for
- * each connection.
+ * the connection.  Interim answers (1xx, RFC 9110 15.2) belong to the one that follows them. Header
+ * fields are found in any case; their text is not kept.  Six bytes for each connection.
  */
 
 #include <stdbool.h>
@@ -19,7 +19,7 @@
 enum http_answer_result {
 	HTTP_ANSWER_MORE,  /**< Not at its end. */
 	HTTP_ANSWER_DONE,  /**< Its last byte came. */
-	HTTP_ANSWER_WRONG, /**< Not HTTP/1.x, a status from 400 on, or broken framing. */
+	HTTP_ANSWER_WRONG, /**< Not HTTP/1.x, status 101 or from 400 on, or broken framing. */
 };
 
 /** All zero before the first byte. */

@@ -458,6 +458,36 @@ an_answer_in_pieces_is_put_together(void **state)
 	bench_end();
 }
 
+/* RFC 9110 15.2: also when it comes alone, and what follows begins like the answers before. */
+static void
+an_interim_answer_is_skipped(void **state)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	struct load_plan plan = bench_plan(LOAD_KEEPALIVE, "10.9.0.2", 80);
+
+	(void)state;
+	plan.count = 1;
+	plan.requests = 2;
+	bench_begin(&plan);
+	bench.seq = 777;
+	bench_wait_ms(1);
+	bench_expect(TCP_SYN, 0);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK | TCP_PSH, (unsigned int)strlen(bench_request));
+	bench_say(TCP_ACK, 1000, answer);
+	bench_expect(TCP_ACK | TCP_PSH, (unsigned int)strlen(bench_request));
+	bench_say(TCP_ACK, 1000, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
+	bench_expect(TCP_ACK, 0);
+	bench_say(TCP_ACK, 1000, answer);
+	bench_expect(TCP_FIN | TCP_ACK, 0);
+	bench_say(TCP_FIN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	assert_int_equal(bench_count(FIGURE_requests), 2);
+	assert_int_equal(bench_count(FIGURE_completed), 1);
+	assert_int_equal(bench_all_failed(), 0);
+	bench_end();
+}
+
 static void
 a_reset_in_the_middle_is_one(void **state)
 {
@@ -652,6 +682,7 @@ main(int argc, char **argv)
 			BENCH_TEST(wrong_bytes_are_reset),
 			BENCH_TEST(an_answer_that_is_cut_off_is_closed_early),
 			BENCH_TEST(an_answer_in_pieces_is_put_together),
+			BENCH_TEST(an_interim_answer_is_skipped),
 			BENCH_TEST(a_reset_in_the_middle_is_one),
 			BENCH_TEST(a_peer_that_never_closes_is_timed_out),
 			BENCH_TEST(what_is_open_at_the_end_is_reset_and_no_failure),

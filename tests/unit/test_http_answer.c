@@ -72,6 +72,26 @@ an_empty_answer_ends_with_its_header(void **state)
 	expect(not_modified, HTTP_ANSWER_DONE, sizeof(not_modified) - 1);
 }
 
+/* RFC 9110 15.2; what they say of their length does not count (RFC 9112 6.3). */
+static void
+interim_answers_are_part_of_the_final_one(void **state)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n"
+				   "HTTP/1.1 103 Early Hints\r\nContent-Length: 7\r\n\r\n"
+				   "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab";
+	static const char empty[] = "HTTP/1.1 199 X\r\nTransfer-Encoding: chunked\r\n\r\n"
+				    "HTTP/1.1 204 No Content\r\n\r\n";
+	struct http_answer answer;
+	size_t taken;
+
+	(void)state;
+	expect(text, HTTP_ANSWER_DONE, sizeof(text) - 1);
+	expect(empty, HTTP_ANSWER_DONE, sizeof(empty) - 1);
+	assert_int_equal(feed(&answer, "HTTP/1.1 100 Continue\r\n\r\n", 9, &taken),
+			HTTP_ANSWER_MORE);
+	assert_int_equal(http_answer_closed(&answer), HTTP_ANSWER_WRONG);
+}
+
 static void
 bare_line_feeds_are_line_ends(void **state)
 {
@@ -138,7 +158,8 @@ wrong_answers_are_wrong(void **state)
 			"HTTP/2 200\r\n\r\n",
 			"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
 			"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
-			"HTTP/1.1 100 Continue\r\n\r\n",
+			"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+			"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n",
 			"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
 			"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
 			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -156,6 +177,7 @@ main(void)
 			cmocka_unit_test(an_answer_ends_behind_its_content),
 			cmocka_unit_test(what_follows_is_not_taken),
 			cmocka_unit_test(an_empty_answer_ends_with_its_header),
+			cmocka_unit_test(interim_answers_are_part_of_the_final_one),
 			cmocka_unit_test(bare_line_feeds_are_line_ends),
 			cmocka_unit_test(other_fields_are_not_mistaken_for_the_length),
 			cmocka_unit_test(chunks_are_followed_to_the_last),
