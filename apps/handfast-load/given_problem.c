@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -74,6 +75,24 @@ given_problem_write(const struct given_problem_word *word, const char *text, con
 	fprintf(errors, "%.*s\n", (int)strcspn(text, "\n"), text);
 }
 
+/* "mtu is in line 13": where that is, too, nobody has seen. */
+static void
+given_problem_write_hint(const char *settings, const char *hint, FILE *errors)
+{
+	static const char place[] = " in line ";
+	const int length = (int)strcspn(hint, "\n");
+	const char *at = memmem(hint, (size_t)length, place, sizeof(place) - 1);
+	const struct given_problem_word *word = NULL;
+
+	if (at != NULL)
+		word = given_problem_word(
+				settings, (unsigned int)strtoul(at + sizeof(place) - 1, NULL, 10));
+	if (word != NULL)
+		fprintf(errors, "%.*s given by --%s\n", (int)(at - hint), hint, word->option);
+	else
+		fprintf(errors, "%.*s\n", length, hint);
+}
+
 void
 given_problem_print(const char *settings, const char *problems, const char *program, FILE *errors)
 {
@@ -94,7 +113,7 @@ given_problem_print(const char *settings, const char *problems, const char *prog
 			given_problem_write(word, problems + length, program, errors);
 			written = true;
 		} else if (written && strncmp(problems, hint, sizeof(hint) - 1) == 0) {
-			fprintf(errors, "%.*s\n", (int)strcspn(problems, "\n"), problems);
+			given_problem_write_hint(settings, problems, errors);
 		} else if (problems[0] == ':') {
 			given_problem_write(
 					NULL, problems + strspn(problems, ": "), program, errors);

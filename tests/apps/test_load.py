@@ -57,6 +57,17 @@ class Refusals(unittest.TestCase):
                                     ("--idle", "x", ' cannot be "x"\n  hint: idle is spin, ')):
             self.refused(option + said, option, value)
 
+    def test_hints_name_options_and_no_lines(self):
+        for words, said in (
+                (("--workers", "[0,1]", "--main-core", "0"),
+                 "--main-core 0 is a worker's core, too\n  hint: the control thread needs a core of "
+                 "its own: workers are given by --workers\n"),
+                (("--mtu", "1000", "--address", "fd00::1/64"),
+                 "--address: an IPv6 address needs an mtu of 1280\n  hint: mtu is given by --mtu\n"),
+                (("--address", "10.0.0.1/16"), "--address: address 10.0.0.1 is taken already\n"
+                 "  hint: the other one is given by --address\n")):
+            self.refused(said, *words)
+
     def test_a_target_is_somebody_else(self):
         for address, target in (("10.0.0.1", "10.0.0.1:80"), ("fd00::1", "[fd00::1]:80")):
             done = subprocess.run([HANDFAST_LOAD, "--port", "null:", "--address",
