@@ -5,6 +5,7 @@
  * What one port needs: its driver, the rights, the thing it is made of, and a near NUMA node.
  */
 
+#include <net/if_arp.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -65,7 +66,8 @@ need_capability(const struct examination *examination, enum machine_capability c
 		return;
 	finding = blocking(examination, "port.rights");
 	SAY(finding, "%s is missing", name);
-	finding_fix(finding, "sudo handfast run -c FILE");
+	/* Whose command it is, this file does not know: handfast's or handfast-load's. */
+	finding_fix(finding, "start it as root: sudo in front of its command");
 }
 
 static void
@@ -107,6 +109,17 @@ refuse_default_route(const struct examination *examination, const char *interfac
 			     "peer name veth1");
 }
 
+/* The kernel takes what AF_PACKET sends to it, and so do we: nobody else is there to answer. */
+static void
+refuse_loopback(const struct examination *examination, const char *interface)
+{
+	struct finding *finding = blocking(examination, "port.loopback");
+
+	SAY(finding, "%s is the loopback, which has no other end", interface);
+	finding_why(finding, "what is sent there comes back, to the kernel and to the sender");
+	finding_fix(finding, "use a veth pair: sudo ip link add veth0 type veth peer name veth1");
+}
+
 /* On a veth, AF_XDP receives from the first queue alone. */
 static void
 check_one_queue(const struct examination *examination, const char *name)
@@ -140,7 +153,9 @@ check_veth(const struct examination *examination)
 	need_capability(examination, MACHINE_CAP_NET_ADMIN, "CAP_NET_ADMIN");
 	need_capability(examination, MACHINE_CAP_NET_RAW, "CAP_NET_RAW");
 	if (machine_exists(machine, "/sys/class/net/%s", name)) {
-		if (machine_has_default_route(machine, name))
+		if (machine_number(machine, 0, "/sys/class/net/%s/type", name) == ARPHRD_LOOPBACK)
+			refuse_loopback(examination, name);
+		else if (machine_has_default_route(machine, name))
 			refuse_default_route(examination, name);
 		return;
 	}
