@@ -126,6 +126,16 @@ class Text(unittest.TestCase):
         self.assertIn("0.5 starts/s", done.stdout)
         self.assertIn("1 packet per connection", done.stdout)
 
+    def test_syns_that_the_end_cut_off_are_told_as_such(self):
+        """One repetition of three was sent, after a second."""
+        done = subprocess.run([HANDFAST_LOAD, *ENOUGH, *QUICK, "--exchange", "open-close",
+                               "--duration", "100ms", "--drain", "1500ms", "--quiet"],
+                              capture_output=True, text=True, check=False, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("retransmitted: 10 SYN", done.stdout)
+        self.assertRegex(done.stdout, r"\n +10  no_syn_ack +no answer to the SYN, repeated "
+                         r"--retries times or until the run ended\n")
+
 
 class Signals(unittest.TestCase):
     """It ends when it is told to, also before it has begun."""
