@@ -60,8 +60,11 @@ load_event_closed(struct load_event *event)
 }
 
 static enum failure
-load_event_timeout(enum tcp_state state)
+load_event_timeout(const struct load_conn *own, enum tcp_state state)
 {
+	const bool only_to_be_closed = (own->flags & (LOAD_CONN_ANSWERED | LOAD_CONN_FIN_DUE)) ==
+				       LOAD_CONN_ANSWERED;
+
 	switch (state) {
 	case TCP_SYN_RCVD:
 		return FAILURE_timeout_syn_rcvd;
@@ -76,7 +79,7 @@ load_event_timeout(enum tcp_state state)
 	case TCP_LAST_ACK:
 		return FAILURE_timeout_last_ack;
 	default:
-		return FAILURE_timeout_established;
+		return only_to_be_closed ? FAILURE_timeout_answered : FAILURE_timeout_established;
 	}
 }
 
@@ -95,7 +98,7 @@ load_event_failure(const struct load_event *event, enum tcp_event happened, enum
 								   : FAILURE_no_syn_ack;
 	}
 	if (happened == TCP_EVENT_TIMEOUT)
-		return load_event_timeout(before);
+		return load_event_timeout(event->own, before);
 	return before == TCP_SYN_RCVD || before == TCP_ESTABLISHED ? FAILURE_reset_established
 								   : FAILURE_reset_closing;
 }

@@ -515,6 +515,29 @@ a_peer_that_never_closes_is_timed_out(void **state)
 	bench_end();
 }
 
+/* It does not take Connection: close for an order.  That is not the fault of its answer. */
+static void
+a_peer_that_answers_and_does_not_close_is_told_apart(void **state)
+{
+	(void)state;
+	for (unsigned int whole = 0; whole < 2; whole++) {
+		bench_begin_one(LOAD_REQUEST);
+		bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+		bench_expect(TCP_ACK | TCP_PSH, REQUEST_LENGTH);
+		bench_say(TCP_ACK, 1000,
+				whole ? "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+				      : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
+		bench_expect(TCP_ACK, 0);
+		bench_wait_ms(10100);
+		assert_int_equal(bench_count(FIGURE_requests), whole);
+		assert_int_equal(bench_failed(whole ? FAILURE_timeout_answered
+						    : FAILURE_timeout_established),
+				1);
+		assert_int_equal(bench_all_failed(), 1);
+		bench_end();
+	}
+}
+
 static void
 what_is_open_at_the_end_is_reset_and_no_failure(void **state)
 {
@@ -685,6 +708,7 @@ main(int argc, char **argv)
 			BENCH_TEST(an_interim_answer_is_skipped),
 			BENCH_TEST(a_reset_in_the_middle_is_one),
 			BENCH_TEST(a_peer_that_never_closes_is_timed_out),
+			BENCH_TEST(a_peer_that_answers_and_does_not_close_is_told_apart),
 			BENCH_TEST(what_is_open_at_the_end_is_reset_and_no_failure),
 			BENCH_TEST(syns_are_answered_and_forged_segments_reset),
 			BENCH_TEST(idle_connections_are_held_and_let_go),
