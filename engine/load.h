@@ -123,14 +123,14 @@ struct load {
 /** What a connection has of its own; over its conn_tail. */
 struct load_conn {
 	union {
-		uint32_t begin_us;    /**< Intended start; until the first byte of an answer. */
-		uint32_t answer_left; /**< struct http_answer's, from then on. */
+		uint32_t begin_us;    /**< Intended start; until the connection is open. */
+		uint32_t answer_left; /**< struct http_answer's, from an answer's first byte on. */
 	};
 	uint16_t requests_left;
 	uint8_t port_and_challenged; /**< conn_tail's, for whoever lists connections: port 0. */
 	uint8_t ssthresh;
 	uint32_t recover;
-	uint32_t mark_us; /**< When the latest request or our FIN went out. */
+	uint32_t mark_us; /**< When the latest request could go out, or our FIN did. */
 	uint32_t end;     /**< Sequence number after the last request that is ready. */
 	uint8_t answer_state;
 	uint8_t answer_match;

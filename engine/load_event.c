@@ -20,6 +20,7 @@ load_event_opened(struct load_event *event)
 	own->recover = sender.recover;
 	own->ssthresh = sender.ssthresh;
 	own->end = event->tcp->snd_una;
+	own->mark_us = (uint32_t)event->worker->now_us;
 	own->flags |= LOAD_CONN_OPEN;
 	if (plan->exchange == LOAD_OPEN_CLOSE)
 		own->flags |= LOAD_CONN_FIN_DUE;

@@ -131,13 +131,12 @@ load_predict_note_open(struct load_worker *load, struct load_conn *own, const st
 	own->recover = tcp->snd_una - 1;
 	own->ssthresh = UINT8_MAX;
 	own->end = tcp->snd_una;
+	own->mark_us = now_us;
 	own->flags |= LOAD_CONN_OPEN;
-	if (load->load->plan.exchange == LOAD_OPEN_CLOSE) {
+	if (load->load->plan.exchange == LOAD_OPEN_CLOSE)
 		own->flags |= LOAD_CONN_FIN_DUE | LOAD_CONN_FIN_SENT;
-		own->mark_us = now_us;
-	} else if (load->load->plan.exchange != LOAD_HANDSHAKE) {
+	else if (load->load->plan.exchange != LOAD_HANDSHAKE)
 		own->end = tcp->snd_nxt;
-	}
 }
 
 /* All that was planned is done: it leaves the table when the burst is over. */
@@ -317,7 +316,6 @@ load_predict_answered(
 {
 	struct load_worker *load = worker->load;
 	const struct load_target *target = &load->load->target[flow_key_target(&burst->key[first])];
-	const bool only = load->load->plan.requests == 1;
 	const uint32_t now_us = (uint32_t)worker->now_us;
 	uint32_t took_us[FRAME_SHAPE_ROWS];
 	struct load_predict_run run;
@@ -336,7 +334,7 @@ load_predict_answered(
 						own->ssthresh))
 			break;
 		bytes += burst->segment[i].payload_length;
-		took_us[run.rows.n] = now_us - (only ? own->begin_us : own->mark_us);
+		took_us[run.rows.n] = now_us - own->mark_us;
 		own->requests_left = 0;
 		own->flags |= LOAD_CONN_ANSWERED | LOAD_CONN_FIN_DUE | LOAD_CONN_FIN_SENT;
 		own->mark_us = now_us;
@@ -394,9 +392,7 @@ load_predict_went_on(
 		return 0;
 	load_predict_begin(&run, load, load_predict_is_timed(&burst->conn[first]->tcp));
 	for (unsigned int i = first; i < end; i++) {
-		const struct load_conn *own = load_conn_of(load, burst->conn[i]);
-		const bool is_first = own->requests_left == plan->requests;
-		const uint32_t since_us = is_first ? own->begin_us : own->mark_us;
+		const uint32_t since_us = load_conn_of(load, burst->conn[i])->mark_us;
 
 		if (load_predict_is_timed(&burst->conn[i]->tcp) != run.timed ||
 				!load_predict_go_on(worker, burst, i, last))

@@ -361,12 +361,8 @@ load_step_data(struct load_event *event, const uint8_t *data, size_t length)
 		if (own->requests_left == 0)
 			return plan->exchange == LOAD_OPEN_CLOSE;
 		if ((own->flags & LOAD_CONN_BYTES) == 0) {
-			const bool first = own->requests_left == plan->requests;
-
 			histogram_record(&event->load->figures->first_byte_us,
-					(uint32_t)event->worker->now_us -
-							(first ? own->begin_us : own->mark_us),
-					1);
+					(uint32_t)event->worker->now_us - own->mark_us, 1);
 			own->flags |= LOAD_CONN_BYTES;
 		}
 		result = plan->http ? load_step_read_http(event, data, length, &taken)

@@ -59,7 +59,7 @@ const char options_help[] =
 		"how much\n"
 		"  --concurrency N        connections at once, at most 268435456: a closed loop "
 		"(256)\n"
-		"  --rate N               starts per second, above 0: an open loop, latency counts "
+		"  --rate N               starts per second, above 0: an open loop, connect counts "
 		"from the\n"
 		"                         time a start was due; --concurrency still limits\n"
 		"  --spacing even|poisson of starts with --rate\n"

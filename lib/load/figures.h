@@ -30,7 +30,7 @@ struct figures {
 	uint64_t count[FIGURES];
 	uint64_t failed[FAILURES];
 	struct histogram connect_us;    /**< From the intended start to ESTABLISHED. */
-	struct histogram first_byte_us; /**< From there, or from a later request, to the answer. */
+	struct histogram first_byte_us; /**< From when a request could be sent to its answer. */
 	struct histogram close_us;      /**< From our FIN to the end. */
 };
 

@@ -265,6 +265,76 @@ latency_counts_from_the_intended_start(void **state)
 	bench_end();
 }
 
+/* A peer of 100 ms each way and back: neither connecting nor what came before is in it. */
+static void
+the_first_byte_counts_from_when_its_request_could_be_sent(void **state)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	const unsigned int length = (unsigned int)strlen(bench_request);
+	const struct histogram *first_byte_us;
+
+	(void)state;
+	for (unsigned int alone = 0; alone < 2; alone++) {
+		struct load_plan plan = bench_plan(LOAD_KEEPALIVE, "10.9.0.2", 80);
+
+		plan.count = 1;
+		plan.requests = 3;
+		plan.third_ack_alone = alone;
+		bench_begin(&plan);
+		bench.seq = 777;
+		bench_wait_ms(1);
+		bench_expect(TCP_SYN, 0);
+		bench_wait_ms(100);
+		bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+		if (alone)
+			bench_expect(TCP_ACK, 0);
+		for (unsigned int i = 0; i < plan.requests; i++) {
+			bench_expect(TCP_ACK | TCP_PSH, length);
+			bench_wait_ms(100);
+			bench_say(TCP_ACK, 1000, answer);
+		}
+		bench_expect(TCP_FIN | TCP_ACK, 0);
+		first_byte_us = &bench_load()->phases[LOAD_SUSTAIN].first_byte_us;
+		assert_int_equal(histogram_total(first_byte_us), 3);
+		assert_in_range(histogram_percentile(first_byte_us, 1), 96000, 100000);
+		assert_in_range(first_byte_us->max, 100000, 101000);
+		bench_end();
+	}
+}
+
+/* The second one's steps are predicted, the first one's answer is not. */
+static void
+a_single_requests_first_byte_counts_alike(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_REQUEST, "10.9.0.2", 80);
+	const struct figures *figures;
+
+	(void)state;
+	plan.count = 2;
+	plan.concurrency = 1;
+	bench_begin(&plan);
+	figures = &bench_load()->phases[LOAD_SUSTAIN];
+	for (unsigned int i = 0; i < plan.count; i++) {
+		bench.seq = 777;
+		bench_wait_ms(1);
+		bench_expect(TCP_SYN, 0);
+		bench_wait_ms(100);
+		bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+		bench_expect(TCP_ACK | TCP_PSH, REQUEST_LENGTH);
+		bench_wait_ms(100);
+		bench_say(TCP_ACK | TCP_FIN, 1000,
+				"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+		bench_expect(TCP_FIN | TCP_ACK, 0);
+		bench_say(TCP_ACK, 1000, NULL);
+	}
+	assert_false(bench_hear());
+	assert_int_equal(bench_count(FIGURE_completed), 2);
+	assert_int_equal(histogram_total(&figures->first_byte_us), 2);
+	assert_in_range(figures->first_byte_us.max, 100000, 101000);
+	assert_in_range(figures->connect_us.max, 100000, 101000);
+	bench_end();
+}
+
 static void
 silence_is_retried_with_back_off(void **state)
 {
@@ -694,6 +764,8 @@ main(int argc, char **argv)
 			BENCH_TEST(it_stops_at_the_end_of_its_duration),
 			BENCH_TEST(ramps_rise_and_fall),
 			BENCH_TEST(latency_counts_from_the_intended_start),
+			BENCH_TEST(the_first_byte_counts_from_when_its_request_could_be_sent),
+			BENCH_TEST(a_single_requests_first_byte_counts_alike),
 			BENCH_TEST(silence_is_retried_with_back_off),
 			BENCH_TEST(a_reset_of_the_syn_is_a_refusal),
 			BENCH_TEST(a_reset_that_acknowledges_nothing_of_ours_is_none),
