@@ -195,6 +195,14 @@ class Bench(unittest.TestCase):
         self.assertIn("careful: the machine was busy with other things: the engine had 28% of its "
                       "core", REPORT.text(busy))
 
+    def test_a_shared_core_is_said(self):
+        shared = document()
+        shared["results"][1].update(one_core=True)
+        shared["results"][1]["contestants"]["handfast"]["engine_share"] = 0.5
+        said = REPORT.text(shared)
+        self.assertIn("careful: engine and generator share a core", said)
+        self.assertNotIn("busy with other things", said)
+
     def test_a_limit_under_other_conditions_is_said(self):
         unlike = document()
         self.assertIn("0.333 of the packets that testpmd 5tswap passes on the same port and core\n",
@@ -323,6 +331,23 @@ class Processes(unittest.TestCase):
              self.assertRaises(CASES.Trouble) as raised:
             bench.engine(CASES.RESPOND, path="/bin/true")
         self.assertIn("does not run: exit code 0, it printed nothing", str(raised.exception))
+
+    def test_one_core_has_no_other_for_the_control_threads(self):
+        words = self.folder / "words"
+        for name in ("handfast-load", "dpdk-testpmd"):
+            (self.folder / name).write_text(f"#!/bin/sh\necho $* >>{words}\n", encoding="utf-8")
+            (self.folder / name).chmod(0o755)
+        for cores, load, testpmd in (((3, 3), "[3] --main-core auto", "0@3,1@3"),
+                                     ((1, 0), "[0] --main-core 1", "0@0,1@1")):
+            with PROCESSES.Bench(cores, "none") as bench:
+                bench.load().process.wait(10)
+                with self.assertRaises(CASES.Trouble):
+                    PROCESSES.Testpmd(bench, "a.sock", "io")
+            said = words.read_text(encoding="utf-8")
+            self.assertIn(f"--workers {load} ", said)
+            self.assertIn(f"--lcores {testpmd} ", said)
+            self.assertEqual("--idle yield" in said, cores == (3, 3))
+            words.unlink()
 
     def test_run_time_folders_go_with_their_processes(self):
         other = self.run_time / f"hfb{os.getpid()}-x"

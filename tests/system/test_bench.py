@@ -32,6 +32,19 @@ def test_engine_and_generator_measure_each_other():
         lab.check(page.read_text().count("<section") == 2, "sections of the page")
 
 
+def test_one_core_is_enough():
+    """Engine, generator, backend and their control threads on one: nothing fails."""
+    core = min(os.sched_getaffinity(0))
+    done = lab.run(["taskset", "-c", core, lab.HANDFAST, "bench", "open-close", "proxy",
+                    "--repetitions", "1", "--seconds", "0.5", "--concurrency", "64", "--memory",
+                    "none", "--json"], timeout=110)
+    lab.check("one core only: " in done.stderr, done.stderr)
+    for result in json.loads(done.stdout)["results"]:
+        lab.check("skipped" not in result and result["one_core"], result)
+        ours = result["contestants"]["handfast"]
+        lab.check(ours["rate"]["median"] > 100 and ours["failures_of_all"] == 0, ours)
+
+
 def test_clients_live_through_a_flood():
     """bench flood: clients complete beside three times their packets."""
     if len(os.sched_getaffinity(0)) < 2:

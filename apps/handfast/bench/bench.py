@@ -156,7 +156,8 @@ def measure_all(asked, document: dict) -> None:
                 progress(f"{name}: cannot be measured here: {trouble}")
                 result = {"name": name, "skipped": str(trouble)}
         PACE.done()
-        document["results"].append({**result, "ended_early": stopped()})
+        document["results"].append({**result, "ended_early": stopped(),
+                                    "one_core": asked.core_pair[0] == asked.core_pair[1]})
         if asked.report:
             Path(asked.report).write_text(report.page(document), encoding="utf-8")
         if stopped():

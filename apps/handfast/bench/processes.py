@@ -83,10 +83,12 @@ class Process:
         return f"{how}, its last words:\n{said}" if said else f"{how}, it printed nothing"
 
     def threads(self) -> dict:
-        """Nanoseconds of CPU time of each thread."""
-        tasks = Path(f"/proc/{self.process.pid}/task")
-        return {task.name: int((task / "schedstat").read_text().split()[0])
-                for task in tasks.iterdir()}
+        """Nanoseconds of CPU time of each thread; DPDK's for telemetry may end meanwhile."""
+        times = {}
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                times[task.name] = int((task / "schedstat").read_text().split()[0])
+        return times
 
     def rss_kib(self) -> int:
         """Resident memory, of which the kernel counts hugepages apart."""
@@ -176,7 +178,7 @@ class Dpdk(Process):
 class Engine(Dpdk):
     """`handfast run` with a configuration."""
 
-    def __init__(self, bench: "Bench", text: str, core: int, main_core: int, path: str = "",
+    def __init__(self, bench: "Bench", text: str, core: int, main_core: object, path: str = "",
                  wait: bool = True, link: str = COPIED):
         name = bench.name()
         config = bench.folder / f"{name}.yaml"
@@ -212,8 +214,9 @@ class Load(Process):
         self.out = bench.folder / f"{name}.json"
         argv = [*bench.front, program("handfast-load"), "--port",
                 f"memif:role={role},id=0,socket={bench.folder}/{socket_name},socket-abstract=no",
-                "--workers", f"[{core}]", "--main-core", bench.cores[0], "--memory", bench.memory,
-                "--instance", name, "--json", "--quiet", *words]
+                "--workers", f"[{core}]", "--main-core", bench.main_core(core), "--memory",
+                bench.memory, "--idle", bench.load_idle, "--instance", name, "--json", "--quiet",
+                *words]
         super().__init__(["sh", "-c", 'out=$1; shift; exec "$@" >"$out"', "sh", self.out, *argv],
                          bench.folder, name)
 
@@ -240,8 +243,8 @@ class Testpmd(Dpdk):
         name = bench.name()
         memory = ["--in-memory"] if bench.hugepages else ["--no-huge", "-m", "512"]
         super().__init__(
-            [*bench.front, "dpdk-testpmd", "-l", f"{bench.cores[1]},{bench.cores[0]}", *memory,
-             "--no-pci", f"--file-prefix={name}", "--vdev",
+            [*bench.front, "dpdk-testpmd", "--lcores", f"0@{bench.cores[1]},1@{bench.cores[0]}",
+             *memory, "--no-pci", f"--file-prefix={name}", "--vdev",
              f"net_memif0,role=server,id=0,socket={bench.folder}/{socket_name},socket-abstract=no",
              "--", f"--forward-mode={mode}", "--auto-start", "--stats-period", "60",
              "--nb-cores=1", "--total-num-mbufs=16384", "--disable-link-check"],
@@ -266,8 +269,11 @@ class Bench(contextlib.AbstractContextManager):
         self.backlog = max(4096, 2 * concurrency)
         self.folder = Path(tempfile.mkdtemp(prefix="handfast-bench-"))
         self.front = in_front()
-        # Spinning on one core that is also the generator's would only steal from it.
-        self.idle = "spin" if cores[0] != cores[1] else "sleep"
+        # Who spins on one core that is also the other's would only steal from it, and who naps
+        # has it wait.
+        self.one_core = cores[0] == cores[1]
+        self.idle = "yield" if self.one_core else "spin"
+        self.load_idle = "yield" if self.one_core else "pause"
         self.count, self.running, self.names = 0, [], []
 
     def name(self) -> str:
@@ -279,8 +285,13 @@ class Bench(contextlib.AbstractContextManager):
     def engine(self, text: str, **more) -> Engine:
         """Start an engine on the engine's core."""
         core = more.pop("core", self.cores[0])
-        main = self.cores[1] if core == self.cores[0] else self.cores[0]
-        return self.keep(Engine(self, text, core, main, **more))
+        return self.keep(Engine(self, text, core, self.main_core(core), **more))
+
+    def main_core(self, core: int) -> object:
+        """Of a process with this worker: the other one.  Of one core only auto takes the worker's."""
+        if self.one_core:
+            return "auto"
+        return self.cores[1] if core == self.cores[0] else self.cores[0]
 
     def load(self, *words: object, socket_name: str = "a.sock", ring: int = RING) -> Load:
         """Start a generator on the generator's core."""

@@ -37,7 +37,7 @@ ABOUT = {
     "forged-ack": "ACKs of no connection, each refused because its cookie is forged; beside "
                   "testpmd 5tswap on the same frames.",
     "open-close": "Connections opened and closed without data: SYN, SYN-ACK, ACK, FIN, FIN-ACK, "
-                  "ACK. Engine and generator have a core each and a memif between them.",
+                  "ACK. A memif is between engine and generator.",
     "cookies": "Connections opened and closed without data, each SYN answered by a SYN cookie.",
     "request": "A connection for each HTTP request: SYN, SYN-ACK, ACK with the request, answer of "
                "64 bytes with FIN, FIN-ACK, ACK.",
@@ -225,7 +225,10 @@ def notes(result: dict) -> list:
     said = []
     if result.get("ended_early"):
         said.append((None, "ended before all repetitions were done"))
-    if "core_to_core_ns" in result:
+    if result.get("one_core"):
+        said.append((None, "careful: engine and generator share a core, so that these figures say "
+                     "little"))
+    elif "core_to_core_ns" in result:
         probe = result["core_to_core_ns"]
         share = result["contestants"]["handfast"].get("engine_share", 1)
         if share < OWN_CORE:
