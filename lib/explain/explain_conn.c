@@ -149,6 +149,9 @@ meet(const struct track *track)
 
 	if (!sender->heard) {
 		sender->heard = true;
+		/* What was acknowledged before is missing when this one comes after it. */
+		if (!sender->acked_by_other || tcp_seq_lt(track->data_seq, sender->seen.next))
+			explain_seen_start(&sender->seen, track->data_seq);
 		if (!sender->acked_by_other)
 			sender->base = segment->flags & (TCP_SYN | TCP_RST) ? segment->seq
 									    : segment->seq - 1;
@@ -161,6 +164,7 @@ meet(const struct track *track)
 		receiver->base = segment->ack - 1;
 		receiver->snd_nxt = segment->ack;
 		sender->rcv_nxt = segment->ack;
+		explain_seen_start(&receiver->seen, segment->ack);
 	}
 }
 
@@ -317,6 +321,8 @@ explain_conn_fate(const struct explain_conn *conn)
 void
 explain_conn_free(struct explain_conn *conn)
 {
+	for (unsigned int i = 0; i < 2; i++)
+		explain_seen_free(&conn->end[i].seen);
 	if (conn->payload != NULL)
 		explain_payload_free(conn->payload);
 	free(conn->payload);

@@ -19,6 +19,7 @@
 
 #include "explain/explain_packet.h"
 #include "explain/explain_payload.h"
+#include "explain/explain_seen.h"
 #include "tcp/tcp_conn.h"
 
 #define EVENT(name, slug, text) EXPLAIN_EVENT_##name,
@@ -47,12 +48,6 @@ const char *explain_event_text(unsigned int event);
 const char *explain_why_text(unsigned int why);
 
 #define EXPLAIN_PIECES 8 /**< Islands of received data beyond a gap that are remembered. */
-
-/** Sequence space [from, to). */
-struct explain_piece {
-	uint32_t from;
-	uint32_t to;
-};
 
 /** One end of a connection. */
 struct explain_end {
@@ -86,8 +81,9 @@ struct explain_end {
 	bool forgot; /**< There were more islands. */
 	struct explain_piece
 			stray; /**< Its last SYN that did not open this connection, or empty. */
+	struct explain_seen seen;
 	uint64_t packets;
-	uint64_t bytes; /**< Payload, retransmissions not counted. */
+	uint64_t bytes; /**< Payload, each byte once. */
 	uint64_t retransmissions;
 };
 

@@ -125,8 +125,6 @@ name_place(const struct track *track)
 		name_overlap(track);
 	if (track_named(track, EXPLAIN_EVENT_RETRANSMISSION))
 		return;
-	if (track->packet->payload_length > 0)
-		track_name(track, EXPLAIN_EVENT_DATA);
 	if (has_flag(track, TCP_FIN) && !sender->fin_sent)
 		track_name(track, EXPLAIN_EVENT_FIN);
 	else if (track->packet->payload_length > 0 && sender->state == TCP_CLOSE_WAIT &&
@@ -196,6 +194,7 @@ take_other_isn(const struct track *track)
 		return;
 	sender->base = seq;
 	sender->snd_nxt = seq;
+	explain_seen_start(&sender->seen, track->data_seq);
 	receiver->rcv_nxt = seq;
 }
 
@@ -490,22 +489,40 @@ send_fin(const struct track *track)
 	}
 }
 
+/*
+ * Count what the segment says and the capture did not have: of a retransmission that is what was
+ * lost on its way to where the capture was made.  The byte of a keep-alive is none of the sender's
+ * (RFC 9293 3.8.4).
+ */
+static void
+count_text(const struct track *track)
+{
+	struct explain_end *sender = track->sender;
+	const uint32_t text_end = track->data_seq + track->packet->payload_length;
+	uint32_t fresh;
+
+	if (track_named(track, EXPLAIN_EVENT_KEEP_ALIVE))
+		return;
+	fresh = explain_seen_add(&sender->seen, track->data_seq, text_end);
+	if (has_flag(track, TCP_FIN))
+		explain_seen_add(&sender->seen, text_end, text_end + 1);
+	sender->bytes += fresh;
+	if (fresh > 0 && !has_flag(track, TCP_SYN) &&
+			!track_named(track, EXPLAIN_EVENT_WINDOW_PROBE))
+		track_name(track, EXPLAIN_EVENT_DATA);
+}
+
 /* Both ends' places in the sequence space, once the segment has arrived. */
 static void
 move_on(const struct track *track)
 {
 	struct explain_end *sender = track->sender, *receiver = track->receiver;
 	const uint32_t seq = track->packet->segment.seq;
-	const bool further = tcp_seq_lt(sender->snd_nxt, track->end_seq);
-	const bool probe = track_named(track, EXPLAIN_EVENT_KEEP_ALIVE) ||
-			   track_named(track, EXPLAIN_EVENT_WINDOW_PROBE);
 
-	if (further) {
+	if (tcp_seq_lt(sender->snd_nxt, track->end_seq)) {
 		sender->snd_nxt = track->end_seq;
 		sender->advanced_ns = track->packet->time_ns;
 	}
-	if (!track_named(track, EXPLAIN_EVENT_RETRANSMISSION) && (further || !probe))
-		sender->bytes += track->packet->payload_length;
 	if (track->end_seq == seq)
 		return;
 	if (tcp_seq_leq(seq, receiver->rcv_nxt)) {
@@ -545,6 +562,7 @@ track_segment(const struct track *track)
 		name_place(track);
 	if (track_named(track, EXPLAIN_EVENT_STRAY_SYN))
 		return;
+	count_text(track);
 	if (has_flag(track, TCP_ACK))
 		take_ack(track);
 	if (track->packet->segment.window == 0 && has_flag(track, TCP_ACK) &&

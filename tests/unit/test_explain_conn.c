@@ -384,7 +384,54 @@ what_fills_a_gap_late_was_lost(void **state)
 	says(scene, CLIENT, A, 101, 1, 100);
 	scene->now += 200 * MS;
 	says(scene, CLIENT, A, 1, 1, 100);
+	assert_int_equal(scene->step.events, BIT(RETRANSMISSION) | BIT(DATA));
+	assert_int_equal(scene->conn.end[CLIENT].bytes, 200);
+	says(scene, CLIENT, A, 1, 1, 100);
 	assert_int_equal(scene->step.events, BIT(RETRANSMISSION));
+	assert_int_equal(scene->conn.end[CLIENT].bytes, 200);
+}
+
+static void
+what_is_partly_new_counts_for_that_part(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 1, 1, 100);
+	says(scene, CLIENT, A, 51, 1, 100);
+	assert_int_equal(scene->step.events, BIT(RETRANSMISSION) | BIT(DATA));
+	assert_int_equal(scene->conn.end[CLIENT].bytes, 150);
+}
+
+static void
+what_comes_after_its_acknowledgement_counts(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, SERVER, A, 1, 101, 0);
+	assert_int_equal(scene->step.events, BIT(ACKS_UNSEEN));
+	says(scene, CLIENT, A, 1, 1, 100);
+	assert_int_equal(scene->conn.end[CLIENT].bytes, 100);
+	says(scene, CLIENT, A, 100, 1, 1);
+	assert_int_equal(scene->step.events, BIT(KEEP_ALIVE));
+	assert_int_equal(scene->conn.end[CLIENT].bytes, 100);
+}
+
+static void
+what_opens_a_gap_without_data_counts_nothing(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 101, 1, 0);
+	says(scene, CLIENT, F | A, 101, 1, 0);
+	assert_int_equal(scene->conn.end[CLIENT].bytes, 0);
+	scene->now += 200 * MS;
+	says(scene, CLIENT, A, 1, 1, 100);
+	assert_int_equal(scene->step.events, BIT(RETRANSMISSION) | BIT(DATA));
+	says(scene, CLIENT, A, 102, 1, 0);
+	assert_int_equal(scene->conn.end[CLIENT].bytes, 100);
 }
 
 static void
@@ -799,6 +846,9 @@ main(void)
 			TEST(handshake_segments_are_retransmitted),
 			TEST(what_fills_a_gap_soon_was_overtaken),
 			TEST(what_fills_a_gap_late_was_lost),
+			TEST(what_is_partly_new_counts_for_that_part),
+			TEST(what_comes_after_its_acknowledgement_counts),
+			TEST(what_opens_a_gap_without_data_counts_nothing),
 			TEST(fin_beyond_a_gap_waits_for_it),
 			TEST(keep_alive_is_known_with_its_answer),
 			TEST(closed_window_is_probed_and_opens),
