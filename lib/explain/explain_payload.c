@@ -25,6 +25,11 @@ enum tls_record {
 	TLS_APPLICATION_DATA = 23,
 };
 
+enum tls_version {
+	TLS_1_2 = 0x0303,
+	TLS_1_3 = 0x0304,
+};
+
 enum tls_message {
 	TLS_CLIENT_HELLO = 1,
 	TLS_SERVER_HELLO = 2,
@@ -74,6 +79,19 @@ take_vector(struct reader *reader, unsigned int bytes)
 	return inner;
 }
 
+/* The same, but what there is of it when that is less; says whether it was. */
+static struct reader
+take_beginning(struct reader *reader, unsigned int bytes, bool *cut)
+{
+	const uint32_t length = take_number(reader, bytes);
+	const struct reader inner = {reader->at, RTE_MIN(length, reader->left)};
+
+	*cut = length > reader->left;
+	reader->at += inner.left;
+	reader->left -= inner.left;
+	return inner;
+}
+
 static void
 skip_bytes(struct reader *reader, uint32_t bytes)
 {
@@ -98,16 +116,19 @@ read_server_name(struct explain_payload *payload, struct reader extension)
 	payload->name[length] = '\0';
 }
 
-/* ClientHello and ServerHello begin alike: version, random, session, and differ in two lists. */
+/*
+ * ClientHello and ServerHello begin alike: version, random, session, and differ in two lists.  From
+ * 1.3 on the version is in the server's supported_versions, and what is first is that of 1.2 (RFC
+ * 8446 4.1.3, 4.2.1), so it is not known of a ServerHello that the capture @p cut off before.
+ */
 static void
-read_hello(struct explain_payload *payload, struct reader hello, bool server)
+read_hello(struct explain_payload *payload, struct reader hello, bool server, bool cut)
 {
+	const uint16_t legacy_version = (uint16_t)take_number(&hello, 2);
 	struct reader extensions;
 
-	if (server)
-		payload->version = (uint16_t)take_number(&hello, 2);
-	else
-		take_number(&hello, 2);
+	if (server && (!cut || legacy_version < TLS_1_2))
+		payload->version = legacy_version;
 	skip_bytes(&hello, 32);
 	take_vector(&hello, 1);
 	if (server) {
@@ -116,7 +137,7 @@ read_hello(struct explain_payload *payload, struct reader hello, bool server)
 		take_vector(&hello, 2);
 		take_vector(&hello, 1);
 	}
-	extensions = take_vector(&hello, 2);
+	extensions = take_beginning(&hello, 2, &cut);
 	while (extensions.left >= 4) {
 		const uint32_t type = take_number(&extensions, 2);
 		struct reader extension = take_vector(&extensions, 2);
@@ -134,17 +155,18 @@ read_handshake(struct explain_payload *payload, unsigned int from, struct reader
 	struct explain_payload_end *end = &payload->end[from];
 	struct reader body;
 	uint32_t message;
+	bool cut;
 
-	if (end->cipher_changed && payload->version < 0x0304) {
+	if (end->cipher_changed && payload->version < TLS_1_3) {
 		end->finished = true;
 		return;
 	}
 	message = take_number(&record, 1);
-	body = take_vector(&record, 3);
+	body = take_beginning(&record, 3, &cut);
 	if (message == TLS_CLIENT_HELLO && from == 0)
-		read_hello(payload, body, false);
+		read_hello(payload, body, false, cut);
 	if (message == TLS_SERVER_HELLO && from == 1)
-		read_hello(payload, body, true);
+		read_hello(payload, body, true, cut);
 }
 
 /* What is in it is not seen, but whose it is, how long it is and what came before. */
@@ -159,17 +181,21 @@ read_encrypted(struct explain_payload *payload, unsigned int from, uint32_t leng
 		end->finished = true;
 }
 
+/* @p length bytes of a record, as far as the capture has them. */
 static void
-read_record(struct explain_payload *payload, unsigned int from, uint8_t type, struct reader record)
+read_record(struct explain_payload *payload, unsigned int from, uint8_t type, uint32_t length)
 {
 	struct explain_payload_end *end = &payload->end[from];
+	const uint32_t at = end->looked + TLS_RECORD_HEADER;
+	const struct reader record = {
+			end->stream.data + at, explain_stream_kept(&end->stream, at, length)};
 
 	if (type == TLS_HANDSHAKE)
 		read_handshake(payload, from, record);
 	else if (type == TLS_CHANGE_CIPHER_SPEC)
 		end->cipher_changed = true;
-	else if (type == TLS_APPLICATION_DATA && payload->version >= 0x0304)
-		read_encrypted(payload, from, record.left);
+	else if (type == TLS_APPLICATION_DATA && payload->version >= TLS_1_3)
+		read_encrypted(payload, from, length);
 }
 
 /* Records that are there in whole. */
@@ -183,15 +209,17 @@ read_records(struct explain_payload *payload, unsigned int from)
 		const uint8_t *header = stream->data + end->looked;
 		const uint32_t length = bytes_read_16(header + 3);
 
-		if (header[0] < TLS_CHANGE_CIPHER_SPEC || header[0] > TLS_APPLICATION_DATA ||
-				header[1] != 3 || length > TLS_RECORD_MAX) {
+		if (explain_stream_kept(stream, end->looked, TLS_RECORD_HEADER) <
+						TLS_RECORD_HEADER ||
+				header[0] < TLS_CHANGE_CIPHER_SPEC ||
+				header[0] > TLS_APPLICATION_DATA || header[1] != 3 ||
+				length > TLS_RECORD_MAX) {
 			end->lost = true;
 			return;
 		}
 		if (stream->ready - end->looked - TLS_RECORD_HEADER < length)
 			return;
-		read_record(payload, from, header[0],
-				(struct reader){header + TLS_RECORD_HEADER, length});
+		read_record(payload, from, header[0], length);
 		end->looked += TLS_RECORD_HEADER + length;
 	}
 }

@@ -7,23 +7,42 @@
 
 #include "explain/explain_stream.h"
 
+/* Memory with zeros after what there was. */
+static bool
+lengthen(uint8_t **bytes, uint32_t from, uint32_t to)
+{
+	uint8_t *longer = realloc(*bytes, to);
+
+	if (longer == NULL)
+		return false;
+	memset(longer + from, 0, to - from);
+	*bytes = longer;
+	return true;
+}
+
 static bool
 make_room(struct explain_stream *stream, uint32_t bytes)
 {
 	uint32_t room = stream->room > 0 ? stream->room : 2048;
-	uint8_t *data;
 
 	if (bytes <= stream->room)
 		return true;
 	while (room < bytes)
 		room *= 2;
-	data = realloc(stream->data, room);
-	if (data == NULL)
+	if (!lengthen(&stream->data, stream->room, room) ||
+			!lengthen(&stream->kept, stream->room / 8, room / 8))
 		return false;
-	memset(data + stream->room, 0, room - stream->room);
-	stream->data = data;
 	stream->room = room;
 	return true;
+}
+
+static void
+keep(struct explain_stream *stream, uint32_t offset, const uint8_t *bytes, uint32_t length)
+{
+	if (length > 0)
+		memcpy(stream->data + offset, bytes, length);
+	for (uint32_t i = offset; i < offset + length; i++)
+		stream->kept[i / 8] |= (uint8_t)(1u << i % 8);
 }
 
 /* Islands that the shore has reached become part of it. */
@@ -56,8 +75,7 @@ explain_stream_add(struct explain_stream *stream, const struct explain_text *tex
 		return true;
 	if (!make_room(stream, end))
 		return false;
-	if (captured > 0)
-		memcpy(stream->data + text->offset, text->bytes, captured);
+	keep(stream, text->offset, text->bytes, captured);
 	if (text->offset > stream->ready) {
 		stream->piece[stream->pieces].from = text->offset;
 		stream->piece[stream->pieces].to = end;
@@ -69,9 +87,20 @@ explain_stream_add(struct explain_stream *stream, const struct explain_text *tex
 	return true;
 }
 
+uint32_t
+explain_stream_kept(const struct explain_stream *stream, uint32_t from, uint32_t most)
+{
+	uint32_t at = from;
+
+	while (at < stream->ready && at - from < most && (stream->kept[at / 8] >> at % 8 & 1))
+		at++;
+	return at - from;
+}
+
 void
 explain_stream_free(struct explain_stream *stream)
 {
 	free(stream->data);
+	free(stream->kept);
 	memset(stream, 0, sizeof(*stream));
 }

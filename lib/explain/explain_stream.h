@@ -9,7 +9,7 @@
  *
  * The handshakes above TCP (TLS, WebSocket) are at the beginning, so the first
  * EXPLAIN_STREAM_BYTES are enough; what comes later is not kept.  Bytes that the capture did not
- * keep count as arrived and read as zero.
+ * keep count as arrived, read as zero, and are known as such.
  */
 
 #include <stdbool.h>
@@ -20,6 +20,7 @@
 
 struct explain_stream {
 	uint8_t *data;
+	uint8_t *kept; /**< A bit for each byte of data: it is what was said. */
 	uint32_t room;
 	uint32_t ready; /**< Bytes in order from the first. */
 	unsigned int pieces;
@@ -39,6 +40,9 @@ struct explain_text {
 
 /** Add a piece. @return false when memory ran out. */
 bool explain_stream_add(struct explain_stream *stream, const struct explain_text *text);
+
+/** How many bytes from @p from on, @p most at most, the capture has without one missing. */
+uint32_t explain_stream_kept(const struct explain_stream *stream, uint32_t from, uint32_t most);
 
 void explain_stream_free(struct explain_stream *stream);
 

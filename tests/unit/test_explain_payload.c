@@ -197,6 +197,76 @@ certificate_that_was_not_captured_does_not_matter(void **state)
 	explain_payload_free(&talk.payload);
 }
 
+/* What is called a connection whose ServerHello was captured up to @p kept bytes of its record. */
+static const char *
+name_of_cut(const uint8_t *hello, uint32_t length, uint32_t kept)
+{
+	uint8_t data[512] = {22, 3, 3, 0, (uint8_t)length};
+	const struct explain_text text = {0, 5 + length, kept, data};
+	struct talk talk = {0};
+	const char *name;
+
+	memcpy(data + 5, hello, length);
+	record(&talk, CLIENT, 22, client_hello, sizeof(client_hello));
+	explain_payload_add(&talk.payload, SERVER, &text);
+	name = explain_payload_name(&talk.payload);
+	explain_payload_free(&talk.payload);
+	return name;
+}
+
+static void
+version_is_not_guessed_from_half_a_hello(void **state)
+{
+	uint8_t old[sizeof(server_hello_12)];
+
+	(void)state;
+	for (uint32_t kept = 1; kept < 5 + sizeof(server_hello_13); kept++)
+		assert_string_equal(
+				name_of_cut(server_hello_13, sizeof(server_hello_13), kept), "TLS");
+	assert_string_equal(name_of_cut(server_hello_13, sizeof(server_hello_13),
+					    5 + sizeof(server_hello_13)),
+			"TLS 1.3");
+	assert_string_equal(name_of_cut(server_hello_12, sizeof(server_hello_12),
+					    4 + sizeof(server_hello_12)),
+			"TLS");
+	/* Before 1.2 the first one is the version. */
+	memcpy(old, server_hello_12, sizeof(old));
+	old[5] = 2;
+	assert_string_equal(name_of_cut(old, sizeof(old), 5 + 5), "TLS");
+	assert_string_equal(name_of_cut(old, sizeof(old), 5 + 6), "TLS 1.1");
+}
+
+static void
+server_name_that_was_cut_off_is_none(void **state)
+{
+	uint8_t data[5 + sizeof(client_hello)] = {22, 3, 1, 0, sizeof(client_hello)};
+	const struct explain_text text = {0, sizeof(data), sizeof(data) - 1, data};
+	struct explain_payload payload = {0};
+
+	(void)state;
+	memcpy(data + 5, client_hello, sizeof(client_hello));
+	explain_payload_add(&payload, CLIENT, &text);
+	assert_string_equal(explain_payload_name(&payload), "TLS");
+	assert_string_equal(payload.name, "");
+	explain_payload_free(&payload);
+}
+
+static void
+length_of_a_record_that_was_cut_off_is_unknown(void **state)
+{
+	static const uint8_t header[5] = {22, 3, 3, 1, 4};
+	struct talk talk = {0};
+	struct explain_text text;
+
+	(void)state;
+	record(&talk, CLIENT, 22, client_hello, sizeof(client_hello));
+	record(&talk, SERVER, 22, server_hello_12, sizeof(server_hello_12));
+	text = (struct explain_text){talk.said[SERVER], 5 + 260, 4, header};
+	explain_payload_add(&talk.payload, SERVER, &text);
+	assert_true(talk.payload.end[SERVER].lost);
+	explain_payload_free(&talk.payload);
+}
+
 static void
 other_protocols_have_no_name(void **state)
 {
@@ -220,6 +290,9 @@ main(void)
 			cmocka_unit_test(websocket_is_done_with_the_101),
 			cmocka_unit_test(refused_upgrade_is_plain_http),
 			cmocka_unit_test(certificate_that_was_not_captured_does_not_matter),
+			cmocka_unit_test(version_is_not_guessed_from_half_a_hello),
+			cmocka_unit_test(server_name_that_was_cut_off_is_none),
+			cmocka_unit_test(length_of_a_record_that_was_cut_off_is_unknown),
 			cmocka_unit_test(other_protocols_have_no_name),
 	};
 
