@@ -189,7 +189,8 @@ note_times(struct explain_conn *conn, const struct track *track)
 	};
 
 	times->last = now;
-	if (!(events & track_bit(EXPLAIN_EVENT_STRAY_SYN)))
+	if (!(events & track_bit(EXPLAIN_EVENT_STRAY_SYN)) ||
+			(track->packet->segment.flags & TCP_ACK))
 		times->last_own = now;
 	for (unsigned int i = 0; i < RTE_DIM(notes); i++)
 		if (notes[i].now && *notes[i].when == 0)

@@ -206,6 +206,17 @@ acks_syn(const struct track *track)
 	return tcp_seq_lt(track->receiver->base, ack) && tcp_seq_leq(ack, track->receiver->snd_nxt);
 }
 
+/*
+ * A SYN-ACK that reaches an open connection and is not the one that opened it is answered by a
+ * challenge ACK and changes nothing (RFC 9293 3.10.7.4, RFC 5961 4.2).
+ */
+static bool
+is_stray_syn_ack(const struct track *track)
+{
+	return is_synchronized(track->sender) && is_synchronized(track->receiver) &&
+	       track->packet->segment.seq != track->sender->base;
+}
+
 static void
 take_syn_ack(const struct track *track)
 {
@@ -214,6 +225,11 @@ take_syn_ack(const struct track *track)
 	const struct tcp_segment *segment = &track->packet->segment;
 	const bool answered = conn->counts[EXPLAIN_EVENT_SYN_ACK] > 0 && !sender->opener;
 
+	if (is_stray_syn_ack(track)) {
+		track_name(track, EXPLAIN_EVENT_STRAY_SYN);
+		receiver->challenged = true;
+		return;
+	}
 	if (answered && segment->seq != sender->base && segment->ack == conn->syn_acked_seq) {
 		take_other_isn(track);
 	} else if (sender->syn_sent && segment->seq == sender->base &&

@@ -555,6 +555,32 @@ syn_for_an_open_connection_is_challenged(void **state)
 }
 
 static void
+syn_ack_for_an_open_connection_moves_nothing(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 1, 1, 5);
+	says(scene, SERVER, A, 1, 6, 0);
+	/* As the SYN was acknowledged; as the data are; from the client. */
+	for (unsigned int i = 0; i < 3; i++) {
+		const unsigned int from = i == 2 ? CLIENT : SERVER;
+
+		says(scene, from, S | A, 9999, i == 1 ? 6 : 1, 0);
+		assert_int_equal(scene->step.events, BIT(STRAY_SYN));
+		assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
+		says(scene, !from, A, from == CLIENT ? 1 : 6, from == CLIENT ? 6 : 1, 0);
+		assert_int_equal(scene->step.events, BIT(CHALLENGE_ACK));
+	}
+	says(scene, SERVER, A, 1, 6, 9);
+	assert_int_equal(scene->step.events, BIT(DATA));
+	assert_int_equal(scene->conn.end[SERVER].bytes, 9);
+	/* The genuine one, once more. */
+	says(scene, SERVER, S | A, 0, 1, 0);
+	assert_int_equal(scene->step.events, BIT(RETRANSMISSION) | BIT(NEEDLESS));
+}
+
+static void
 answer_to_a_stray_syn_proves_another_connection(void **state)
 {
 	struct scene *scene = *state;
@@ -856,6 +882,7 @@ main(void)
 			TEST(repeated_ack_with_data_in_flight_is_a_duplicate),
 			TEST(second_isn_for_one_syn_is_a_cookie),
 			TEST(syn_for_an_open_connection_is_challenged),
+			TEST(syn_ack_for_an_open_connection_moves_nothing),
 			TEST(answer_to_a_stray_syn_proves_another_connection),
 			TEST(syn_for_a_closed_connection_is_the_next_one),
 			TEST(connection_is_picked_up_in_the_middle),
