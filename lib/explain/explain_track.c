@@ -8,30 +8,13 @@
 /* A segment that fills a gap so soon after what overtook it was sent once, not twice. */
 #define TRACK_REORDER_NS INT64_C(3000000)
 
-/* What is this far from where an end is at most is believed, however small the known window is. */
-#define TRACK_WINDOW    UINT32_C(65535)
-
-#define TRACK_SCALE_MAX 14 /* RFC 7323 2.3 */
-
-static bool
-has_flag(const struct track *track, uint8_t flags)
-{
-	return track->packet->segment.flags & flags;
-}
-
-static bool
-is_synchronized(const struct explain_end *end)
-{
-	return end->state >= TCP_ESTABLISHED;
-}
-
 uint32_t
 track_window(const struct track *track)
 {
 	const uint32_t window = track->packet->segment.window;
 	const struct explain_end *sender = track->sender;
 
-	if (has_flag(track, TCP_SYN) || !sender->scales || !track->receiver->scales)
+	if (track_has(track, TCP_SYN) || !sender->scales || !track->receiver->scales)
 		return window;
 	return window << sender->window_scale;
 }
@@ -91,8 +74,8 @@ name_probe(const struct track *track)
 	const bool closed = receiver->window == 0;
 	const uint32_t seq = packet->segment.seq;
 
-	if (has_flag(track, TCP_FIN) || packet->payload_length > 1 || !receiver->acked ||
-			!is_synchronized(sender))
+	if (track_has(track, TCP_FIN) || packet->payload_length > 1 || !receiver->acked ||
+			!track_is_synchronized(sender))
 		return false;
 	if (receiver->last_ack == sender->snd_nxt && seq == sender->snd_nxt - 1 && !closed) {
 		track_name(track, EXPLAIN_EVENT_KEEP_ALIVE);
@@ -125,7 +108,7 @@ name_place(const struct track *track)
 		name_overlap(track);
 	if (track_named(track, EXPLAIN_EVENT_RETRANSMISSION))
 		return;
-	if (has_flag(track, TCP_FIN) && !sender->fin_sent)
+	if (track_has(track, TCP_FIN) && !sender->fin_sent)
 		track_name(track, EXPLAIN_EVENT_FIN);
 	else if (track->packet->payload_length > 0 && sender->state == TCP_CLOSE_WAIT &&
 			track->packet->segment.ack == receiver->fin)
@@ -144,7 +127,7 @@ take_syn_options(const struct track *track)
 	sender->syn_sent = true;
 	if (track->packet->payload_length > 0)
 		track_name(track, EXPLAIN_EVENT_FAST_OPEN);
-	if (has_flag(track, TCP_FIN))
+	if (track_has(track, TCP_FIN))
 		track_name(track, EXPLAIN_EVENT_SYN_FIN);
 }
 
@@ -161,7 +144,7 @@ take_syn(const struct track *track)
 			receiver->state = TCP_SYN_RCVD;
 		return;
 	}
-	if (is_synchronized(sender) || is_synchronized(receiver) || sender->syn_sent) {
+	if (track_is_synchronized(sender) || track_is_synchronized(receiver) || sender->syn_sent) {
 		track_name(track, EXPLAIN_EVENT_STRAY_SYN);
 		receiver->challenged = true;
 		sender->stray = (struct explain_piece){track->packet->segment.seq, track->end_seq};
@@ -198,14 +181,6 @@ take_other_isn(const struct track *track)
 	receiver->rcv_nxt = seq;
 }
 
-static bool
-acks_syn(const struct track *track)
-{
-	const uint32_t ack = track->packet->segment.ack;
-
-	return tcp_seq_lt(track->receiver->base, ack) && tcp_seq_leq(ack, track->receiver->snd_nxt);
-}
-
 /*
  * A SYN-ACK that reaches an open connection and is not the one that opened it is answered by a
  * challenge ACK and changes nothing (RFC 9293 3.10.7.4, RFC 5961 4.2).
@@ -213,7 +188,7 @@ acks_syn(const struct track *track)
 static bool
 is_stray_syn_ack(const struct track *track)
 {
-	return is_synchronized(track->sender) && is_synchronized(track->receiver) &&
+	return track_is_synchronized(track->sender) && track_is_synchronized(track->receiver) &&
 	       track->packet->segment.seq != track->sender->base;
 }
 
@@ -235,7 +210,7 @@ take_syn_ack(const struct track *track)
 	} else if (sender->syn_sent && segment->seq == sender->base &&
 			(answered || sender->acked)) {
 		name_retransmission(track);
-	} else if (is_synchronized(sender) || is_synchronized(receiver)) {
+	} else if (track_is_synchronized(sender) || track_is_synchronized(receiver)) {
 		/* Simultaneous open: the one that came second finds its peer open already. */
 		track_name(track, EXPLAIN_EVENT_SYN_ACK);
 	} else {
@@ -250,38 +225,14 @@ take_syn_ack(const struct track *track)
 		receiver->opener = true;
 		receiver->syn_sent = true;
 	}
-	if (receiver->state == TCP_SYN_SENT && !acks_syn(track))
+	if (receiver->state == TCP_SYN_SENT && !track_acks_syn(track))
 		track_name(track, EXPLAIN_EVENT_BAD_ACK);
 	else if (receiver->state == TCP_SYN_SENT)
 		receiver->state = TCP_ESTABLISHED;
 }
 
-/* A bare ACK that acknowledges nothing new. */
-static void
-name_repeated_ack(const struct track *track)
-{
-	struct explain_end *sender = track->sender;
-	const struct tcp_segment *segment = &track->packet->segment;
-
-	if (sender->challenged) {
-		track_name(track, EXPLAIN_EVENT_CHALLENGE_ACK);
-		sender->challenged = false;
-		return;
-	}
-	if (sender->due != 0)
-		track_name(track, sender->due);
-	if (segment->window != sender->last_window) {
-		if (segment->window != 0)
-			track_name(track, EXPLAIN_EVENT_WINDOW_UPDATE);
-	} else if (sender->due == 0 && (track->receiver->snd_nxt != segment->ack ||
-						       (segment->options & TCP_OPTION_SACK))) {
-		track_name(track, EXPLAIN_EVENT_DUPLICATE_ACK);
-	}
-	sender->due = 0;
-}
-
-static void
-receive_fin(struct explain_end *receiver)
+void
+track_receive_fin(struct explain_end *receiver)
 {
 	switch (receiver->state) {
 	case TCP_SYN_RCVD:
@@ -299,9 +250,8 @@ receive_fin(struct explain_end *receiver)
 	}
 }
 
-/* Islands that the shore has reached become part of it. */
-static void
-join_pieces(struct explain_end *receiver)
+void
+track_join_pieces(struct explain_end *receiver)
 {
 	for (unsigned int i = 0; i < receiver->pieces;) {
 		if (tcp_seq_lt(receiver->rcv_nxt, receiver->piece[i].from)) {
@@ -334,151 +284,6 @@ keep_piece(struct explain_end *receiver, uint32_t from, uint32_t to)
 		receiver->piece[receiver->pieces++] = (struct explain_piece){from, to};
 	else
 		receiver->forgot = true;
-}
-
-/* What an end acknowledges has reached it (RFC 9293 3.10.7.4), whatever the capture has of it. */
-static void
-receive_acknowledged(const struct track *track)
-{
-	struct explain_end *sender = track->sender, *receiver = track->receiver;
-	const uint32_t ack = track->packet->segment.ack;
-
-	if (!tcp_seq_lt(sender->rcv_nxt, ack))
-		return;
-	if (!sender->forgot)
-		track_name(track, EXPLAIN_EVENT_ACKS_UNSEEN);
-	sender->forgot = false;
-	sender->rcv_nxt = ack;
-	join_pieces(sender);
-	if (receiver->fin_sent && tcp_seq_leq(receiver->fin, sender->rcv_nxt))
-		receive_fin(sender);
-}
-
-/*
- * Whether what an ACK is ahead of the capture may only be missing there.  What was never sent is
- * not to be believed (RFC 9293 3.10.7.4), or all that its sender says from then on would be
- * retransmissions.  An end acknowledges what its window had room for; where the capture lacks more
- * than that, data comes from beyond, or its next ACK goes on from there.
- */
-static bool
-is_credible(const struct track *track)
-{
-	const struct explain_end *sender = track->sender;
-	const struct explain_conn *conn = track->conn;
-	const uint32_t ack = track->packet->segment.ack;
-	const bool scale_known = conn->counts[EXPLAIN_EVENT_SYN] > 0 &&
-				 conn->counts[EXPLAIN_EVENT_SYN_ACK] > 0;
-	const uint32_t window = RTE_MAX(TRACK_WINDOW,
-			scale_known ? sender->window
-				    : (uint32_t)sender->last_window << TRACK_SCALE_MAX);
-
-	return !track->receiver->heard || !sender->acked || ack - sender->last_ack <= window ||
-	       (sender->doubted && ack - sender->doubt - 1 < window);
-}
-
-/* Whether an acknowledgement can be taken; names it where not. */
-static bool
-ack_is_good(const struct track *track)
-{
-	struct explain_end *sender = track->sender, *receiver = track->receiver;
-	const uint32_t ack = track->packet->segment.ack;
-	const bool beyond = tcp_seq_lt(receiver->snd_nxt, ack);
-
-	if (receiver->state == TCP_SYN_SENT && !has_flag(track, TCP_SYN)) {
-		if (acks_syn(track)) {
-			/* The capture lacks the SYN-ACK. */
-			receiver->state = TCP_ESTABLISHED;
-			return true;
-		}
-		/* RFC 5961 4.2: an end that is open already answers a SYN so. */
-		track_name(track, EXPLAIN_EVENT_CHALLENGE_ACK);
-		return false;
-	}
-	if (!receiver->heard || !receiver->syn_sent || is_synchronized(receiver)) {
-		sender->doubted = beyond && !is_credible(track);
-		/* What was never sent is answered by an ACK; what was, is not. */
-		receiver->challenged = sender->doubted || (receiver->challenged && !beyond);
-		if (sender->doubted) {
-			track_name(track, EXPLAIN_EVENT_ACK_TOO_FAR);
-			sender->doubt = ack;
-			return false;
-		}
-		if (beyond)
-			receiver->snd_nxt = ack;
-		receive_acknowledged(track);
-		return true;
-	}
-	if (!acks_syn(track) && receiver->state == TCP_SYN_RCVD) {
-		track_name(track, EXPLAIN_EVENT_BAD_ACK);
-		return false;
-	}
-	return !beyond;
-}
-
-/*
- * An end that acknowledges without SYN has had the other's (RFC 9293 3.10.7.3), and one that
- * acknowledges more than the SYN has had the handshake's third segment; where packets of the two
- * directions take different ways, the capture may lack those.
- */
-static void
-prove_handshake(const struct track *track)
-{
-	struct explain_end *sender = track->sender;
-	const struct tcp_segment *segment = &track->packet->segment;
-
-	if (has_flag(track, TCP_SYN))
-		return;
-	if (sender->state == TCP_SYN_SENT &&
-			tcp_seq_within(segment->seq, sender->base + 1, TRACK_WINDOW)) {
-		sender->state = TCP_ESTABLISHED;
-		track_name(track, EXPLAIN_EVENT_ACKS_UNSEEN);
-	} else if (sender->state == TCP_SYN_RCVD && !sender->opener &&
-			tcp_seq_lt(track->conn->syn_acked_seq, segment->ack)) {
-		sender->state = TCP_ESTABLISHED;
-	}
-}
-
-/* What an acknowledgement does to the end that it goes to. */
-static void
-take_ack(const struct track *track)
-{
-	struct explain_end *sender = track->sender, *receiver = track->receiver;
-	const uint32_t ack = track->packet->segment.ack;
-	const bool bare = track->packet->payload_length == 0 && !has_flag(track, TCP_SYN | TCP_FIN);
-
-	prove_handshake(track);
-	if (!ack_is_good(track)) {
-		/* A reset that answers it begins there (RFC 9293 3.10.7.3). */
-		if (receiver->state == TCP_SYN_SENT) {
-			sender->last_ack = ack;
-			sender->acked = true;
-		}
-		return;
-	}
-	if (receiver->state == TCP_SYN_RCVD && (receiver->heard || !has_flag(track, TCP_SYN))) {
-		receiver->state = TCP_ESTABLISHED;
-		/* When it was is known only where the other's SYN is in the capture. */
-		if (is_synchronized(sender) && receiver->syn_sent)
-			track_name(track, EXPLAIN_EVENT_HANDSHAKE);
-	} else if (sender->acked && bare && ack == sender->last_ack && track->step->events == 0) {
-		name_repeated_ack(track);
-	}
-	if (!sender->acked || tcp_seq_lt(sender->last_ack, ack)) {
-		/* A probe's byte found room. */
-		if (sender->due == EXPLAIN_EVENT_WINDOW_PROBE_ACK && bare)
-			track_name(track, EXPLAIN_EVENT_WINDOW_PROBE_ACK);
-		sender->last_ack = ack;
-		sender->due = 0;
-	}
-	sender->acked = true;
-	if (!receiver->fin_sent || tcp_seq_lt(ack, receiver->fin))
-		return;
-	if (receiver->state == TCP_FIN_WAIT_1)
-		receiver->state = TCP_FIN_WAIT_2;
-	else if (receiver->state == TCP_CLOSING)
-		receiver->state = TCP_TIME_WAIT;
-	else if (receiver->state == TCP_LAST_ACK)
-		receiver->state = TCP_CLOSED;
 }
 
 /* The sender says that it is done. */
@@ -520,10 +325,10 @@ count_text(const struct track *track)
 	if (track_named(track, EXPLAIN_EVENT_KEEP_ALIVE))
 		return;
 	fresh = explain_seen_add(&sender->seen, track->data_seq, text_end);
-	if (has_flag(track, TCP_FIN))
+	if (track_has(track, TCP_FIN))
 		explain_seen_add(&sender->seen, text_end, text_end + 1);
 	sender->bytes += fresh;
-	if (fresh > 0 && !has_flag(track, TCP_SYN) &&
+	if (fresh > 0 && !track_has(track, TCP_SYN) &&
 			!track_named(track, EXPLAIN_EVENT_WINDOW_PROBE))
 		track_name(track, EXPLAIN_EVENT_DATA);
 }
@@ -544,7 +349,7 @@ move_on(const struct track *track)
 	if (tcp_seq_leq(seq, receiver->rcv_nxt)) {
 		if (tcp_seq_lt(receiver->rcv_nxt, track->end_seq))
 			receiver->rcv_nxt = track->end_seq;
-		join_pieces(receiver);
+		track_join_pieces(receiver);
 	} else {
 		keep_piece(receiver, seq, track->end_seq);
 	}
@@ -564,13 +369,13 @@ track_segment(const struct track *track)
 {
 	struct explain_end *sender = track->sender, *receiver = track->receiver;
 	const bool was_over = is_over(track->conn);
-	const bool syn = has_flag(track, TCP_SYN);
+	const bool syn = track_has(track, TCP_SYN);
 
-	if (has_flag(track, TCP_RST)) {
+	if (track_has(track, TCP_RST)) {
 		track_reset(track);
 		return;
 	}
-	if (syn && has_flag(track, TCP_ACK))
+	if (syn && track_has(track, TCP_ACK))
 		take_syn_ack(track);
 	else if (syn)
 		take_syn(track);
@@ -579,16 +384,16 @@ track_segment(const struct track *track)
 	if (track_named(track, EXPLAIN_EVENT_STRAY_SYN))
 		return;
 	count_text(track);
-	if (has_flag(track, TCP_ACK))
-		take_ack(track);
-	if (track->packet->segment.window == 0 && has_flag(track, TCP_ACK) &&
-			!has_flag(track, TCP_FIN))
+	if (track_has(track, TCP_ACK))
+		track_ack(track);
+	if (track->packet->segment.window == 0 && track_has(track, TCP_ACK) &&
+			!track_has(track, TCP_FIN))
 		track_name(track, EXPLAIN_EVENT_ZERO_WINDOW);
 	move_on(track);
-	if (has_flag(track, TCP_FIN) && !syn)
+	if (track_has(track, TCP_FIN) && !syn)
 		send_fin(track);
 	if (sender->fin_sent && tcp_seq_leq(sender->fin, receiver->rcv_nxt))
-		receive_fin(receiver);
+		track_receive_fin(receiver);
 	if (!was_over && is_over(track->conn))
 		track_name(track, EXPLAIN_EVENT_CLOSED);
 	sender->last_window = track->packet->segment.window;

@@ -9,6 +9,12 @@
  */
 
 #include "explain/explain_conn.h"
+#include "tcp/tcp_seq.h"
+
+/** What is this far from where an end is at most is believed, however small the known window is. */
+#define TRACK_WINDOW    UINT32_C(65535)
+
+#define TRACK_SCALE_MAX 14 /**< RFC 7323 2.3 */
 
 /** One segment on its way from one end to the other. */
 struct track {
@@ -39,11 +45,42 @@ track_named(const struct track *track, enum explain_event event)
 	return track->step->events & track_bit(event);
 }
 
+/** Whether the segment has one of these. */
+static inline bool
+track_has(const struct track *track, uint8_t flags)
+{
+	return track->packet->segment.flags & flags;
+}
+
+static inline bool
+track_is_synchronized(const struct explain_end *end)
+{
+	return end->state >= TCP_ESTABLISHED;
+}
+
+/** Whether it acknowledges what a receiver that is not synchronized yet has sent. */
+static inline bool
+track_acks_syn(const struct track *track)
+{
+	const uint32_t ack = track->packet->segment.ack;
+
+	return tcp_seq_lt(track->receiver->base, ack) && tcp_seq_leq(ack, track->receiver->snd_nxt);
+}
+
 /** Name the segment, and move both ends on. */
 void track_segment(const struct track *track);
 
 /** The same for one with RST. */
 void track_reset(const struct track *track);
+
+/** What its acknowledgement does to the end that it goes to. */
+void track_ack(const struct track *track);
+
+/** The other end's FIN has reached an end. */
+void track_receive_fin(struct explain_end *receiver);
+
+/** Islands that the shore has reached become part of it. */
+void track_join_pieces(struct explain_end *receiver);
 
 /** SEG.WND in bytes. */
 uint32_t track_window(const struct track *track);

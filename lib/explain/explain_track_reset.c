@@ -21,9 +21,7 @@ judge(const struct track *track)
 	if (receiver->state == TCP_CLOSED || receiver->state == TCP_LISTEN)
 		return EXPLAIN_WHY_AGAIN;
 	if (receiver->state == TCP_SYN_SENT) {
-		const bool acks_syn = (segment->flags & TCP_ACK) &&
-				      tcp_seq_lt(receiver->base, segment->ack) &&
-				      tcp_seq_leq(segment->ack, receiver->snd_nxt);
+		const bool acks_syn = track_has(track, TCP_ACK) && track_acks_syn(track);
 
 		return acks_syn ? EXPLAIN_WHY_NONE : EXPLAIN_WHY_OUTSIDE;
 	}
