@@ -207,6 +207,7 @@ read_payload(struct explain_conn *conn, const struct track *track)
 			.length = packet->payload_length,
 			.captured = packet->payload_captured,
 			.bytes = packet->payload,
+			.acked = track->sender->last_ack - track->receiver->base - 1,
 	};
 	struct explain_times *times = &conn->times;
 

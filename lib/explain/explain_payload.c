@@ -6,6 +6,7 @@
 #include <rte_common.h>
 
 #include "explain/explain_payload.h"
+#include "tcp/tcp_seq.h"
 #include "wire/bytes.h"
 
 #define TLS_RECORD_HEADER 5
@@ -16,6 +17,8 @@
  * AES-CCM-8 has the shortest).  An encrypted alert has 19 bytes at most.
  */
 #define TLS_FINISHED_MIN (4 + 32 + 1 + 8)
+
+#define HTTP_METHOD_MAX  8 /**< The longest that is known, with its space. */
 
 /** TLS record types (RFC 8446 5.1). */
 enum tls_record {
@@ -234,42 +237,6 @@ http_header_end(const struct explain_payload_end *end)
 	return 0;
 }
 
-static bool
-http_has_word(const struct explain_payload_end *end, uint32_t length, const char *word)
-{
-	const size_t size = strlen(word);
-
-	for (uint32_t i = 0; i + size <= length; i++)
-		if (strncasecmp((const char *)end->stream.data + i, word, size) == 0)
-			return true;
-	return false;
-}
-
-static void
-read_http(struct explain_payload *payload, unsigned int from)
-{
-	struct explain_payload_end *end = &payload->end[from];
-	uint32_t length;
-
-	if (end->finished || end->lost)
-		return;
-	length = http_header_end(end);
-	if (length == 0)
-		return;
-	if (from == 0) {
-		end->finished = true;
-		payload->upgrade_asked = http_has_word(end, length, "\nUpgrade: websocket");
-		/* Nothing to wait for: plain HTTP has no handshake of its own. */
-		end->lost = !payload->upgrade_asked;
-		return;
-	}
-	end->finished = payload->upgrade_asked && length >= 12 &&
-			memcmp(end->stream.data + 9, "101", 3) == 0;
-	end->lost = !end->finished;
-	if (end->finished)
-		payload->protocol = EXPLAIN_PROTOCOL_WEBSOCKET;
-}
-
 /* What the client says first tells what it is. */
 static uint8_t
 recognise(const struct explain_stream *client)
@@ -289,23 +256,170 @@ recognise(const struct explain_stream *client)
 	return EXPLAIN_PROTOCOL_UNKNOWN;
 }
 
+/* A list of protocols, with or without white space (RFC 9110 5.6.1, 5.6.3, 7.8). */
+static bool
+http_lists_websocket(const char *at, const char *stop)
+{
+	static const char protocol[] = "websocket";
+	const size_t size = sizeof(protocol) - 1;
+
+	while (at < stop && *at != '\n') {
+		if (*at == ' ' || *at == '\t' || *at == ',') {
+			at++;
+			continue;
+		}
+		if ((size_t)(stop - at) > size && strncasecmp(at, protocol, size) == 0 &&
+				strchr(" \t\r\n,", at[size]) != NULL)
+			return true;
+		while (at < stop && *at != ',' && *at != '\n')
+			at++;
+	}
+	return false;
+}
+
+/* Whether one of the fields after the request line is Upgrade, and asks for WebSocket. */
+static bool
+http_asks_websocket(const struct explain_payload_end *end, uint32_t length)
+{
+	static const char field[] = "Upgrade:";
+	const size_t size = sizeof(field) - 1;
+	const char *at = (const char *)end->stream.data, *const stop = at + length;
+
+	while ((at = memchr(at, '\n', (size_t)(stop - at))) != NULL) {
+		at++;
+		if ((size_t)(stop - at) > size && strncasecmp(at, field, size) == 0 &&
+				http_lists_websocket(at + size, stop))
+			return true;
+	}
+	return false;
+}
+
+/* Nothing to wait for in this turn: plain HTTP has no handshake of its own. */
+static void
+give_up_turn(struct explain_payload *payload)
+{
+	for (unsigned int i = 0; i < RTE_DIM(payload->end); i++) {
+		payload->end[i].lost = true;
+		explain_stream_free(&payload->end[i].stream);
+	}
+}
+
+static void
+read_request(struct explain_payload *payload)
+{
+	struct explain_payload_end *client = &payload->end[0];
+	uint32_t length;
+
+	if (client->finished)
+		return;
+	if (client->stream.ready >= HTTP_METHOD_MAX &&
+			recognise(&client->stream) != EXPLAIN_PROTOCOL_HTTP) {
+		/* More of a body, after "100 Continue". */
+		give_up_turn(payload);
+		return;
+	}
+	length = http_header_end(client);
+	if (length == 0)
+		return;
+	client->finished = http_asks_websocket(client, length);
+	if (!client->finished)
+		give_up_turn(payload);
+}
+
+static void
+read_response(struct explain_payload *payload)
+{
+	struct explain_payload_end *server = &payload->end[1];
+	const uint32_t length = http_header_end(server);
+
+	if (length == 0)
+		return;
+	server->finished = length >= 12 && memcmp(server->stream.data + 9, "101", 3) == 0;
+	if (server->finished)
+		payload->protocol = EXPLAIN_PROTOCOL_WEBSOCKET;
+	else
+		give_up_turn(payload);
+}
+
+static void
+read_http(struct explain_payload *payload)
+{
+	if (payload->end[0].lost || payload->end[1].lost)
+		return;
+	read_request(payload);
+	if (payload->end[0].finished)
+		read_response(payload);
+}
+
+/*
+ * The client has heard something and says something new: his next request.  He has had what he
+ * acknowledges, also where the capture lacks the end of it.
+ */
+static void
+begin_turn(struct explain_payload *payload, const struct explain_text *text)
+{
+	struct explain_payload_end *server = &payload->end[1];
+
+	if (tcp_seq_lt(server->next, text->acked))
+		server->next = text->acked;
+	for (unsigned int i = 0; i < RTE_DIM(payload->end); i++) {
+		struct explain_payload_end *end = &payload->end[i];
+
+		explain_stream_free(&end->stream);
+		end->origin = end->next;
+		end->finished = false;
+		end->lost = false;
+	}
+}
+
+static bool
+is_new_turn(const struct explain_payload *payload, const struct explain_text *text)
+{
+	const struct explain_payload_end *server = &payload->end[1];
+
+	return payload->protocol == EXPLAIN_PROTOCOL_HTTP &&
+	       tcp_seq_lt(server->origin, server->next) &&
+	       tcp_seq_lt(payload->end[0].next, text->offset + text->length);
+}
+
+/* Into the stream, without what was said before that began. */
+static void
+keep_text(struct explain_payload_end *end, const struct explain_text *text)
+{
+	const uint32_t offset = text->offset - end->origin;
+	const uint32_t before = tcp_seq_lt(text->offset, end->origin) ? -offset : 0;
+	const uint32_t missing = RTE_MIN(before, text->captured);
+	const struct explain_text rest = {.offset = offset + before,
+			.length = text->length - before,
+			.captured = text->captured - missing,
+			.bytes = missing > 0 ? text->bytes + missing : text->bytes};
+
+	if (before < text->length && !explain_stream_add(&end->stream, &rest))
+		end->lost = true;
+}
+
 bool
 explain_payload_add(
 		struct explain_payload *payload, unsigned int from, const struct explain_text *text)
 {
-	if (payload->done || payload->end[from].lost)
+	struct explain_payload_end *end = &payload->end[from];
+
+	if (payload->done)
 		return false;
-	if (!explain_stream_add(&payload->end[from].stream, text))
-		payload->end[from].lost = true;
+	if (from == 0 && is_new_turn(payload, text))
+		begin_turn(payload, text);
+	if (tcp_seq_lt(end->next, text->offset + text->length))
+		end->next = text->offset + text->length;
+	if (end->lost)
+		return false;
+	keep_text(end, text);
 	if (payload->protocol == EXPLAIN_PROTOCOL_UNKNOWN)
 		payload->protocol = recognise(&payload->end[0].stream);
 	/* The other end may have said something before it was known what that would be. */
-	for (unsigned int i = 0; i < 2; i++) {
-		if (payload->protocol == EXPLAIN_PROTOCOL_TLS)
-			read_records(payload, i);
-		else if (payload->protocol == EXPLAIN_PROTOCOL_HTTP)
-			read_http(payload, i);
-	}
+	if (payload->protocol == EXPLAIN_PROTOCOL_HTTP)
+		read_http(payload);
+	for (unsigned int i = 0; i < 2 && payload->protocol == EXPLAIN_PROTOCOL_TLS; i++)
+		read_records(payload, i);
 	payload->done = payload->end[0].finished && payload->end[1].finished;
 	if (payload->done) {
 		explain_stream_free(&payload->end[0].stream);

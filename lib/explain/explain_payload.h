@@ -13,6 +13,10 @@
  * and what is too short is an alert, by which a client refuses a certificate.  curl -w stops
  * time_appconnect at the same event, when SSL_connect() has written the client's Finished; it does
  * not wait for a NewSessionTicket.  Nothing is decrypted.
+ *
+ * A connection may have carried other requests before it is upgraded.  HTTP/1.1 is looked at turn
+ * by turn, so bodies need not be understood: who asks for an upgrade has had the answers to what he
+ * asked before, and his next turn begins when he speaks after the server has.
  */
 
 #include <stdbool.h>
@@ -28,7 +32,9 @@ enum explain_protocol {
 };
 
 struct explain_payload_end {
-	struct explain_stream stream;
+	struct explain_stream stream; /**< Of HTTP: of this turn. */
+	uint32_t origin;              /**< Where it begins. */
+	uint32_t next;                /**< After the highest byte that was there. */
 	uint32_t looked;     /**< Bytes of whole records, or of lines, that have been read. */
 	bool cipher_changed; /**< ChangeCipherSpec was there. */
 	bool finished;       /**< Its Finished was there. */
@@ -39,7 +45,6 @@ struct explain_payload {
 	struct explain_payload_end end[2]; /**< Client, server. */
 	uint8_t protocol;                  /**< enum explain_protocol */
 	uint16_t version;                  /**< Of TLS: 0x0303 is 1.2; 0 unknown. */
-	bool upgrade_asked;
 	bool done;      /**< The handshake is finished; streams are no longer kept. */
 	char name[254]; /**< Server name that the client asked TLS for, or empty. */
 };

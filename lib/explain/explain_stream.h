@@ -36,6 +36,7 @@ struct explain_text {
 	uint32_t length;
 	uint32_t captured; /**< How many of them are at @ref bytes. */
 	const uint8_t *bytes;
+	uint32_t acked; /**< How much of the other end's stream its sender has had. */
 };
 
 /** Add a piece. @return false when memory ran out. */

@@ -22,7 +22,8 @@ struct talk {
 static bool
 say(struct talk *talk, unsigned int from, const void *bytes, uint32_t length)
 {
-	const struct explain_text text = {talk->said[from], length, length, bytes};
+	const struct explain_text text = {
+			talk->said[from], length, length, bytes, talk->said[!from]};
 
 	talk->said[from] += length;
 	return explain_payload_add(&talk->payload, from, &text);
@@ -132,7 +133,7 @@ pieces_may_come_in_any_order(void **state)
 	memcpy(data + 5, client_hello, sizeof(client_hello));
 	for (uint32_t i = sizeof(data); i-- > 0;) {
 		const uint32_t at = i ^ 1; /* Pairs swapped: 1 0 3 2 ... from the end. */
-		const struct explain_text text = {at, 1, 1, data + at};
+		const struct explain_text text = {at, 1, 1, data + at, 0};
 
 		if (at < sizeof(data))
 			explain_payload_add(&payload, CLIENT, &text);
@@ -140,7 +141,7 @@ pieces_may_come_in_any_order(void **state)
 	/* Islands that touch count one by one, so a byte at a time exceeds them: it is not read. */
 	assert_string_equal(payload.name, "");
 	for (uint32_t i = 0; i < sizeof(data); i++) {
-		const struct explain_text text = {i, 1, 1, data + i};
+		const struct explain_text text = {i, 1, 1, data + i, 0};
 
 		explain_payload_add(&payload, CLIENT, &text);
 	}
@@ -177,6 +178,118 @@ refused_upgrade_is_plain_http(void **state)
 	explain_payload_free(&talk.payload);
 }
 
+static const char get[] = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+static const char upgrade[] = "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+static const char switching[] = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
+
+static void
+upgrade_need_not_be_the_first_request(void **state)
+{
+	static const char refusal[] = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno";
+	static const char body[30000];
+	struct talk talk = {0};
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_false(say(&talk, CLIENT, get, sizeof(get) - 1));
+		assert_false(say(&talk, SERVER, "HTTP/1.1 200 OK\r\n\r\n", 19));
+		assert_false(say(&talk, SERVER, body, sizeof(body)));
+		/* What was said already is no turn. */
+		talk.said[CLIENT] -= 10;
+		assert_false(say(&talk, CLIENT, get, 10));
+	}
+	assert_null(talk.payload.end[SERVER].stream.data);
+	assert_false(say(&talk, CLIENT, upgrade, sizeof(upgrade) - 1));
+	assert_false(say(&talk, SERVER, refusal, sizeof(refusal) - 1));
+	assert_string_equal(explain_payload_name(&talk.payload), "HTTP");
+	assert_false(say(&talk, CLIENT, upgrade, 10));
+	assert_false(say(&talk, CLIENT, upgrade + 10, sizeof(upgrade) - 11));
+	assert_true(say(&talk, SERVER, switching, sizeof(switching) - 1));
+	assert_string_equal(explain_payload_name(&talk.payload), "WebSocket");
+	explain_payload_free(&talk.payload);
+}
+
+static void
+body_after_continue_is_no_request(void **state)
+{
+	static const char post[] = "POST / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n";
+	static const char body[] = "a body with\nUpgrade: websocket\r\n\r\n";
+	struct talk talk = {0};
+
+	(void)state;
+	assert_false(say(&talk, CLIENT, post, sizeof(post) - 1));
+	assert_false(say(&talk, SERVER, "HTTP/1.1 100 Continue\r\n\r\n", 25));
+	assert_false(say(&talk, CLIENT, body, sizeof(body) - 1));
+	assert_false(say(&talk, SERVER, switching, sizeof(switching) - 1));
+	assert_false(say(&talk, CLIENT, upgrade, sizeof(upgrade) - 1));
+	assert_true(say(&talk, SERVER, switching, sizeof(switching) - 1));
+	explain_payload_free(&talk.payload);
+}
+
+static void
+next_request_may_come_in_any_order(void **state)
+{
+	struct talk talk = {0};
+	struct explain_text text;
+
+	(void)state;
+	say(&talk, CLIENT, get, sizeof(get) - 1);
+	say(&talk, SERVER, "HTTP/1.1 200 OK\r\n\r\n", 19);
+	text = (struct explain_text){talk.said[CLIENT] + 20, sizeof(upgrade) - 21,
+			sizeof(upgrade) - 21, upgrade + 20, 0};
+	explain_payload_add(&talk.payload, CLIENT, &text);
+	say(&talk, CLIENT, upgrade, 20);
+	assert_true(say(&talk, SERVER, switching, sizeof(switching) - 1));
+	explain_payload_free(&talk.payload);
+}
+
+static void
+end_of_an_answer_may_be_missing(void **state)
+{
+	struct talk talk = {0};
+	struct explain_text text;
+
+	(void)state;
+	say(&talk, CLIENT, get, sizeof(get) - 1);
+	say(&talk, SERVER, "HTTP/1.1 200 OK\r\n\r\n", 19);
+	talk.said[SERVER] += 5000;
+	text = (struct explain_text){talk.said[CLIENT], sizeof(upgrade) - 1, sizeof(upgrade) - 1,
+			upgrade, talk.said[SERVER]};
+	explain_payload_add(&talk.payload, CLIENT, &text);
+	assert_true(say(&talk, SERVER, switching, sizeof(switching) - 1));
+	explain_payload_free(&talk.payload);
+}
+
+/* Whether a request with this field is one for WebSocket. */
+static bool
+asks(const char *field)
+{
+	struct talk talk = {0};
+	bool asked;
+
+	say(&talk, CLIENT, "GET / HTTP/1.1\r\n", 16);
+	say(&talk, CLIENT, field, (uint32_t)strlen(field));
+	say(&talk, CLIENT, "\r\n\r\n", 4);
+	asked = say(&talk, SERVER, switching, sizeof(switching) - 1);
+	explain_payload_free(&talk.payload);
+	return asked;
+}
+
+static void
+white_space_around_a_field_is_optional(void **state)
+{
+	(void)state;
+	assert_true(asks("Upgrade:websocket"));
+	assert_true(asks("upgrade: \tWebSocket \t"));
+	assert_true(asks("UPGRADE:h2c,websocket"));
+	assert_true(asks("Upgrade: h2c , websocket, x"));
+	assert_true(asks("Host: h\r\nUpgrade:websocket\r\nX: y"));
+	assert_false(asks("Upgrade: websockets"));
+	assert_false(asks("Upgrade: h2c\r\nX: websocket"));
+	assert_false(asks("X-Upgrade: websocket"));
+	assert_false(asks("Upgrade:"));
+}
+
 static void
 certificate_that_was_not_captured_does_not_matter(void **state)
 {
@@ -187,7 +300,7 @@ certificate_that_was_not_captured_does_not_matter(void **state)
 	(void)state;
 	record(&talk, CLIENT, 22, client_hello, sizeof(client_hello));
 	record(&talk, SERVER, 22, server_hello_12, sizeof(server_hello_12));
-	text = (struct explain_text){talk.said[SERVER], 4005, sizeof(header), header};
+	text = (struct explain_text){talk.said[SERVER], 4005, sizeof(header), header, 0};
 	talk.said[SERVER] += 4005;
 	explain_payload_add(&talk.payload, SERVER, &text);
 	record(&talk, SERVER, 20, "\1", 1);
@@ -202,7 +315,7 @@ static const char *
 name_of_cut(const uint8_t *hello, uint32_t length, uint32_t kept)
 {
 	uint8_t data[512] = {22, 3, 3, 0, (uint8_t)length};
-	const struct explain_text text = {0, 5 + length, kept, data};
+	const struct explain_text text = {0, 5 + length, kept, data, 0};
 	struct talk talk = {0};
 	const char *name;
 
@@ -240,7 +353,7 @@ static void
 server_name_that_was_cut_off_is_none(void **state)
 {
 	uint8_t data[5 + sizeof(client_hello)] = {22, 3, 1, 0, sizeof(client_hello)};
-	const struct explain_text text = {0, sizeof(data), sizeof(data) - 1, data};
+	const struct explain_text text = {0, sizeof(data), sizeof(data) - 1, data, 0};
 	struct explain_payload payload = {0};
 
 	(void)state;
@@ -261,7 +374,7 @@ length_of_a_record_that_was_cut_off_is_unknown(void **state)
 	(void)state;
 	record(&talk, CLIENT, 22, client_hello, sizeof(client_hello));
 	record(&talk, SERVER, 22, server_hello_12, sizeof(server_hello_12));
-	text = (struct explain_text){talk.said[SERVER], 5 + 260, 4, header};
+	text = (struct explain_text){talk.said[SERVER], 5 + 260, 4, header, 0};
 	explain_payload_add(&talk.payload, SERVER, &text);
 	assert_true(talk.payload.end[SERVER].lost);
 	explain_payload_free(&talk.payload);
@@ -289,6 +402,11 @@ main(void)
 			cmocka_unit_test(pieces_may_come_in_any_order),
 			cmocka_unit_test(websocket_is_done_with_the_101),
 			cmocka_unit_test(refused_upgrade_is_plain_http),
+			cmocka_unit_test(upgrade_need_not_be_the_first_request),
+			cmocka_unit_test(body_after_continue_is_no_request),
+			cmocka_unit_test(next_request_may_come_in_any_order),
+			cmocka_unit_test(end_of_an_answer_may_be_missing),
+			cmocka_unit_test(white_space_around_a_field_is_optional),
 			cmocka_unit_test(certificate_that_was_not_captured_does_not_matter),
 			cmocka_unit_test(version_is_not_guessed_from_half_a_hello),
 			cmocka_unit_test(server_name_that_was_cut_off_is_none),
