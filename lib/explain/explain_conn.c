@@ -197,6 +197,14 @@ note_times(struct explain_conn *conn, const struct track *track)
 			*notes[i].when = now;
 }
 
+/* Whether the other end's application can read on with this one. */
+static bool
+is_next_text(const struct track *track)
+{
+	return tcp_seq_leq(track->data_seq, track->expected) &&
+	       tcp_seq_lt(track->expected, track->data_seq + track->packet->payload_length);
+}
+
 /* What the payload says, and when request and reply began. */
 static void
 read_payload(struct explain_conn *conn, const struct track *track)
@@ -219,13 +227,15 @@ read_payload(struct explain_conn *conn, const struct track *track)
 		return;
 	if (explain_payload_add(conn->payload, track->step->from, &text)) {
 		track_name(track, EXPLAIN_EVENT_APPLICATION_HANDSHAKE);
-		return;
+		if (conn->payload->protocol == EXPLAIN_PROTOCOL_TLS)
+			return;
 	}
 	if (conn->payload->protocol == EXPLAIN_PROTOCOL_TLS && !conn->payload->done)
 		return;
 	if (track->step->from == 0 && times->request == 0)
 		times->request = packet->time_ns;
-	if (track->step->from == 1 && times->reply == 0 && times->request != 0)
+	if (track->step->from == 1 && times->reply == 0 && times->request != 0 &&
+			is_next_text(track))
 		times->reply = packet->time_ns;
 }
 
@@ -284,6 +294,7 @@ explain_conn_track(struct explain_conn *conn, const struct explain_packet *packe
 	memset(step, 0, sizeof(*step));
 	step->from = (uint8_t)from;
 	meet(&track);
+	track.expected = track.receiver->rcv_nxt;
 	if (is_for_nobody(segment)) {
 		track_name(&track, EXPLAIN_EVENT_NO_ACK);
 	} else {

@@ -115,7 +115,7 @@ struct explain_times {
 	int64_t connected;   /**< The third segment of the handshake. */
 	int64_t application; /**< TLS or WebSocket handshake finished. */
 	int64_t request;     /**< First payload of the client after both handshakes. */
-	int64_t reply;       /**< First payload of the server after that. */
+	int64_t reply;       /**< First payload of the server after that, in order. */
 	int64_t close;       /**< First FIN or effective RST. */
 	int64_t closed;      /**< Both ends gone, or in TIME_WAIT. */
 };

@@ -25,6 +25,7 @@ struct track {
 	struct explain_end *receiver;
 	uint32_t data_seq; /**< Of the first byte of payload. */
 	uint32_t end_seq;  /**< SEG.SEQ + SEG.LEN */
+	uint32_t expected; /**< The receiver's rcv_nxt before it. */
 };
 
 static inline uint32_t

@@ -829,6 +829,20 @@ ack_far_ahead_is_believed_when_data_goes_on_from_there(void **state)
 }
 
 static void
+reply_begins_when_it_can_be_read(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 1, 1, 10);
+	says(scene, SERVER, A, 101, 11, 100);
+	assert_int_equal(scene->conn.times.reply, 0);
+	scene->now += 500 * MS;
+	says(scene, SERVER, A, 1, 11, 100);
+	assert_int_equal(scene->conn.times.reply, scene->step.time_ns);
+}
+
+static void
 windows_are_scaled_when_both_ends_scale(void **state)
 {
 	struct scene *scene = *state;
@@ -899,6 +913,7 @@ main(void)
 			TEST(forged_ack_far_ahead_moves_nothing),
 			TEST(ack_far_ahead_is_believed_when_the_next_goes_on_from_there),
 			TEST(ack_far_ahead_is_believed_when_data_goes_on_from_there),
+			TEST(reply_begins_when_it_can_be_read),
 			TEST(windows_are_scaled_when_both_ends_scale),
 	};
 
