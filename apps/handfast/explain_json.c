@@ -41,12 +41,12 @@ set_seconds(json_t *object, const char *name, int64_t from, int64_t to)
 }
 
 static json_t *
-event_list(uint32_t events)
+event_list(uint64_t events)
 {
 	json_t *list = json_array();
 
 	for (unsigned int event = 0; event < EXPLAIN_EVENTS; event++)
-		if (events & 1u << event)
+		if (events & explain_event_bit(event))
 			json_array_append_new(list, json_string(explain_event_slug(event)));
 	return list;
 }

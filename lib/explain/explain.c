@@ -206,8 +206,8 @@ track(const struct explain *explain, struct explain_record *record,
 	struct explain_step step;
 
 	explain_conn_track(&record->conn, packet, &step);
-	if ((step.events & 1u << EXPLAIN_EVENT_STRAY_SYN) && !(packet->segment.flags & TCP_ACK) &&
-			!hold(record, packet))
+	if ((step.events & explain_event_bit(EXPLAIN_EVENT_STRAY_SYN)) &&
+			!(packet->segment.flags & TCP_ACK) && !hold(record, packet))
 		return false;
 	return !record->wanted || !explain->filter.ladders || keep_step(record, &step);
 }

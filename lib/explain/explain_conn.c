@@ -171,25 +171,24 @@ meet(const struct track *track)
 static void
 note_times(struct explain_conn *conn, const struct track *track)
 {
-	const uint32_t events = track->step->events;
 	struct explain_times *times = &conn->times;
 	const int64_t now = track->packet->time_ns;
 	const struct {
 		int64_t *when;
 		bool now;
 	} notes[] = {
-			{&times->syn, events & track_bit(EXPLAIN_EVENT_SYN)},
-			{&times->syn_ack, events & track_bit(EXPLAIN_EVENT_SYN_ACK)},
-			{&times->connected, events & track_bit(EXPLAIN_EVENT_HANDSHAKE)},
+			{&times->syn, track_named(track, EXPLAIN_EVENT_SYN)},
+			{&times->syn_ack, track_named(track, EXPLAIN_EVENT_SYN_ACK)},
+			{&times->connected, track_named(track, EXPLAIN_EVENT_HANDSHAKE)},
 			{&times->application,
-					events & track_bit(EXPLAIN_EVENT_APPLICATION_HANDSHAKE)},
-			{&times->close, (events & track_bit(EXPLAIN_EVENT_FIN)) || conn->reset},
+					track_named(track, EXPLAIN_EVENT_APPLICATION_HANDSHAKE)},
+			{&times->close, track_named(track, EXPLAIN_EVENT_FIN) || conn->reset},
 			{&times->closed, is_gone(&conn->end[0]) && is_gone(&conn->end[1]) &&
 							 (conn->reset || conn->end[0].fin_sent)},
 	};
 
 	times->last = now;
-	if (!(events & track_bit(EXPLAIN_EVENT_STRAY_SYN)) ||
+	if (!track_named(track, EXPLAIN_EVENT_STRAY_SYN) ||
 			(track->packet->segment.flags & TCP_ACK))
 		times->last_own = now;
 	for (unsigned int i = 0; i < RTE_DIM(notes); i++)
@@ -311,7 +310,7 @@ explain_conn_track(struct explain_conn *conn, const struct explain_packet *packe
 	conn->packets++;
 	track.sender->packets++;
 	for (unsigned int event = 0; event < EXPLAIN_EVENTS; event++)
-		conn->counts[event] += step->events >> event & 1;
+		conn->counts[event] += (step->events & explain_event_bit(event)) != 0;
 }
 
 enum explain_fate

@@ -40,7 +40,14 @@ enum explain_why {
 #undef EVENT
 #undef WHY
 
-_Static_assert(EXPLAIN_EVENTS <= 32, "a step's events are bits of a word");
+_Static_assert(EXPLAIN_EVENTS <= 64, "a step's events are bits of a word");
+
+/** Its bit in a step's events. */
+static inline uint64_t
+explain_event_bit(unsigned int event)
+{
+	return UINT64_C(1) << event;
+}
 
 /** The word for JSON, and the one for people. */
 const char *explain_event_slug(unsigned int event);
@@ -91,11 +98,11 @@ struct explain_end {
 struct explain_step {
 	int64_t time_ns;
 	uint64_t number; /**< Of the packet in its file. */
+	uint64_t events; /**< explain_event_bit() of each. */
 	uint32_t seq;    /**< Relative. */
 	uint32_t ack;    /**< Relative. */
 	uint32_t window; /**< In bytes, as far as the scale is known. */
 	uint32_t payload_length;
-	uint32_t events;  /**< 1 << enum explain_event */
 	uint8_t why;      /**< enum explain_why, with EXPLAIN_EVENT_RESET. */
 	uint8_t flags;    /**< enum tcp_flag */
 	uint8_t from;     /**< 0: the client sent it. */

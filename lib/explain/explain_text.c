@@ -145,7 +145,7 @@ explain_text_events(const struct explain_step *step, char *text, size_t size)
 
 	text[0] = '\0';
 	for (unsigned int event = 0; event < EXPLAIN_EVENTS; event++) {
-		if (!(step->events & 1u << event))
+		if (!(step->events & explain_event_bit(event)))
 			continue;
 		/* "retransmission of what was acknowledged" reads as one. */
 		append(&pen, "%s%s",

@@ -28,22 +28,16 @@ struct track {
 	uint32_t expected; /**< The receiver's rcv_nxt before it. */
 };
 
-static inline uint32_t
-track_bit(enum explain_event event)
-{
-	return 1u << event;
-}
-
 static inline void
 track_name(const struct track *track, enum explain_event event)
 {
-	track->step->events |= track_bit(event);
+	track->step->events |= explain_event_bit(event);
 }
 
 static inline bool
 track_named(const struct track *track, enum explain_event event)
 {
-	return track->step->events & track_bit(event);
+	return track->step->events & explain_event_bit(event);
 }
 
 /** Whether the segment has one of these. */

@@ -17,7 +17,7 @@
 #define A         TCP_ACK
 #define F         TCP_FIN
 #define R         TCP_RST
-#define BIT(name) (1u << EXPLAIN_EVENT_##name)
+#define BIT(name) explain_event_bit(EXPLAIN_EVENT_##name)
 
 /** A connection, and the last segment of it. */
 struct scene {
