@@ -301,8 +301,7 @@ explain_conn_track(struct explain_conn *conn, const struct explain_packet *packe
 		track_segment(&track);
 	}
 	describe(&track);
-	if ((segment->flags & TCP_RST) == 0 && !is_for_nobody(segment) &&
-			!track_named(&track, EXPLAIN_EVENT_STRAY_SYN))
+	if ((segment->flags & TCP_RST) == 0 && !is_for_nobody(segment) && !track_is_ignored(&track))
 		read_payload(conn, &track);
 	step->state[0] = conn->end[0].state;
 	step->state[1] = conn->end[1].state;

@@ -80,6 +80,8 @@ struct explain_end {
 	uint32_t last_ack; /**< The highest that it acknowledged. */
 	uint32_t doubt;    /**< What its last ACK said, when that was too far to be believed. */
 	bool doubted;
+	uint32_t edge; /**< What it gave room for at most: right edge of its window. */
+	struct explain_piece outside; /**< What it said last beyond the other's window, or empty. */
 	uint16_t last_window;
 	uint32_t window;     /**< The same in bytes. */
 	int64_t advanced_ns; /**< When snd_nxt last moved. */

@@ -93,6 +93,45 @@ name_probe(const struct track *track)
 	return true;
 }
 
+/*
+ * Whether a segment without SYN and RST lies beyond what the receiver gave room for, which is told
+ * only where both window scales are known.  The capture may lack ACKs that gave more: believed is
+ * what lies not far ahead, what the receiver acknowledges, and what goes on from a first one.
+ */
+static bool
+is_outside(const struct track *track)
+{
+	const struct explain_end *sender = track->sender, *receiver = track->receiver;
+	const uint32_t seq = track->packet->segment.seq;
+	const uint32_t near = sender->snd_nxt + TRACK_WINDOW;
+
+	if (!receiver->acked || !track_scales_known(track))
+		return false;
+	if (tcp_seq_leq(seq, near) || tcp_seq_leq(seq, receiver->edge))
+		return false;
+	if (receiver->doubted && seq - receiver->doubt <= TRACK_WINDOW)
+		return false;
+	return !track_goes_on(sender, seq);
+}
+
+/* RFC 9293 3.10.7.4: such a segment is answered by an ACK, and is as if it had not been there. */
+static void
+take_outside(const struct track *track)
+{
+	track_name(track, EXPLAIN_EVENT_OUTSIDE);
+	track->receiver->challenged = true;
+	if (track->packet->payload_length > 0)
+		track->sender->outside = (struct explain_piece){
+				track->data_seq, track->data_seq + track->packet->payload_length};
+}
+
+void
+track_believe(struct explain_end *sender)
+{
+	sender->bytes += explain_seen_add(&sender->seen, sender->outside.from, sender->outside.to);
+	sender->outside = (struct explain_piece){0};
+}
+
 /* Where a segment without SYN and RST lies in what its sender says. */
 static void
 name_place(const struct track *track)
@@ -294,6 +333,9 @@ send_fin(const struct track *track)
 
 	if (sender->fin_sent)
 		return;
+	/* What was acknowledged further has not ended there. */
+	if (receiver->acked && tcp_seq_lt(track->end_seq, receiver->last_ack))
+		return;
 	sender->fin_sent = true;
 	sender->fin = track->end_seq;
 	if (sender->state == TCP_SYN_RCVD || sender->state == TCP_ESTABLISHED)
@@ -324,6 +366,8 @@ count_text(const struct track *track)
 
 	if (track_named(track, EXPLAIN_EVENT_KEEP_ALIVE))
 		return;
+	if (track_goes_on(sender, track->data_seq))
+		track_believe(sender);
 	fresh = explain_seen_add(&sender->seen, track->data_seq, text_end);
 	if (track_has(track, TCP_FIN))
 		explain_seen_add(&sender->seen, text_end, text_end + 1);
@@ -379,9 +423,11 @@ track_segment(const struct track *track)
 		take_syn_ack(track);
 	else if (syn)
 		take_syn(track);
+	else if (is_outside(track))
+		take_outside(track);
 	else
 		name_place(track);
-	if (track_named(track, EXPLAIN_EVENT_STRAY_SYN))
+	if (track_is_ignored(track))
 		return;
 	count_text(track);
 	if (track_has(track, TCP_ACK))
@@ -398,5 +444,7 @@ track_segment(const struct track *track)
 		track_name(track, EXPLAIN_EVENT_CLOSED);
 	sender->last_window = track->packet->segment.window;
 	sender->window = track_window(track);
+	if (sender->acked && tcp_seq_lt(sender->edge, sender->last_ack + sender->window))
+		sender->edge = sender->last_ack + sender->window;
 	receiver->silence = 0;
 }

@@ -40,6 +40,14 @@ track_named(const struct track *track, enum explain_event event)
 	return track->step->events & explain_event_bit(event);
 }
 
+/** Whether the segment changes nothing, whatever it says. */
+static inline bool
+track_is_ignored(const struct track *track)
+{
+	return track_named(track, EXPLAIN_EVENT_STRAY_SYN) ||
+	       track_named(track, EXPLAIN_EVENT_OUTSIDE);
+}
+
 /** Whether the segment has one of these. */
 static inline bool
 track_has(const struct track *track, uint8_t flags)
@@ -62,6 +70,14 @@ track_acks_syn(const struct track *track)
 	return tcp_seq_lt(track->receiver->base, ack) && tcp_seq_leq(ack, track->receiver->snd_nxt);
 }
 
+/** Whether both window scales are known: else windows are not. */
+static inline bool
+track_scales_known(const struct track *track)
+{
+	return track->conn->counts[EXPLAIN_EVENT_SYN] > 0 &&
+	       track->conn->counts[EXPLAIN_EVENT_SYN_ACK] > 0;
+}
+
 /** Name the segment, and move both ends on. */
 void track_segment(const struct track *track);
 
@@ -70,6 +86,16 @@ void track_reset(const struct track *track);
 
 /** What its acknowledgement does to the end that it goes to. */
 void track_ack(const struct track *track);
+
+/** Whether a segment goes on from, or acknowledges, what an end said outside the window. */
+static inline bool
+track_goes_on(const struct explain_end *end, uint32_t seq)
+{
+	return end->outside.from != end->outside.to && seq == end->outside.to;
+}
+
+/** It was genuine, since there is such a segment. */
+void track_believe(struct explain_end *sender);
 
 /** The other end's FIN has reached an end. */
 void track_receive_fin(struct explain_end *receiver);

@@ -57,21 +57,20 @@ receive_acknowledged(const struct track *track)
  * Whether what an ACK is ahead of the capture may only be missing there.  What was never sent is
  * not to be believed (RFC 9293 3.10.7.4), or all that its sender says from then on would be
  * retransmissions.  An end acknowledges what its window had room for; where the capture lacks more
- * than that, data comes from beyond, or its next ACK goes on from there.
+ * than that, data comes from beyond, before or afterwards, or its next ACK goes on from there.
  */
 static bool
 is_credible(const struct track *track)
 {
 	const struct explain_end *sender = track->sender;
-	const struct explain_conn *conn = track->conn;
 	const uint32_t ack = track->packet->segment.ack;
-	const bool scale_known = conn->counts[EXPLAIN_EVENT_SYN] > 0 &&
-				 conn->counts[EXPLAIN_EVENT_SYN_ACK] > 0;
 	const uint32_t window = RTE_MAX(TRACK_WINDOW,
-			scale_known ? sender->window
-				    : (uint32_t)sender->last_window << TRACK_SCALE_MAX);
+			track_scales_known(track)
+					? sender->window
+					: (uint32_t)sender->last_window << TRACK_SCALE_MAX);
 
 	return !track->receiver->heard || !sender->acked || ack - sender->last_ack <= window ||
+	       track_goes_on(track->receiver, ack) ||
 	       (sender->doubted && ack - sender->doubt - 1 < window);
 }
 
@@ -104,6 +103,8 @@ ack_is_good(const struct track *track)
 		}
 		if (beyond)
 			receiver->snd_nxt = ack;
+		if (track_goes_on(receiver, ack))
+			track_believe(receiver);
 		receive_acknowledged(track);
 		return true;
 	}
@@ -169,6 +170,8 @@ track_ack(const struct track *track)
 		sender->last_ack = ack;
 		sender->due = 0;
 	}
+	if (!sender->acked)
+		sender->edge = ack;
 	sender->acked = true;
 	if (!receiver->fin_sent || tcp_seq_lt(ack, receiver->fin))
 		return;

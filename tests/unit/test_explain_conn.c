@@ -829,6 +829,76 @@ ack_far_ahead_is_believed_when_data_goes_on_from_there(void **state)
 }
 
 static void
+segment_outside_the_window_moves_nothing(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, F | A, 70000, 1, 0);
+	assert_int_equal(scene->step.events, BIT(OUTSIDE));
+	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
+	says(scene, SERVER, A, 1, 1, 0);
+	assert_true(scene->step.events & BIT(CHALLENGE_ACK));
+	for (unsigned int i = 0; i < 2; i++) {
+		says(scene, CLIENT, A, 70000, 1, 0);
+		assert_int_equal(scene->step.events, BIT(OUTSIDE));
+		says(scene, CLIENT, A, 70000, 1, 10);
+		assert_int_equal(scene->step.events, BIT(OUTSIDE));
+	}
+	says(scene, CLIENT, A, 1, 1, 5);
+	assert_int_equal(scene->step.events, BIT(DATA));
+	says(scene, CLIENT, F | A, 6, 1, 0);
+	assert_int_equal(scene->step.events, BIT(FIN));
+	assert_int_equal(scene->conn.end[CLIENT].bytes, 5);
+	assert_int_equal(explain_conn_fate(&scene->conn), EXPLAIN_FATE_CLOSING);
+}
+
+static void
+data_far_ahead_are_believed_when_the_next_go_on_from_there(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 70000, 1, 1000);
+	assert_int_equal(scene->step.events, BIT(OUTSIDE));
+	says(scene, CLIENT, A, 71000, 1, 1000);
+	assert_int_equal(scene->step.events, BIT(GAP) | BIT(DATA));
+	assert_int_equal(scene->conn.end[CLIENT].bytes, 2000);
+	/* As well as that whose end is acknowledged. */
+	says(scene, CLIENT, A, 170000, 1, 1000);
+	assert_int_equal(scene->step.events, BIT(OUTSIDE));
+	says(scene, SERVER, A, 1, 171000, 0);
+	assert_int_equal(scene->step.events, BIT(ACKS_UNSEEN));
+	assert_int_equal(scene->conn.end[CLIENT].bytes, 3000);
+	says(scene, CLIENT, A, 171000, 1, 1000);
+	assert_int_equal(scene->step.events, BIT(DATA));
+}
+
+static void
+window_of_unknown_scale_ends_nowhere(void **state)
+{
+	struct scene *scene = *state;
+
+	says(scene, CLIENT, A, 1, 1, 10);
+	says(scene, SERVER, A, 1, 11, 0);
+	says(scene, CLIENT, A, 700000, 1, 10);
+	assert_int_equal(scene->step.events, BIT(GAP) | BIT(DATA));
+}
+
+static void
+fin_before_what_was_acknowledged_is_none(void **state)
+{
+	struct scene *scene = *state;
+
+	open_connection(scene);
+	says(scene, CLIENT, A, 1, 1, 500);
+	says(scene, SERVER, A, 1, 501, 0);
+	says(scene, CLIENT, F | A, 100, 1, 0);
+	assert_int_equal(scene->step.events, BIT(RETRANSMISSION) | BIT(NEEDLESS));
+	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
+}
+
+static void
 reply_begins_when_it_can_be_read(void **state)
 {
 	struct scene *scene = *state;
@@ -913,6 +983,10 @@ main(void)
 			TEST(forged_ack_far_ahead_moves_nothing),
 			TEST(ack_far_ahead_is_believed_when_the_next_goes_on_from_there),
 			TEST(ack_far_ahead_is_believed_when_data_goes_on_from_there),
+			TEST(segment_outside_the_window_moves_nothing),
+			TEST(data_far_ahead_are_believed_when_the_next_go_on_from_there),
+			TEST(window_of_unknown_scale_ends_nowhere),
+			TEST(fin_before_what_was_acknowledged_is_none),
 			TEST(reply_begins_when_it_can_be_read),
 			TEST(windows_are_scaled_when_both_ends_scale),
 	};
