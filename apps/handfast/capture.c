@@ -409,12 +409,23 @@ dropped(const struct capture *capture)
 	return sum;
 }
 
+static void
+report(const struct capture *capture, uint64_t lost, uint64_t unsure)
+{
+	fprintf(stderr, "%s: %llu packets written", capture->program,
+			(unsigned long long)(capture->written - unsure));
+	if (unsure > 0)
+		fprintf(stderr, " and perhaps some of %llu more", (unsigned long long)unsure);
+	fprintf(stderr, ", %llu not wanted by the filter, %llu dropped\n",
+			(unsigned long long)capture->passed_over, (unsigned long long)lost);
+}
+
 static int
 capture_packets(struct capture *capture)
 {
 	const struct sigaction action = {.sa_handler = interrupt};
 	int code = map_memory(capture);
-	uint64_t lost;
+	uint64_t lost, unsure;
 
 	if (code != EXIT_CODE_OK)
 		return code;
@@ -433,11 +444,9 @@ capture_packets(struct capture *capture)
 	code = run(capture);
 	disarm(capture);
 	lost = dropped(capture);
-	if (!capture_file_close(capture->file, lost))
+	if (!capture_file_close(capture->file, lost, &unsure))
 		code = EXIT_CODE_RUNTIME;
-	fprintf(stderr, "%s: %llu packets written, %llu not wanted by the filter, %llu dropped\n",
-			capture->program, (unsigned long long)capture->written,
-			(unsigned long long)capture->passed_over, (unsigned long long)lost);
+	report(capture, lost, unsure);
 	return code;
 }
 

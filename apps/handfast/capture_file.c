@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,8 @@
 #define PCAPNG_PACKET          6
 #define PCAPNG_BYTE_ORDER      0x1a2b3c4d
 #define LINKTYPE_ETHERNET      1
+
+#define CAPTURE_BUFFER         65536
 
 /** Options of pcapng blocks (draft-ietf-opsawg-pcapng 3.5, 4). */
 enum pcapng_option {
@@ -39,7 +42,13 @@ struct capture_file {
 	FILE *out;
 	uint64_t bytes; /**< Of this file. */
 	uint64_t last_ns;
+	uint64_t unflushed;         /**< Bytes in the buffer. */
+	uint64_t unflushed_packets; /**< They may be in the file in part when writing fails. */
+	bool failed;
 };
+
+/* Of the one file that is written; static, since standard output outlives its capture_file. */
+static char buffer[CAPTURE_BUFFER];
 
 /** A pcapng block in the making. */
 struct block {
@@ -71,10 +80,15 @@ block_option(struct block *block, uint16_t code, const void *data, uint16_t leng
 		block_add(block, data, length);
 }
 
+/* Once: what is left is thrown away, or closing would try to write it again. */
 static bool
-complain(const struct capture_file *file)
+complain(struct capture_file *file)
 {
-	fprintf(stderr, "%s: %s: %s\n", file->program, file->path, strerror(errno));
+	if (!file->failed)
+		fprintf(stderr, "%s: %s: %s\n", file->program, file->path, strerror(errno));
+	file->failed = true;
+	if (file->out != NULL)
+		__fpurge(file->out);
 	return false;
 }
 
@@ -82,6 +96,7 @@ static bool
 put(struct capture_file *file, const void *data, size_t length)
 {
 	file->bytes += length;
+	file->unflushed += length;
 	return fwrite(data, 1, length, file->out) == length || complain(file);
 }
 
@@ -160,20 +175,33 @@ begin(struct capture_file *file)
 	file->out = strcmp(file->path, "-") == 0 ? stdout : fopen(file->path, "wb");
 	if (file->out == NULL)
 		return complain(file);
+	setvbuf(file->out, buffer, _IOFBF, sizeof(buffer));
 	return put_head(file);
+}
+
+bool
+capture_file_flush(struct capture_file *file)
+{
+	if (file->failed)
+		return false;
+	if (fflush(file->out) != 0)
+		return complain(file);
+	file->unflushed = 0;
+	file->unflushed_packets = 0;
+	return true;
 }
 
 static bool
 end(struct capture_file *file)
 {
 	FILE *out = file->out;
+	bool good;
 
-	file->out = NULL;
 	if (out == NULL)
 		return true;
-	if (out == stdout)
-		return fflush(out) == 0 || complain(file);
-	return fclose(out) == 0 || complain(file);
+	good = capture_file_flush(file);
+	file->out = NULL;
+	return (out == stdout || fclose(out) == 0 || complain(file)) && good;
 }
 
 struct capture_file *
@@ -235,15 +263,15 @@ capture_file_write(struct capture_file *file, const struct tap_slot *slot)
 		if (!end(file) || !begin(file))
 			return CAPTURE_ERROR;
 	}
+	/* The buffer is never written behind our back, so what has not been is known. */
+	if (file->unflushed + record_bytes(file, slot) > CAPTURE_BUFFER &&
+			!capture_file_flush(file))
+		return CAPTURE_ERROR;
 	file->last_ns = slot->unix_ns;
-	return (file->classic ? put_classic(file, slot) : put_packet(file, slot)) ? CAPTURE_WRITTEN
-										  : CAPTURE_ERROR;
-}
-
-bool
-capture_file_flush(struct capture_file *file)
-{
-	return fflush(file->out) == 0 || complain(file);
+	if (!(file->classic ? put_classic(file, slot) : put_packet(file, slot)))
+		return CAPTURE_ERROR;
+	file->unflushed_packets++;
+	return CAPTURE_WRITTEN;
 }
 
 /* What was lost belongs to the first port: workers count it for all of them. */
@@ -261,13 +289,14 @@ put_dropped(struct capture_file *file, uint64_t dropped)
 }
 
 bool
-capture_file_close(struct capture_file *file, uint64_t dropped)
+capture_file_close(struct capture_file *file, uint64_t dropped, uint64_t *unsure)
 {
-	bool good = true;
+	bool good = !file->failed;
 
-	if (file->out != NULL && !file->classic && file->plan.memory->ports > 0)
+	if (good && file->out != NULL && !file->classic && file->plan.memory->ports > 0)
 		good = put_dropped(file, dropped);
 	good &= end(file);
+	*unsure = file->unflushed_packets;
 	free(file);
 	return good;
 }

@@ -42,7 +42,14 @@ enum capture_written capture_file_write(struct capture_file *file, const struct 
 /** Let others see what was written. @return false after an error was reported. */
 bool capture_file_flush(struct capture_file *file);
 
-/** @return false after an error was reported. */
-bool capture_file_close(struct capture_file *file, uint64_t dropped);
+/**
+ * Every error is reported once.
+ *
+ * @param unsure
+ *   Set to the number of packets, the last that were CAPTURE_WRITTEN, of which it is not known
+ *   whether they are in the file; 0 unless writing failed.
+ * @return false after an error was reported.
+ */
+bool capture_file_close(struct capture_file *file, uint64_t dropped, uint64_t *unsure);
 
 #endif /* CAPTURE_FILE_H */
