@@ -78,7 +78,10 @@ explain_conn_init(struct explain_conn *conn, const struct explain_packet *packet
 	conn->middle = true;
 }
 
-/* RFC 9293 3.10.7.4, and what scanners count on: no state takes it. */
+/*
+ * No state takes it, and where there is none it is answered by a RST (RFC 9293 3.10.7.1, 3.10.7.2,
+ * 3.10.7.4), which is what scanners count on.  Whether somebody listens is not known yet.
+ */
 static bool
 is_for_nobody(const struct tcp_segment *segment)
 {

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import unittest
 
-from captures import ACK, CLIENT, SERVER, SYN, exchange, packet, pcap, pcapng
+from captures import ACK, CLIENT, FIN, PSH, RST, SERVER, SYN, exchange, packet, pcap, pcapng
 
 HANDFAST = ""
 
@@ -108,6 +108,14 @@ class Explain(unittest.TestCase):
         only, = told(pcap(exchange()[:3] + [(90000, syn), (90010, challenge)]))["connections"]
         self.assertEqual([step["events"] for step in only["ladder"][3:]],
                          [["stray_syn"], ["challenge_ack"]])
+
+    def test_scans_are_named_for_what_is_known(self):
+        xmas = packet(CLIENT, SERVER, FIN | PSH, 1, 0)
+        answer = packet(SERVER, CLIENT, RST | ACK, 0, 2, ports=(80, 40000))
+        for packets, end in (([(0, xmas)], "ignored"), ([(0, xmas), (1, answer)], "reset")):
+            self.assertIn("# neither SYN, RST nor ACK: only a closed port answers\n",
+                          explain(pcap(packets)).stdout)
+            self.assertEqual(told(pcap(packets))["connections"][0]["end"], end)
 
     def test_summary_has_a_line_for_each(self):
         lines = explain(pcap(exchange() + exchange(40001)), "--summary").stdout.splitlines()
