@@ -325,7 +325,7 @@ explain_conn_fate(const struct explain_conn *conn)
 		return EXPLAIN_FATE_CLOSED;
 	if (conn->times.close != 0)
 		return EXPLAIN_FATE_CLOSING;
-	if (conn->counts[EXPLAIN_EVENT_NO_ACK] == conn->packets)
+	if (conn->counts[EXPLAIN_EVENT_NO_ACK] + conn->counts[EXPLAIN_EVENT_RESET] == conn->packets)
 		return EXPLAIN_FATE_IGNORED;
 	return conn->end[0].state >= TCP_ESTABLISHED && conn->end[1].state >= TCP_ESTABLISHED
 			       ? EXPLAIN_FATE_OPEN

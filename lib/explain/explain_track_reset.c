@@ -11,6 +11,15 @@
 /* So many of its own retransmissions without an answer are a reason to give up. */
 #define RESET_SILENCE 3
 
+/* Nothing has opened, or begun to: RST is looked at before SYN (RFC 9293 3.10.7.2). */
+static bool
+is_nothing_open(const struct explain_conn *conn)
+{
+	return conn->packets == conn->counts[EXPLAIN_EVENT_RESET] +
+						conn->counts[EXPLAIN_EVENT_NO_ACK] &&
+	       !conn->reset;
+}
+
 /* Whether the receiver takes a reset: RFC 9293 3.10.7.3, 3.10.7.4; RFC 5961 3.2. */
 static enum explain_why
 judge(const struct track *track)
@@ -19,7 +28,7 @@ judge(const struct track *track)
 	const struct explain_end *sender = track->sender, *receiver = track->receiver;
 
 	if (receiver->state == TCP_CLOSED || receiver->state == TCP_LISTEN)
-		return EXPLAIN_WHY_AGAIN;
+		return is_nothing_open(track->conn) ? EXPLAIN_WHY_NOTHING : EXPLAIN_WHY_AGAIN;
 	if (receiver->state == TCP_SYN_SENT) {
 		const bool acks_syn = track_has(track, TCP_ACK) && track_acks_syn(track);
 

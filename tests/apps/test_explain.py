@@ -117,6 +117,21 @@ class Explain(unittest.TestCase):
                           explain(pcap(packets)).stdout)
             self.assertEqual(told(pcap(packets))["connections"][0]["end"], end)
 
+    def test_reset_before_anything_opened_is_no_repetition(self):
+        both = packet(CLIENT, SERVER, SYN | RST, 1, 0)
+        answer = packet(SERVER, CLIENT, RST | ACK, 0, 2, ports=(80, 40000))
+        for packets in ([both], [both, answer], [both, both]):
+            one, = told(pcap(enumerate(packets)))["connections"]
+            self.assertEqual(one["end"], "ignored")
+            for step in one["ladder"]:
+                self.assertEqual((step["events"], step["why"]), (
+                    ["reset"], "to be ignored, nothing is open "
+                    "(RFC 9293 3.10.7.1, 3.10.7.2)"))
+        # The SYN that comes after all opens one.
+        content = pcap([(0, both)] + [(when + 1, data) for when, data in exchange()])
+        self.assertEqual([one["end"] for one in told(content)["connections"]],
+                         ["ignored", "closed"])
+
     def test_summary_has_a_line_for_each(self):
         lines = explain(pcap(exchange() + exchange(40001)), "--summary").stdout.splitlines()
         self.assertEqual(len([line for line in lines if "closed" in line and ":80 " in line]), 2)
