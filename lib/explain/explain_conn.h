@@ -82,6 +82,9 @@ struct explain_end {
 	bool doubted;
 	uint32_t edge; /**< What it gave room for at most: right edge of its window. */
 	struct explain_piece outside; /**< What it said last beyond the other's window, or empty. */
+	bool outside_fin;             /**< With a FIN at its end. */
+	bool stamps;                  /**< It sends timestamps. */
+	uint32_t tsval;               /**< The last one. */
 	uint16_t last_window;
 	uint32_t window;     /**< The same in bytes. */
 	int64_t advanced_ns; /**< When snd_nxt last moved. */

@@ -8,6 +8,9 @@
 /* A segment that fills a gap so soon after what overtook it was sent once, not twice. */
 #define TRACK_REORDER_NS INT64_C(3000000)
 
+/* Timestamps of a second or more, in microseconds, the finest unit in use; most use thousands. */
+#define TRACK_STAMPS (UINT32_C(1) << 20)
+
 uint32_t
 track_window(const struct track *track)
 {
@@ -93,6 +96,27 @@ name_probe(const struct track *track)
 	return true;
 }
 
+/* An end's own FIN ends at @p end; in CLOSE_WAIT there is more to it. */
+static void
+note_fin(struct explain_end *sender, uint32_t end)
+{
+	sender->fin_sent = true;
+	sender->fin = end;
+	if (sender->state == TCP_SYN_RCVD || sender->state == TCP_ESTABLISHED)
+		sender->state = TCP_FIN_WAIT_1;
+}
+
+/* Whether it echoes what the receiver sent lately (RFC 7323 3.2), which nobody forges blindly. */
+static bool
+echoes_receiver(const struct track *track)
+{
+	const struct tcp_segment *segment = &track->packet->segment;
+	const struct explain_end *receiver = track->receiver;
+
+	return (segment->options & TCP_OPTION_TIMESTAMPS) && receiver->stamps &&
+	       tcp_seq_within(segment->tsecr, receiver->tsval - TRACK_STAMPS, 2 * TRACK_STAMPS);
+}
+
 /*
  * Whether a segment without SYN and RST lies beyond what the receiver gave room for, which is told
  * only where both window scales are known.  The capture may lack ACKs that gave more: believed is
@@ -111,6 +135,8 @@ is_outside(const struct track *track)
 		return false;
 	if (receiver->doubted && seq - receiver->doubt <= TRACK_WINDOW)
 		return false;
+	if (echoes_receiver(track))
+		return false;
 	return !track_goes_on(sender, seq);
 }
 
@@ -120,15 +146,25 @@ take_outside(const struct track *track)
 {
 	track_name(track, EXPLAIN_EVENT_OUTSIDE);
 	track->receiver->challenged = true;
-	if (track->packet->payload_length > 0)
-		track->sender->outside = (struct explain_piece){
-				track->data_seq, track->data_seq + track->packet->payload_length};
+	if (track->data_seq == track->end_seq)
+		return;
+	track->sender->outside = (struct explain_piece){track->data_seq, track->end_seq};
+	track->sender->outside_fin = track_has(track, TCP_FIN);
 }
 
 void
 track_believe(struct explain_end *sender)
 {
-	sender->bytes += explain_seen_add(&sender->seen, sender->outside.from, sender->outside.to);
+	const struct explain_piece *piece = &sender->outside;
+
+	sender->bytes += explain_seen_add(
+			&sender->seen, piece->from, piece->to - sender->outside_fin);
+	explain_seen_add(&sender->seen, piece->to - sender->outside_fin, piece->to);
+	if (sender->outside_fin && !sender->fin_sent) {
+		note_fin(sender, piece->to);
+		if (sender->state == TCP_CLOSE_WAIT)
+			sender->state = TCP_LAST_ACK;
+	}
 	sender->outside = (struct explain_piece){0};
 }
 
@@ -336,10 +372,7 @@ send_fin(const struct track *track)
 	/* What was acknowledged further has not ended there. */
 	if (receiver->acked && tcp_seq_lt(track->end_seq, receiver->last_ack))
 		return;
-	sender->fin_sent = true;
-	sender->fin = track->end_seq;
-	if (sender->state == TCP_SYN_RCVD || sender->state == TCP_ESTABLISHED)
-		sender->state = TCP_FIN_WAIT_1;
+	note_fin(sender, track->end_seq);
 	if (sender->state != TCP_CLOSE_WAIT)
 		return;
 	if (receiver->state == TCP_FIN_WAIT_1 && receiver->fin_sent &&
@@ -446,5 +479,9 @@ track_segment(const struct track *track)
 	sender->window = track_window(track);
 	if (sender->acked && tcp_seq_lt(sender->edge, sender->last_ack + sender->window))
 		sender->edge = sender->last_ack + sender->window;
+	if (track->packet->segment.options & TCP_OPTION_TIMESTAMPS) {
+		sender->stamps = true;
+		sender->tsval = track->packet->segment.tsval;
+	}
 	receiver->silence = 0;
 }

@@ -7,6 +7,7 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -131,6 +132,30 @@ class Explain(unittest.TestCase):
         content = pcap([(0, both)] + [(when + 1, data) for when, data in exchange()])
         self.assertEqual([one["end"] for one in told(content)["connections"]],
                          ["ignored", "closed"])
+
+    def test_gap_in_the_capture_is_no_forgery(self):
+        def capture(echo, finish):
+            """A client, of which the capture lacks 100000 bytes, sends the last ones with FIN."""
+            def stamp(value, echoed):
+                return b"\1\1\10\12" + struct.pack("!II", value, echoed) if echo else b""
+            back = (80, 40000)
+            return pcap(enumerate([
+                packet(CLIENT, SERVER, SYN, 0, 0, options=stamp(70, 0)),
+                packet(SERVER, CLIENT, SYN | ACK, 99, 1, options=stamp(5000, 70), ports=back),
+                packet(CLIENT, SERVER, ACK, 1, 100, options=stamp(71, 5000)),
+                packet(CLIENT, SERVER, ACK | FIN, 100001, 100, b"end", options=stamp(99, echo)),
+                packet(SERVER, CLIENT, finish | ACK, 100, 100005, options=stamp(5900, 99),
+                       ports=back),
+                packet(CLIENT, SERVER, ACK, 100005, 101, options=stamp(100, 5900))]))
+        # Who echoes a timestamp has had it; without any, the answer tells.
+        for echo, events in ((5800, ["gap", "data", "fin"]), (90000000, ["outside_window"]),
+                             (0, ["outside_window"])):
+            one, = told(capture(echo, FIN))["connections"]
+            self.assertEqual(one["ladder"][3]["events"], events)
+            self.assertEqual((one["end"], one["client"]["bytes"]), ("closed", 3))
+            one, = told(capture(echo, 0))["connections"]
+            self.assertEqual((one["client"]["state"], one["server"]["state"]),
+                             ("FIN_WAIT_2", "CLOSE_WAIT"))
 
     def test_summary_has_a_line_for_each(self):
         lines = explain(pcap(exchange() + exchange(40001)), "--summary").stdout.splitlines()
