@@ -236,7 +236,7 @@ next_request_may_come_in_any_order(void **state)
 	say(&talk, CLIENT, get, sizeof(get) - 1);
 	say(&talk, SERVER, "HTTP/1.1 200 OK\r\n\r\n", 19);
 	text = (struct explain_text){talk.said[CLIENT] + 20, sizeof(upgrade) - 21,
-			sizeof(upgrade) - 21, upgrade + 20, 0};
+			sizeof(upgrade) - 21, (const uint8_t *)upgrade + 20, 0};
 	explain_payload_add(&talk.payload, CLIENT, &text);
 	say(&talk, CLIENT, upgrade, 20);
 	assert_true(say(&talk, SERVER, switching, sizeof(switching) - 1));
@@ -254,7 +254,7 @@ end_of_an_answer_may_be_missing(void **state)
 	say(&talk, SERVER, "HTTP/1.1 200 OK\r\n\r\n", 19);
 	talk.said[SERVER] += 5000;
 	text = (struct explain_text){talk.said[CLIENT], sizeof(upgrade) - 1, sizeof(upgrade) - 1,
-			upgrade, talk.said[SERVER]};
+			(const uint8_t *)upgrade, talk.said[SERVER]};
 	explain_payload_add(&talk.payload, CLIENT, &text);
 	assert_true(say(&talk, SERVER, switching, sizeof(switching) - 1));
 	explain_payload_free(&talk.payload);
