@@ -422,6 +422,14 @@ class Lab(contextlib.AbstractContextManager):
         """Do this at the end, last things first."""
         self.undo.append(action)
 
+    def huge_pages(self, count: int) -> None:
+        """So many more of the machine's, until the lab ends."""
+        file = Path("/proc/sys/vm/nr_hugepages")
+        before = int(file.read_text())
+        self.at_exit(lambda: file.write_text(f"{before}\n"))
+        file.write_text(f"{before + count}\n")
+        check(int(file.read_text()) == before + count, "memory in pieces: no huge pages")
+
     def path(self, name: str) -> Path:
         """A file of this test."""
         return self.folder / name

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`handfast capture`: packets of a running engine into files that tshark reads."""
 
-import contextlib
 import re
 import signal
 import subprocess
-from pathlib import Path
 
 import lab
+
+HUGE_PAGES = 256  # More than the engine takes.
 
 
 class Capture:
@@ -87,28 +87,21 @@ def test_filter_direction_and_count_choose():
         lab.check(rows == [["1", "0", "64"]] * 3, rows)
 
 
-@contextlib.contextmanager
-def hugepages(here: lab.Lab, count: int):
-    """So many more for a while, and a file system of them."""
-    amount, folder = Path("/proc/sys/vm/nr_hugepages"), here.path("hugetlbfs")
-    before = int(amount.read_text())
+def mount_huge_pages(here: lab.Lab) -> None:
+    """A file system of them, without which processes cannot share them."""
+    folder = here.path("hugetlbfs")
     folder.mkdir()
     lab.run(["mount", "-t", "hugetlbfs", "hugetlbfs", folder])
-    try:
-        amount.write_text(str(before + count))
-        if int(amount.read_text()) < before + count:
-            raise lab.Skip(f"this machine has no {count} hugepages")
-        yield
-    finally:
-        amount.write_text(str(before))
-        lab.run(["umount", folder])
+    here.at_exit(lambda: lab.run(["umount", folder]))
 
 
 def test_every_memory_mode_can_be_captured():
     """Packets in ordinary pages, in hugepages without files, and in those that processes share."""
     lab.need("curl", "tshark")
     for memory in ("none", "huge", "shared"):
-        with lab.Lab() as here, hugepages(here, 256):
+        with lab.Lab() as here:
+            here.huge_pages(HUGE_PAGES)
+            mount_huge_pages(here)
             site = lab.Site(here, packets=0, memory=memory)
             taken = Capture(site, here.path("taken.pcapng"), "--filter", "tcp")
             fetch(site, 5)

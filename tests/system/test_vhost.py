@@ -71,21 +71,12 @@ def test_pktgens_syns_are_answered():
                   f"{len(ports)} SYN-ACKs: {now}")
 
 
-def huge_pages(here: lab.Lab) -> None:
-    """As many more as handfast-load needs, until the lab ends."""
-    file = Path("/proc/sys/vm/nr_hugepages")
-    before = int(file.read_text())
-    here.at_exit(lambda: file.write_text(f"{before}\n"))
-    file.write_text(f"{before + HUGE_PAGES}\n")
-    lab.check(int(file.read_text()) == before + HUGE_PAGES, "memory in pieces: no huge pages")
-
-
 def load_through_virtio_user(memory: str) -> None:
     """`request` with the generator's memory of that kind, all of which the engine's port maps."""
     with lab.Lab() as here:
         path = here.path("v.sock")
         if memory == "huge":
-            huge_pages(here)
+            here.huge_pages(HUGE_PAGES)
         engine = engine_on_vhost(here, path, "never")
         load = os.environ.get("HANDFAST_LOAD", str(
             Path(lab.HANDFAST).parents[1] / "handfast-load" / "handfast-load"))
