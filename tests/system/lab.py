@@ -15,6 +15,7 @@ A test file is a list of functions `test_...`, whose docstrings say what they cl
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import re
@@ -423,8 +424,11 @@ class Lab(contextlib.AbstractContextManager):
         self.undo.append(action)
 
     def huge_pages(self, count: int) -> None:
-        """So many more of the machine's, until the lab ends."""
+        """So many more of the machine's, until the lab ends; other tests wait for theirs."""
         file = Path("/proc/sys/vm/nr_hugepages")
+        lock = open(file, encoding="ascii")  # pylint: disable=consider-using-with
+        self.at_exit(lock.close)
+        fcntl.flock(lock, fcntl.LOCK_EX)
         before = int(file.read_text())
         self.at_exit(lambda: file.write_text(f"{before}\n"))
         file.write_text(f"{before + count}\n")
