@@ -177,7 +177,28 @@ eal_memory_needed(const struct settings *settings, const struct eal_cores *cores
 	return cores->worker_count * each + buffers + EAL_RESERVE_BYTES;
 }
 
-/* Free hugepage memory of all sizes, from /sys. */
+/* A number of one size of hugepages, 0 where it cannot be read. */
+static unsigned long long
+eal_hugepages(const char *size, const char *which)
+{
+	unsigned long long pages = 0;
+	char name[512];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "/sys/kernel/mm/hugepages/%s/%s", size, which);
+	file = fopen(name, "r");
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%llu", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return pages;
+}
+
+/*
+ * Hugepage memory of all sizes that may be had: the kernel counts as free, too, what a process has
+ * mapped and not written to yet (Documentation/admin-guide/mm/hugetlbpage.rst, HugePages_Rsvd).
+ */
 static uint64_t
 eal_free_hugepages(void)
 {
@@ -189,19 +210,13 @@ eal_free_hugepages(void)
 	if (directory == NULL)
 		return 0;
 	while ((entry = readdir(directory)) != NULL) {
-		unsigned long long kilobytes, pages = 0;
-		char name[512];
-		FILE *file;
+		unsigned long long kilobytes, pages, reserved;
 
 		if (sscanf(entry->d_name, "hugepages-%llukB", &kilobytes) != 1)
 			continue;
-		snprintf(name, sizeof(name), "%s/%s/free_hugepages", path, entry->d_name);
-		file = fopen(name, "r");
-		if (file == NULL)
-			continue;
-		if (fscanf(file, "%llu", &pages) == 1)
-			bytes += pages * kilobytes * 1024;
-		fclose(file);
+		pages = eal_hugepages(entry->d_name, "free_hugepages");
+		reserved = eal_hugepages(entry->d_name, "resv_hugepages");
+		bytes += (pages - RTE_MIN(pages, reserved)) * kilobytes * 1024;
 	}
 	closedir(directory);
 	return bytes;
@@ -214,6 +229,7 @@ eal_choose_memory(const struct settings *settings, const struct eal_cores *cores
 	const uint64_t needed = eal_memory_needed(settings, cores);
 	const uint64_t free_bytes = eal_free_hugepages();
 
+	memory->free_bytes = free_bytes;
 	memory->mode = settings->engine.memory;
 	memory->bytes = settings->engine.memory_size != 0 ? settings->engine.memory_size : needed;
 	if (memory->mode == SETTINGS_MEMORY_AUTO && free_bytes >= memory->bytes) {
@@ -231,6 +247,18 @@ eal_choose_memory(const struct settings *settings, const struct eal_cores *cores
 	/* Of hugepages more can be had later.  Ordinary ones are taken when they are written to. */
 	if (memory->mode == SETTINGS_MEMORY_NONE && settings->engine.memory_size == 0)
 		memory->bytes += cores->worker_count * grow_footprint(settings);
+}
+
+void
+eal_explain_shortage(const struct eal_memory *memory)
+{
+	if (memory->mode == SETTINGS_MEMORY_HUGE)
+		log_error("memory",
+				"%llu MiB of hugepages were free when they were counted, %llu are "
+				"now: if another process took some, start again (memory: auto "
+				"then takes ordinary pages), or have more of them",
+				(unsigned long long)(memory->free_bytes >> 20),
+				(unsigned long long)(eal_free_hugepages() >> 20));
 }
 
 static void

@@ -26,6 +26,7 @@ struct eal_cores {
 struct eal_memory {
 	enum settings_memory mode; /**< Never auto. */
 	uint64_t bytes;
+	uint64_t free_bytes; /**< Of hugepages, when the mode was chosen. */
 };
 
 /** Choose cores: the settings', or all we may use but one for control where there are several. */
@@ -43,6 +44,9 @@ unsigned int eal_buffer_bytes(const struct settings *settings);
 /** Choose a memory mode and size; auto takes hugepages when enough are free. */
 void eal_choose_memory(const struct settings *settings, const struct eal_cores *cores,
 		struct eal_memory *memory);
+
+/** Log what may be the reason that memory which was counted could not be had. */
+void eal_explain_shortage(const struct eal_memory *memory);
 
 /**
  * Have DPDK's folder of this process removed when it exits.

@@ -252,6 +252,8 @@ launch_prepare(const struct settings *settings, struct engine **prepared)
 		return LAUNCH_NO_EAL;
 	}
 	result = launch_assemble(engine, settings, &cores);
+	if (result == LAUNCH_NO_MEMORY)
+		eal_explain_shortage(&memory);
 	if (result != LAUNCH_OK) {
 		launch_disassemble(engine);
 		rte_eal_cleanup();

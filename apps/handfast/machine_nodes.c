@@ -99,6 +99,17 @@ machine_node_of_core(const struct machine *machine, unsigned int core)
 	return -1;
 }
 
+/* The kernel counts as free, too, what a process has mapped and not written to yet. */
+static uint64_t
+size_free_pages(const struct machine *machine, const char *size)
+{
+	static const char *const format = "/sys/kernel/mm/hugepages/%s/%s";
+	const long long pages = machine_number(machine, 0, format, size, "free_hugepages");
+	const long long reserved = machine_number(machine, 0, format, size, "resv_hugepages");
+
+	return pages > reserved ? (uint64_t)(pages - reserved) : 0;
+}
+
 uint64_t
 machine_free_hugepages(const struct machine *machine)
 {
@@ -113,9 +124,7 @@ machine_free_hugepages(const struct machine *machine)
 
 		if (sscanf(entry->d_name, "hugepages-%ukB", &kilobytes) == 1)
 			bytes += (uint64_t)kilobytes * 1024 *
-				 (uint64_t)machine_number(machine, 0,
-						 "/sys/kernel/mm/hugepages/%s/free_hugepages",
-						 entry->d_name);
+				 size_free_pages(machine, entry->d_name);
 	}
 	closedir(directory);
 	return bytes;

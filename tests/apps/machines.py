@@ -56,11 +56,12 @@ class Machine:
         self.write(base + "/meminfo", "Node %d MemTotal:       8388608 kB\n"
                    "Node %d MemFree:        4194304 kB\n" % (number, number))
 
-    def hugepages(self, node, total, free):
+    def hugepages(self, node, total, free, reserved=0):
         for base in ("/sys/devices/system/node/node%d/hugepages" % node,
                      "/sys/kernel/mm/hugepages"):
             self.write(base + "/hugepages-2048kB/nr_hugepages", "%d\n" % total)
             self.write(base + "/hugepages-2048kB/free_hugepages", "%d\n" % free)
+        self.write("/sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages", "%d\n" % reserved)
 
     def remove_plugin(self, plugin):
         os.unlink(self.path("%s/librte_%s.so" % (self.plugin_directory, plugin)))

@@ -84,6 +84,12 @@ class Doctor(unittest.TestCase):
         self.one("run.memory", "blocking", device="null:", memory="huge")
         self.findings("run.memory", "ok", device="null:", memory="none")
 
+    def test_hugepages_that_another_process_reserved_are_not_free(self):
+        self.machine.hugepages(0, total=512, free=512, reserved=512)
+        self.one("run.memory", "blocking", device="null:", memory="huge")
+        self.machine.hugepages(0, total=512, free=512)
+        self.findings("run.memory", "ok", device="null:", memory="huge")
+
     def test_shared_memory_needs_a_hugetlbfs(self):
         self.machine.write("/proc/mounts", "proc /proc proc rw 0 0\n")
         self.assertIn("mount -t hugetlbfs",
