@@ -15,7 +15,6 @@ A test file is a list of functions `test_...`, whose docstrings say what they cl
 
 import contextlib
 import ctypes
-import fcntl
 import json
 import os
 import re
@@ -424,11 +423,8 @@ class Lab(contextlib.AbstractContextManager):
         self.undo.append(action)
 
     def huge_pages(self, count: int) -> None:
-        """So many more of the machine's, until the lab ends; other tests wait for theirs."""
+        """So many more of the machine's, until the lab ends."""
         file = Path("/proc/sys/vm/nr_hugepages")
-        lock = open(file, encoding="ascii")  # pylint: disable=consider-using-with
-        self.at_exit(lock.close)
-        fcntl.flock(lock, fcntl.LOCK_EX)
         before = int(file.read_text())
         self.at_exit(lambda: file.write_text(f"{before}\n"))
         file.write_text(f"{before + count}\n")
@@ -463,7 +459,8 @@ class Lab(contextlib.AbstractContextManager):
         """Start an engine with these ports and services, inside a namespace of its own."""
         namespace = namespace or self.namespace()
         instance = self.name()
-        sections = {"engine": {"instance": instance, "idle": "sleep", **options}}
+        sections = {"engine": {"instance": instance, "idle": "sleep", "memory": "none",
+                               **options}}
         if tcp:
             sections["tcp"] = tcp
         sections["ports"] = ports

@@ -19,6 +19,7 @@ from rfc_peer import TIMESTAMPS, Net, Peer, Wire, mss, times, wscale
 THREADS = 24
 TCP = {"synack_retries": 2, "orphan_retries": 3, "fin_timeout": "2s", "time_wait": "2s",
        "initial_cwnd": 64}
+MEASUREMENTS = 3  # of seconds: a machine that stood still is late once, a wrong timer each time
 AUDITED = ("A4", "A28", "C3", "C11", "C14", "C16", "L8", "M3")
 
 
@@ -36,12 +37,18 @@ def numbers(name: str) -> list:
 
 
 def attempt(check, net: Net) -> str:
-    """Run a check; what went wrong, or nothing."""
-    try:
-        check(net)
-    except lab.Failure as failure:
-        return f"{check.__name__} over IPv{net.family}: {failure}"
-    return ""
+    """Run a check, a measurement of times more than once; what went wrong, or nothing."""
+    what = ""
+    for _ in range(MEASUREMENTS):
+        try:
+            check(net)
+            return ""
+        except lab.Failure as failure:
+            what = f"{check.__name__} over IPv{net.family}: {failure}"
+            if not isinstance(failure, rfc_states.Untimely):
+                break
+            print(what)
+    return what
 
 
 def run_all(checks: dict, wire: Wire) -> dict:
