@@ -366,15 +366,13 @@ load_settle_end(struct worker *worker, struct burst *burst)
 {
 	struct load_worker *load = worker->load;
 	const struct load_plan *plan = &load->load->plan;
-	const uint64_t begin_us = __atomic_load_n(&load->load->begin_us, __ATOMIC_RELAXED);
-	uint64_t end_us = __atomic_load_n(&load->load->end_us, __ATOMIC_RELAXED);
+	uint64_t end_us;
 	uint32_t slot = 0;
 
 	if (!load->began || load->starting || load->done)
 		return;
-	if (plan->duration_us != 0)
-		end_us = RTE_MIN(end_us, begin_us + plan->ramp_up_us + plan->duration_us +
-							 plan->ramp_down_us);
+	end_us = RTE_MIN(__atomic_load_n(&load->load->end_us, __ATOMIC_RELAXED),
+			load_planned_end_us(load->load));
 	if ((load->active > 0 || load->batch_first < load->batch_end) &&
 			(end_us == UINT64_MAX || worker->now_us < end_us + plan->drain_us))
 		return;

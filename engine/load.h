@@ -260,6 +260,9 @@ enum load_result load_begin(struct engine *engine, uint32_t patience_ms, unsigne
 /** No starts from now on. */
 void load_end(struct engine *engine);
 
+/** When the plan itself ends, on the engine's clock; UINT64_MAX: with the last of its count. */
+uint64_t load_planned_end_us(const struct load *load);
+
 /** Whether load_end() came before the plan's own end. */
 bool load_is_cut_short(const struct engine *engine);
 

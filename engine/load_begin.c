@@ -451,16 +451,21 @@ load_end(struct engine *engine)
 	__atomic_store_n(&engine->load->end_us, clock_us(&engine->clock), __ATOMIC_RELAXED);
 }
 
+uint64_t
+load_planned_end_us(const struct load *load)
+{
+	const struct load_plan *plan = &load->plan;
+
+	if (plan->duration_us == 0)
+		return UINT64_MAX;
+	return __atomic_load_n(&load->begin_us, __ATOMIC_RELAXED) + plan->ramp_up_us +
+	       plan->duration_us + plan->ramp_down_us;
+}
+
 bool
 load_is_cut_short(const struct engine *engine)
 {
-	const struct load *load = engine->load;
-	const struct load_plan *plan = &load->plan;
-
-	return load->end_us != UINT64_MAX &&
-	       (plan->duration_us == 0 || load->end_us < load->begin_us + plan->ramp_up_us +
-									  plan->duration_us +
-									  plan->ramp_down_us);
+	return engine->load->end_us < load_planned_end_us(engine->load);
 }
 
 bool
