@@ -14,9 +14,10 @@ hugepages for anybody, unless --memory huge (then the machine must have them; wh
 ordinary pages all the same).
 
 dperf is not part of this project (https://github.com/baidu/dperf) and takes PCI addresses only.
-What is named here must append the words of $DPERF_EAL to its arguments of rte_eal_init() (in
-dpdk_eal_init() of its src/dpdk.c), and nothing else need be changed; `port net_memif0 ...` then
-finds the port by its name.
+What is named here must put the words of $DPERF_EAL before the `-a` words of its rte_eal_init() (in
+dpdk_eal_init() of its src/dpdk.c); `port net_memif0 ...` then finds the port by its name.  Some
+versions' src/config.c wants names as long as a PCI address, or `keepalive` beside `cc`: without those
+checks it takes what is written here.  A DPDK without KNI, such as Debian's, must not define KNI_ENABLE.
 
 What a dperf says of itself is by the second, so its share of a core is in whole per cent: cycles
 of a dperf server are by that.  dperf's "failed" are its skErr and httpErr, "again" is synRt, pushRt,
