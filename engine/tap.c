@@ -111,14 +111,14 @@ end:
 
 /* With the lock held. */
 static void
-tap_end(struct engine *engine)
+tap_end(struct engine *engine, enum tap_ended why)
 {
 	char path[PATH_MAX];
 
 	if (tap.memory == NULL)
 		return;
 	tap_publish(engine, NULL);
-	__atomic_store_n(&tap.memory->ended, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&tap.memory->ended, why, __ATOMIC_RELEASE);
 	/* Workers that take no turns any more keep it until the process ends. */
 	if (worker_wait_for_turns(engine))
 		munmap(tap.memory, tap.memory->bytes);
@@ -130,7 +130,7 @@ void
 tap_stop(struct engine *engine)
 {
 	pthread_mutex_lock(&tap.lock);
-	tap_end(engine);
+	tap_end(engine, TAP_ENDED_STOPPED);
 	pthread_mutex_unlock(&tap.lock);
 }
 
@@ -148,8 +148,10 @@ tap_watch(struct engine *engine)
 			tap.beat = beat;
 			tap.heard_ms = now_ms;
 		} else if (now_ms - tap.heard_ms > TAP_PATIENCE_SECONDS * 1000) {
-			log_warning("tap", "`handfast capture` is gone: its capture is ended");
-			tap_end(engine);
+			log_warning("tap",
+					"`handfast capture` is gone or stands still: its capture "
+					"is ended");
+			tap_end(engine, TAP_ENDED_SILENT);
 		}
 	}
 	pthread_mutex_unlock(&tap.lock);

@@ -28,6 +28,12 @@ enum tap_direction {
 	TAP_OUT = 0x2, /**< Handed to the device, which may refuse it (tx_full). */
 };
 
+/** Why there is no more to come. */
+enum tap_ended {
+	TAP_ENDED_STOPPED = 1, /**< It was asked to, or the engine itself ends. */
+	TAP_ENDED_SILENT = 2,  /**< The reader was taken for dead. */
+};
+
 /** One packet; captured bytes follow. */
 struct tap_slot {
 	uint64_t unix_ns;
@@ -61,7 +67,7 @@ struct tap_memory {
 	uint8_t padding[6];
 	char name[TAP_PORTS][TAP_NAME];
 	uint64_t beat;  /**< The reader changes it every second, or is taken for dead. */
-	uint64_t ended; /**< Set when the engine gives up the capture. */
+	uint64_t ended; /**< enum tap_ended, set by the engine; 0: it runs. */
 	uint8_t padding_too[8];
 	struct tap_ring ring[];
 };

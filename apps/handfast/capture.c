@@ -37,6 +37,8 @@
 #define CAPTURE_BYTES_DEFAULT UINT64_C(1000000000)
 #define CAPTURE_NAP_NS        2000000
 #define CAPTURE_FILES_MAX     10000
+/* Packets between two looks at the clock: a slow disk has them before the engine is impatient. */
+#define CAPTURE_TURN 256
 
 const char capture_help[] =
 		"usage: handfast capture FILE [--filter EXPRESSION] [--port NAME]\n"
@@ -60,9 +62,9 @@ const char capture_help[] =
 		"  -i, --instance NAME       engine.instance of the configuration, default "
 		"handfast\n"
 		"\n"
-		"exit codes: 0 ok, 1 no engine, another capture, or the file cannot be written, 2 "
-		"usage,\n"
-		"6 permission\n"
+		"exit codes: 0 ok, 1 no engine, another capture, the file cannot be written, or "
+		"the\n"
+		"engine gave the capture up, 2 usage, 6 permission\n"
 		"\n"
 		"examples:\n"
 		"  handfast capture trace.pcapng --filter \"tcp[tcpflags] & tcp-syn != 0\" --count "
@@ -270,10 +272,18 @@ arm(struct capture *capture)
 	return code;
 }
 
+/* @return enum tap_ended, or 0. */
+static uint64_t
+ended(const struct capture *capture)
+{
+	return __atomic_load_n(&capture->memory->ended, __ATOMIC_ACQUIRE);
+}
+
+/* Unless it has ended: the next one may be another's. */
 static void
 disarm(struct capture *capture)
 {
-	if (!__atomic_load_n(&capture->memory->ended, __ATOMIC_ACQUIRE))
+	if (ended(capture) == 0)
 		json_decref(telemetry_client_ask(capture->client, "/handfast/capture_stop"));
 }
 
@@ -338,13 +348,13 @@ oldest(const struct capture *capture)
 	return found;
 }
 
-/* Everything that is there. @return whether to go on. */
+/* The oldest @p most packets, or what is there. @return whether to go on. */
 static bool
-drain(struct capture *capture, int *code)
+drain(struct capture *capture, unsigned int most, int *code)
 {
 	int i;
 
-	while ((i = oldest(capture)) >= 0) {
+	while (most-- > 0 && (i = oldest(capture)) >= 0) {
 		struct tap_ring *ring = &capture->memory->ring[i];
 		const struct tap_slot *slot =
 				tap_slot_at(capture->memory, (unsigned int)i, ring->tail);
@@ -375,28 +385,52 @@ now_seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static int
-run(struct capture *capture)
+/* Tell the engine that we are there, and whom the file is for what is in it. @return good */
+static bool
+beat(struct capture *capture)
+{
+	__atomic_add_fetch(&capture->memory->beat, 1, __ATOMIC_RELAXED);
+	return capture_file_flush(capture->file);
+}
+
+/* Write until somebody ends it. @return whether what is in the rings then is wanted, too. */
+static bool
+run(struct capture *capture, int *code)
 {
 	const double end = capture->seconds > 0 ? now_seconds() + capture->seconds : 1e300;
 	const struct timespec nap = {.tv_nsec = CAPTURE_NAP_NS};
-	double beaten = 0;
-	int code = EXIT_CODE_OK;
+	double beaten = 0, now = now_seconds();
 
-	for (;;) {
-		const bool last = interrupted || now_seconds() >= end ||
-				  __atomic_load_n(&capture->memory->ended, __ATOMIC_ACQUIRE);
-
-		if (!drain(capture, &code) || last)
-			return code;
-		if (now_seconds() - beaten > 0.5) {
-			beaten = now_seconds();
-			__atomic_add_fetch(&capture->memory->beat, 1, __ATOMIC_RELAXED);
-			if (!capture_file_flush(capture->file))
-				return EXIT_CODE_RUNTIME;
+	while (!interrupted && now < end && ended(capture) == 0) {
+		if (!drain(capture, CAPTURE_TURN, code))
+			return false;
+		if (now - beaten > 0.5) {
+			beaten = now;
+			if (!beat(capture)) {
+				*code = EXIT_CODE_RUNTIME;
+				return false;
+			}
 		}
-		nanosleep(&nap, NULL);
+		if (oldest(capture) < 0)
+			nanosleep(&nap, NULL);
+		now = now_seconds();
 	}
+	return true;
+}
+
+/* Have the engine end it, unless it has. @return exit code: whether it ended as it should. */
+static int
+conclude(struct capture *capture)
+{
+	disarm(capture);
+	if (ended(capture) != TAP_ENDED_SILENT)
+		return EXIT_CODE_OK;
+	fprintf(stderr,
+			"%s: the engine ended the capture: it heard nothing from here for %d "
+			"seconds\n"
+			"try: a faster disk, or a reader of %s that keeps up\n",
+			capture->program, TAP_PATIENCE_SECONDS, capture->plan.path);
+	return EXIT_CODE_RUNTIME;
 }
 
 static uint64_t
@@ -420,12 +454,12 @@ report(const struct capture *capture, uint64_t lost, uint64_t unsure)
 			(unsigned long long)capture->passed_over, (unsigned long long)lost);
 }
 
+/* The engine's memory and our file. */
 static int
-capture_packets(struct capture *capture)
+begin(struct capture *capture)
 {
 	const struct sigaction action = {.sa_handler = interrupt};
-	int code = map_memory(capture);
-	uint64_t lost, unsure;
+	const int code = map_memory(capture);
 
 	if (code != EXIT_CODE_OK)
 		return code;
@@ -441,13 +475,28 @@ capture_packets(struct capture *capture)
 	}
 	fprintf(stderr, "%s: capturing into %s; Ctrl-C ends it\n", capture->program,
 			capture->plan.path);
-	code = run(capture);
-	disarm(capture);
+	return EXIT_CODE_OK;
+}
+
+static int
+capture_packets(struct capture *capture)
+{
+	int code = begin(capture), concluded;
+	uint64_t lost, unsure;
+	bool more;
+
+	if (code != EXIT_CODE_OK)
+		return code;
+	more = run(capture, &code);
+	concluded = conclude(capture);
+	/* All that may be in the rings, and no more, should the engine not have heard us. */
+	if (more)
+		drain(capture, capture->memory->rings * TAP_SLOTS, &code);
 	lost = dropped(capture);
 	if (!capture_file_close(capture->file, lost, &unsure))
 		code = EXIT_CODE_RUNTIME;
 	report(capture, lost, unsure);
-	return code;
+	return code != EXIT_CODE_OK ? code : concluded;
 }
 
 int
