@@ -64,7 +64,7 @@ const char capture_help[] =
 		"\n"
 		"exit codes: 0 ok, 1 no engine, another capture, the file cannot be written, or "
 		"the\n"
-		"engine gave the capture up, 2 usage, 6 permission\n"
+		"engine died or gave the capture up, 2 usage, 6 permission\n"
 		"\n"
 		"examples:\n"
 		"  handfast capture trace.pcapng --filter \"tcp[tcpflags] & tcp-syn != 0\" --count "
@@ -287,6 +287,13 @@ disarm(struct capture *capture)
 		json_decref(telemetry_client_ask(capture->client, "/handfast/capture_stop"));
 }
 
+/* An engine that ends says so first. */
+static bool
+engine_is_gone(const struct capture *capture)
+{
+	return telemetry_client_lost(capture->client) && ended(capture) == 0;
+}
+
 static int
 map_memory(struct capture *capture)
 {
@@ -410,6 +417,8 @@ run(struct capture *capture, int *code)
 				*code = EXIT_CODE_RUNTIME;
 				return false;
 			}
+			if (engine_is_gone(capture))
+				return true;
 		}
 		if (oldest(capture) < 0)
 			nanosleep(&nap, NULL);
@@ -422,6 +431,11 @@ run(struct capture *capture, int *code)
 static int
 conclude(struct capture *capture)
 {
+	if (engine_is_gone(capture)) {
+		fprintf(stderr, "%s: the engine is gone; the capture ends here\n",
+				capture->program);
+		return EXIT_CODE_RUNTIME;
+	}
 	disarm(capture);
 	if (ended(capture) != TAP_ENDED_SILENT)
 		return EXIT_CODE_OK;

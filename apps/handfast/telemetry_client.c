@@ -318,6 +318,14 @@ telemetry_client_be_patient(struct telemetry_client *client, unsigned int second
 	setsockopt(client->socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 }
 
+bool
+telemetry_client_lost(const struct telemetry_client *client)
+{
+	char next;
+
+	return recv(client->socket, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void
 telemetry_client_close(struct telemetry_client *client)
 {

@@ -48,6 +48,9 @@ const char *telemetry_client_join(const json_t *answer, const char *name, char *
 /** Wait so many seconds for an answer from now on, instead of 5. */
 void telemetry_client_be_patient(struct telemetry_client *client, unsigned int seconds);
 
+/** Whether the engine has closed the connection, as it does when it ends; says nothing. */
+bool telemetry_client_lost(const struct telemetry_client *client);
+
 void telemetry_client_close(struct telemetry_client *client);
 
 /** Whether an instance runs; says nothing on stderr. */

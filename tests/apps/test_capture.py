@@ -131,6 +131,13 @@ class Ends(unittest.TestCase):
         self.assertIn("5 packets written", text)
         self.assertFalse(self.engine.stopped.is_set())
 
+    def test_an_engine_that_was_killed_is_told(self):
+        process = self.running()
+        self.engine.stop()
+        text = self.said(process, 1)
+        self.assertIn("the engine is gone", text)
+        self.assertIn("5 packets written", text)
+
 
 if __name__ == "__main__":
     HANDFAST = sys.argv[1]
