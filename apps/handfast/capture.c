@@ -283,7 +283,7 @@ ended(const struct capture *capture)
 static void
 disarm(struct capture *capture)
 {
-	if (ended(capture) == 0)
+	if (capture->memory == NULL || ended(capture) == 0)
 		json_decref(telemetry_client_ask(capture->client, "/handfast/capture_stop"));
 }
 
@@ -483,10 +483,8 @@ begin(struct capture *capture)
 	signal(SIGPIPE, SIG_IGN);
 	capture->plan.memory = capture->memory;
 	capture->file = capture_file_open(capture->program, &capture->plan);
-	if (capture->file == NULL) {
-		disarm(capture);
+	if (capture->file == NULL)
 		return EXIT_CODE_RUNTIME;
-	}
 	fprintf(stderr, "%s: capturing into %s; Ctrl-C ends it\n", capture->program,
 			capture->plan.path);
 	return EXIT_CODE_OK;
@@ -499,8 +497,10 @@ capture_packets(struct capture *capture)
 	uint64_t lost, unsure;
 	bool more;
 
-	if (code != EXIT_CODE_OK)
+	if (code != EXIT_CODE_OK) {
+		disarm(capture);
 		return code;
+	}
 	more = run(capture, &code);
 	concluded = conclude(capture);
 	/* All that may be in the rings, and no more, should the engine not have heard us. */

@@ -138,6 +138,10 @@ class Ends(unittest.TestCase):
         self.assertIn("the engine is gone", text)
         self.assertIn("5 packets written", text)
 
+    def test_memory_that_cannot_be_had_makes_room_for_the_next(self):
+        self.assertIn("handfast_tap", self.said(self.begin(), 1))
+        self.assertTrue(self.engine.stopped.is_set())
+
 
 if __name__ == "__main__":
     HANDFAST = sys.argv[1]
