@@ -49,7 +49,7 @@ burst_receive_queue(struct worker *worker, const struct worker_queue *queue,
 	worker->turn_packets += n;
 	worker_count(worker, port->index, COUNTER_rx, n);
 	worker_count(worker, port->index, COUNTER_rx_bytes, bytes);
-	tap_look(worker, port->index, packets, n, TAP_IN);
+	tap_received(worker, port->index, packets, n);
 	return port->software_steering ? steering_keep_own(worker, packets, n) : n;
 }
 

@@ -171,30 +171,35 @@ tap_fill(const struct tap_memory *memory, struct tap_slot *slot, const struct rt
 		memcpy(to, from, slot->captured);
 }
 
-void
+unsigned int
 tap_copy(struct worker *worker, struct tap_memory *memory, uint8_t port,
 		struct rte_mbuf *const packets[], unsigned int n, enum tap_direction direction)
 {
-	struct tap_ring *ring = &memory->ring[worker->index];
-	const uint32_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
-	uint32_t head = ring->head;
-	uint64_t unix_ns;
+	const struct tap_ring *ring = &memory->ring[worker->index];
+	const uint32_t head = ring->head;
+	const uint32_t used = head - __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+	const unsigned int copied = RTE_MIN(n, TAP_SLOTS - used);
+	const uint64_t unix_ns =
+			(uint64_t)(tap.unix_ns + (int64_t)clock_us(&worker->engine->clock) * 1000);
 
-	if ((memory->port != TAP_ANY && memory->port != port) || !(memory->directions & direction))
-		return;
-	unix_ns = (uint64_t)(tap.unix_ns + (int64_t)clock_us(&worker->engine->clock) * 1000);
-	for (unsigned int i = 0; i < n; i++) {
-		struct tap_slot *slot = tap_slot_at(memory, worker->index, head);
+	for (unsigned int i = 0; i < copied; i++) {
+		struct tap_slot *slot = tap_slot_at(memory, worker->index, head + i);
 
-		if (head - tail >= TAP_SLOTS) {
-			__atomic_store_n(&ring->dropped, ring->dropped + n - i, __ATOMIC_RELAXED);
-			break;
-		}
 		slot->unix_ns = unix_ns;
 		slot->port = port;
 		slot->direction = (uint8_t)direction;
 		tap_fill(memory, slot, packets[i]);
-		head++;
 	}
-	__atomic_store_n(&ring->head, head, __ATOMIC_RELEASE);
+	return copied;
+}
+
+void
+tap_show(struct worker *worker, struct tap_memory *memory, unsigned int copied, unsigned int n)
+{
+	struct tap_ring *ring = &memory->ring[worker->index];
+	const unsigned int shown = RTE_MIN(copied, n);
+
+	if (shown < n)
+		__atomic_store_n(&ring->dropped, ring->dropped + n - shown, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->head, ring->head + shown, __ATOMIC_RELEASE);
 }

@@ -13,6 +13,7 @@
  * reader's rights.  One capture at a time.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_branch_prediction.h>
@@ -45,19 +46,47 @@ void tap_stop(struct engine *engine);
 /** Disarm it when its reader is gone; control calls it about every second. */
 void tap_watch(struct engine *engine);
 
-/** Copy a burst; use tap_look(). */
-void tap_copy(struct worker *worker, struct tap_memory *memory, uint8_t port,
+/** Whether a capture is interested. */
+static inline bool
+tap_wants(const struct tap_memory *memory, uint8_t port, enum tap_direction direction)
+{
+	return (memory->port == TAP_ANY || memory->port == port) &&
+	       (memory->directions & direction) != 0;
+}
+
+/**
+ * Copy a burst into free slots, for tap_show() to show: a device frees what it takes, and may take
+ * less than all.
+ *
+ * @return how many found one.
+ */
+unsigned int tap_copy(struct worker *worker, struct tap_memory *memory, uint8_t port,
 		struct rte_mbuf *const packets[], unsigned int n, enum tap_direction direction);
 
-/** Show a burst to a capture, if there is one. */
-static inline void
-tap_look(struct worker *worker, uint8_t port, struct rte_mbuf *const packets[], unsigned int n,
-		enum tap_direction direction)
-{
-	struct tap_memory *memory = __atomic_load_n(&worker->tap, __ATOMIC_ACQUIRE);
+/**
+ * Show the reader the first of the packets copied last.
+ *
+ * @param n
+ *   So many of them were received or sent; those without a slot are counted.
+ */
+void tap_show(struct worker *worker, struct tap_memory *memory, unsigned int copied,
+		unsigned int n);
 
-	if (unlikely(memory != NULL))
-		tap_copy(worker, memory, port, packets, n, direction);
+/** Where a worker's packets are copied to; mostly NULL. */
+static inline struct tap_memory *
+tap_memory_of(const struct worker *worker)
+{
+	return __atomic_load_n(&worker->tap, __ATOMIC_ACQUIRE);
+}
+
+/** Show received packets to a capture, if there is one. */
+static inline void
+tap_received(struct worker *worker, uint8_t port, struct rte_mbuf *const packets[], unsigned int n)
+{
+	struct tap_memory *memory = tap_memory_of(worker);
+
+	if (unlikely(memory != NULL) && tap_wants(memory, port, TAP_IN))
+		tap_show(worker, memory, tap_copy(worker, memory, port, packets, n, TAP_IN), n);
 }
 
 #endif /* TAP_H */

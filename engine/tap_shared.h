@@ -25,7 +25,7 @@
 
 enum tap_direction {
 	TAP_IN = 0x1,  /**< Received. */
-	TAP_OUT = 0x2, /**< Handed to the device, which may refuse it (tx_full). */
+	TAP_OUT = 0x2, /**< Taken by the device; what it refuses (tx_full) is not there. */
 };
 
 /** Why there is no more to come. */

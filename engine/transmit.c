@@ -11,12 +11,37 @@
 #include "engine/transmit.h"
 #include "engine/worker.h"
 
+static inline unsigned int
+transmit_device(struct worker *worker, const struct port *to, struct rte_mbuf **packets,
+		unsigned int n)
+{
+	if (to->memif == NULL)
+		return rte_eth_tx_burst(to->id, (uint16_t)worker->index, packets, (uint16_t)n);
+	return memif_transmit(to->memif, worker->index, packets, n);
+}
+
+/* The same before a capture: what is refused is tried again, and sent once for all that. */
+static unsigned int
+transmit_watched(struct worker *worker, const struct port *to, struct tap_memory *tap,
+		struct rte_mbuf **packets, unsigned int n)
+{
+	const bool wanted = tap_wants(tap, to->index, TAP_OUT);
+	const unsigned int copied =
+			wanted ? tap_copy(worker, tap, to->index, packets, n, TAP_OUT) : 0;
+	const unsigned int sent = transmit_device(worker, to, packets, n);
+
+	if (wanted)
+		tap_show(worker, tap, copied, sent);
+	return sent;
+}
+
 /* Hand packets to the device, or to who has a queue of it. @return how many were taken. */
 static unsigned int
 transmit_try(struct worker *worker, uint8_t port, struct rte_mbuf **packets, unsigned int n)
 {
 	struct rte_ring *through = worker->transmit_through[port];
 	const struct port *to = &worker->engine->port[port];
+	struct tap_memory *tap = tap_memory_of(worker);
 	uint64_t bytes = 0, refused_bytes = 0;
 	unsigned int sent;
 
@@ -24,11 +49,8 @@ transmit_try(struct worker *worker, uint8_t port, struct rte_mbuf **packets, uns
 		return rte_ring_sp_enqueue_burst(through, (void **)packets, n, NULL);
 	for (unsigned int i = 0; i < n; i++)
 		bytes += packets[i]->pkt_len;
-	tap_look(worker, port, packets, n, TAP_OUT);
-	if (to->memif == NULL)
-		sent = rte_eth_tx_burst(to->id, (uint16_t)worker->index, packets, (uint16_t)n);
-	else
-		sent = memif_transmit(to->memif, worker->index, packets, n);
+	sent = likely(tap == NULL) ? transmit_device(worker, to, packets, n)
+				   : transmit_watched(worker, to, tap, packets, n);
 	for (unsigned int i = sent; i < n; i++)
 		refused_bytes += packets[i]->pkt_len;
 	worker_count(worker, port, COUNTER_tx, sent);
