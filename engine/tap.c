@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/file.h>
 #include <sys/mman.h>
 
 #include <rte_eal.h>
@@ -20,6 +21,7 @@
 static struct {
 	pthread_mutex_t lock;
 	struct tap_memory *memory; /**< NULL: not armed. */
+	int file;                  /**< Of the memory. */
 	uint64_t beat;             /**< The reader's last one, ... */
 	uint64_t heard_ms;         /**< ... and when it was new. */
 	int64_t unix_ns;           /**< Added to the engine's clock. */
@@ -38,19 +40,18 @@ tap_map(uint64_t bytes)
 {
 	char path[PATH_MAX];
 	void *memory = MAP_FAILED;
-	int file;
 
 	unlink(tap_path(path));
-	file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (file < 0)
+	tap.file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (tap.file < 0)
 		return NULL;
 	/* Allocated now: what is missing later would be a signal in a worker. */
-	if (posix_fallocate(file, 0, (off_t)bytes) == 0)
-		memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file,
-				0);
-	close(file);
+	if (posix_fallocate(tap.file, 0, (off_t)bytes) == 0)
+		memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+				tap.file, 0);
 	if (memory != MAP_FAILED)
 		return memory;
+	close(tap.file);
 	unlink(path);
 	return NULL;
 }
@@ -78,6 +79,35 @@ tap_publish(struct engine *engine, struct tap_memory *memory)
 		__atomic_store_n(&engine->worker[i]->tap, memory, __ATOMIC_RELEASE);
 }
 
+/* With the lock held. */
+static void
+tap_end(struct engine *engine, enum tap_ended why)
+{
+	char path[PATH_MAX];
+
+	if (tap.memory == NULL)
+		return;
+	tap_publish(engine, NULL);
+	__atomic_store_n(&tap.memory->ended, why, __ATOMIC_RELEASE);
+	/* Workers that take no turns any more keep it until the process ends. */
+	if (worker_wait_for_turns(engine))
+		munmap(tap.memory, tap.memory->bytes);
+	tap.memory = NULL;
+	close(tap.file);
+	unlink(tap_path(path));
+}
+
+/*
+ * The kernel unlocks the file when its reader ends, in whatever way and PID namespace.  With the
+ * lock held.
+ */
+static bool
+tap_reader_is_gone(void)
+{
+	return __atomic_load_n(&tap.memory->locked, __ATOMIC_ACQUIRE) != 0 &&
+	       flock(tap.file, LOCK_EX | LOCK_NB) == 0;
+}
+
 enum tap_result
 tap_start(struct engine *engine, const struct tap_wish *wish)
 {
@@ -89,6 +119,8 @@ tap_start(struct engine *engine, const struct tap_wish *wish)
 	if (engine_phase(engine) == ENGINE_STOPPING)
 		return TAP_STOPPING;
 	pthread_mutex_lock(&tap.lock);
+	if (tap.memory != NULL && tap_reader_is_gone())
+		tap_end(engine, TAP_ENDED_SILENT);
 	if (tap.memory != NULL) {
 		result = TAP_BUSY;
 		goto end;
@@ -107,23 +139,6 @@ tap_start(struct engine *engine, const struct tap_wish *wish)
 end:
 	pthread_mutex_unlock(&tap.lock);
 	return result;
-}
-
-/* With the lock held. */
-static void
-tap_end(struct engine *engine, enum tap_ended why)
-{
-	char path[PATH_MAX];
-
-	if (tap.memory == NULL)
-		return;
-	tap_publish(engine, NULL);
-	__atomic_store_n(&tap.memory->ended, why, __ATOMIC_RELEASE);
-	/* Workers that take no turns any more keep it until the process ends. */
-	if (worker_wait_for_turns(engine))
-		munmap(tap.memory, tap.memory->bytes);
-	tap.memory = NULL;
-	unlink(tap_path(path));
 }
 
 void
@@ -147,7 +162,8 @@ tap_watch(struct engine *engine)
 		if (beat != tap.beat) {
 			tap.beat = beat;
 			tap.heard_ms = now_ms;
-		} else if (now_ms - tap.heard_ms > TAP_PATIENCE_SECONDS * 1000) {
+		} else if (tap_reader_is_gone() ||
+				now_ms - tap.heard_ms > TAP_PATIENCE_SECONDS * 1000) {
 			log_warning("tap",
 					"`handfast capture` is gone or stands still: its capture "
 					"is ended");

@@ -66,9 +66,9 @@ struct tap_memory {
 	uint8_t directions; /**< enum tap_direction bits wanted. */
 	uint8_t padding[6];
 	char name[TAP_PORTS][TAP_NAME];
-	uint64_t beat;  /**< The reader changes it every second, or is taken for dead. */
-	uint64_t ended; /**< enum tap_ended, set by the engine; 0: it runs. */
-	uint8_t padding_too[8];
+	uint64_t beat;   /**< The reader changes it every second, or is taken for dead. */
+	uint64_t ended;  /**< enum tap_ended, set by the engine; 0: it runs. */
+	uint64_t locked; /**< Set once the reader has a lock (flock) on the file, which it keeps. */
 	struct tap_ring ring[];
 };
 

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -306,7 +307,7 @@ map_memory(struct capture *capture)
 			telemetry_client_directory(directory, sizeof(directory)), capture->instance,
 			TAP_FILE);
 	file = open(path, O_RDWR | O_CLOEXEC);
-	if (file >= 0 && fstat(file, &status) == 0)
+	if (file >= 0 && fstat(file, &status) == 0 && flock(file, LOCK_SH | LOCK_NB) == 0)
 		memory = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
 				file, 0);
 	if (memory == MAP_FAILED) {
@@ -315,11 +316,14 @@ map_memory(struct capture *capture)
 			close(file);
 		return errno == EACCES ? EXIT_CODE_PERMISSION : EXIT_CODE_RUNTIME;
 	}
-	close(file);
 	capture->memory = memory;
 	if (capture->memory->magic == TAP_MAGIC &&
-			capture->memory->bytes == (uint64_t)status.st_size)
+			capture->memory->bytes == (uint64_t)status.st_size) {
+		/* The file stays open, and so locked, until this process ends. */
+		__atomic_store_n(&capture->memory->locked, 1, __ATOMIC_RELEASE);
 		return EXIT_CODE_OK;
+	}
+	close(file);
 	fprintf(stderr, "%s: the engine is of another version\n", capture->program);
 	munmap(memory, (size_t)status.st_size);
 	capture->memory = NULL;

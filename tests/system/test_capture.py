@@ -148,7 +148,8 @@ def test_there_is_one_capture_and_it_ends_with_its_reader():
                   refused.stderr)
         first.process.kill()
         first.process.wait()
-        lab.wait_for("room for the next", lambda: again().returncode == 0, 10, 0.5)
+        done = again()
+        lab.check(done.returncode == 0, f"one that was killed makes room at once: {done}")
         for options, code in ((("--port", "wan"), 1), (("--filter", "nonsense ("), 2),
                               (("--direction", "up"), 2), (("--snap", "10"), 2)):
             done = again(*options)
@@ -158,6 +159,23 @@ def test_there_is_one_capture_and_it_ends_with_its_reader():
         last = Capture(site, here.path("last.pcapng"))
         site.engine.stop()
         last.end(0)
+
+
+def test_an_end_that_nobody_wanted_is_told():
+    """A reader that stood still, and one whose engine was killed, end with an error."""
+    with lab.Lab() as here:
+        site = lab.Site(here, packets=0)
+        still = Capture(site, here.path("still.pcapng"))
+        still.process.send_signal(signal.SIGSTOP)
+        lab.wait_for("the engine to give up", lambda: "stands still" in site.engine.said(), 10, 0.5)
+        still.process.send_signal(signal.SIGCONT)
+        last = Capture(site, here.path("last.pcapng"))
+        here.engines.remove(site.engine)  # There is nothing to ask it at the end.
+        site.engine.process.kill()
+        for each, what in ((still, "the engine ended the capture"), (last, "the engine is gone")):
+            code = each.process.wait(10)
+            said = each.process.stderr.read()
+            lab.check(code == 1 and what in said and "packets written" in said, f"{code} {said}")
 
 
 if __name__ == "__main__":
