@@ -62,13 +62,13 @@ struct explain_end {
 	uint16_t port;
 	uint8_t state; /**< enum tcp_state */
 	bool heard;    /**< It has sent something: base, snd_nxt are known. */
-	bool syn_sent;
+	bool syn_sent; /**< In the capture. */
 	bool fin_sent;
 	bool acked_by_other; /**< The other end spoke of it first: base is known. */
 	bool acked;          /**< It has sent an ACK: last_ack is known. */
 	bool challenged;     /**< It is due to answer with a challenge ACK. */
 	uint8_t due;         /**< enum explain_event that will answer the probe it got, or 0. */
-	bool opener;         /**< It sent a SYN without ACK. */
+	bool opener;         /**< It sent a SYN without ACK, as the capture or its answer says. */
 	bool scales;         /**< Its SYN had the window scale option. */
 	uint8_t window_scale;
 	uint8_t silence; /**< Retransmissions since it last heard from the other end. */

@@ -206,6 +206,19 @@ take_syn_options(const struct track *track)
 		track_name(track, EXPLAIN_EVENT_SYN_FIN);
 }
 
+/*
+ * Whether a SYN is the one that a SYN-ACK before it in the capture has answered: a SYN-ACK
+ * acknowledges the SYN, and of data on it what it took (RFC 7413 3).
+ */
+static bool
+is_late_syn(const struct track *track)
+{
+	const uint32_t acked = track->conn->syn_acked_seq;
+
+	return track->sender->opener && !track->sender->syn_sent &&
+	       tcp_seq_lt(track->packet->segment.seq, acked) && tcp_seq_leq(acked, track->end_seq);
+}
+
 /* SYN without ACK. */
 static void
 take_syn(const struct track *track)
@@ -213,6 +226,14 @@ take_syn(const struct track *track)
 	struct explain_end *sender = track->sender, *receiver = track->receiver;
 	const bool again = sender->syn_sent && track->packet->segment.seq == sender->base;
 
+	if (is_late_syn(track)) {
+		/* Both ends have their states from the SYN-ACK. */
+		track_name(track, EXPLAIN_EVENT_SYN);
+		track_name(track, EXPLAIN_EVENT_OUT_OF_ORDER);
+		take_syn_options(track);
+		sender->base = track->packet->segment.seq;
+		return;
+	}
 	if (again) {
 		name_retransmission(track);
 		if (receiver->state == TCP_LISTEN || receiver->state == TCP_CLOSED)
@@ -298,7 +319,6 @@ take_syn_ack(const struct track *track)
 		/* The capture lacks the SYN. */
 		receiver->state = TCP_SYN_SENT;
 		receiver->opener = true;
-		receiver->syn_sent = true;
 	}
 	if (receiver->state == TCP_SYN_SENT && !track_acks_syn(track))
 		track_name(track, EXPLAIN_EVENT_BAD_ACK);

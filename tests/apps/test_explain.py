@@ -133,6 +133,31 @@ class Explain(unittest.TestCase):
         self.assertEqual([one["end"] for one in told(content)["connections"]],
                          ["ignored", "closed"])
 
+    def test_syn_after_its_answer_opens_the_connection(self):
+        scale = b"\1\3\3\7"
+        syn = packet(CLIENT, SERVER, SYN, 0, 0, options=scale)
+        early = packet(CLIENT, SERVER, SYN, 0, 0, b"early", options=scale)
+        for opening, taken, again in ((syn, 0, False), (syn, 0, True), (early, 5, False),
+                                      (early, 0, False)):
+            answer = packet(SERVER, CLIENT, SYN | ACK, 99, 1 + taken, ports=(80, 40000),
+                            options=scale)
+            packets = [answer, opening] + [opening] * again
+            packets.append(packet(CLIENT, SERVER, ACK, 1 + taken, 100))
+            one, = told(pcap(enumerate(packets, 1)))["connections"]
+            self.assertEqual((one["end"], one["client"]["bytes"]),
+                             ("open", 5 if opening == early else 0))
+            self.assertEqual(one["ladder"][1]["events"][0], "syn")
+            self.assertEqual(one["ladder"][1]["seq"], 0)
+            self.assertIn("out_of_order", one["ladder"][1]["events"])
+            self.assertEqual(one["client"]["retransmissions"], again)
+            self.assertEqual(one["ladder"][-1]["events"], ["handshake"])
+            self.assertEqual(one["ladder"][-1]["window"], 1000 << 7)
+            self.assertAlmostEqual(one["times"]["time_connect"], 0.002 if again else 0.001)
+        # What the SYN-ACK does not acknowledge is another one.
+        other = packet(CLIENT, SERVER, SYN, 7, 0)
+        one, = told(pcap(enumerate([answer, other])))["connections"]
+        self.assertEqual(one["ladder"][1]["events"], ["stray_syn"])
+
     def test_gap_in_the_capture_is_no_forgery(self):
         def capture(echo, finish):
             """A client, of which the capture lacks 100000 bytes, sends the last ones with FIN."""
