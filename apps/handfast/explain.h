@@ -24,7 +24,7 @@ struct explain_file {
 static inline double
 explain_seconds(int64_t from, int64_t to)
 {
-	return from != 0 && to != 0 ? (double)(to - from) / 1e9 : -1;
+	return from != EXPLAIN_NEVER && to != EXPLAIN_NEVER ? (double)(to - from) / 1e9 : -1;
 }
 
 /** Every wanted connection as a ladder. */

@@ -72,7 +72,19 @@ explain_conn_init(struct explain_conn *conn, const struct explain_packet *packet
 	memcpy(destination->address, packet->destination, sizeof(destination->address));
 	source->port = packet->source_port;
 	destination->port = packet->destination_port;
-	conn->times.first = packet->time_ns;
+	conn->times = (struct explain_times){
+			.first = packet->time_ns,
+			.last = packet->time_ns,
+			.last_own = packet->time_ns,
+			.syn = EXPLAIN_NEVER,
+			.syn_ack = EXPLAIN_NEVER,
+			.connected = EXPLAIN_NEVER,
+			.application = EXPLAIN_NEVER,
+			.request = EXPLAIN_NEVER,
+			.reply = EXPLAIN_NEVER,
+			.close = EXPLAIN_NEVER,
+			.closed = EXPLAIN_NEVER,
+	};
 	if (packet->segment.flags & TCP_SYN)
 		return;
 	conn->middle = true;
@@ -116,7 +128,7 @@ explain_conn_is_next(const struct explain_conn *conn, const struct explain_packe
 	if (packet->time_ns - conn->times.last > CONN_FORGOTTEN_NS)
 		return true;
 	/* What began in the middle and is ending has said all that it will. */
-	if (conn->middle && conn->times.close != 0)
+	if (conn->middle && conn->times.close != EXPLAIN_NEVER)
 		return true;
 	if (!sender->heard)
 		return false;
@@ -195,7 +207,7 @@ note_times(struct explain_conn *conn, const struct track *track)
 			(track->packet->segment.flags & TCP_ACK))
 		times->last_own = now;
 	for (unsigned int i = 0; i < RTE_DIM(notes); i++)
-		if (notes[i].now && *notes[i].when == 0)
+		if (notes[i].now && *notes[i].when == EXPLAIN_NEVER)
 			*notes[i].when = now;
 }
 
@@ -234,10 +246,10 @@ read_payload(struct explain_conn *conn, const struct track *track)
 	}
 	if (conn->payload->protocol == EXPLAIN_PROTOCOL_TLS && !conn->payload->done)
 		return;
-	if (track->step->from == 0 && times->request == 0)
+	if (track->step->from == 0 && times->request == EXPLAIN_NEVER)
 		times->request = packet->time_ns;
-	if (track->step->from == 1 && times->reply == 0 && times->request != 0 &&
-			is_next_text(track))
+	if (track->step->from == 1 && times->reply == EXPLAIN_NEVER &&
+			times->request != EXPLAIN_NEVER && is_next_text(track))
 		times->reply = packet->time_ns;
 }
 
@@ -321,9 +333,9 @@ explain_conn_fate(const struct explain_conn *conn)
 	if (conn->reset)
 		return conn->fate_why == EXPLAIN_WHY_REFUSED ? EXPLAIN_FATE_REFUSED
 							     : EXPLAIN_FATE_RESET;
-	if (conn->times.closed != 0)
+	if (conn->times.closed != EXPLAIN_NEVER)
 		return EXPLAIN_FATE_CLOSED;
-	if (conn->times.close != 0)
+	if (conn->times.close != EXPLAIN_NEVER)
 		return EXPLAIN_FATE_CLOSING;
 	if (conn->counts[EXPLAIN_EVENT_NO_ACK] + conn->counts[EXPLAIN_EVENT_RESET] == conn->packets)
 		return EXPLAIN_FATE_IGNORED;

@@ -117,7 +117,9 @@ struct explain_step {
 	uint8_t options[40];
 };
 
-/** When something happened for the first time, in nanoseconds of the capture; 0 is never. */
+#define EXPLAIN_NEVER INT64_MIN /**< No time of a capture; 0 is one. */
+
+/** When something happened for the first time, in nanoseconds of the capture, or EXPLAIN_NEVER. */
 struct explain_times {
 	int64_t first;
 	int64_t last;

@@ -54,8 +54,9 @@ name_overlap(const struct track *track)
 {
 	const struct explain_times *times = &track->conn->times;
 	const int64_t elapsed = track->packet->time_ns - track->sender->advanced_ns;
-	const int64_t rtt = times->connected != 0 && times->syn != 0 ? times->connected - times->syn
-								     : 0;
+	const int64_t rtt = times->connected != EXPLAIN_NEVER && times->syn != EXPLAIN_NEVER
+					    ? times->connected - times->syn
+					    : 0;
 
 	if (was_seen(track->receiver, track->packet->segment.seq, track->end_seq) ||
 			elapsed >= RTE_MAX(rtt, TRACK_REORDER_NS))

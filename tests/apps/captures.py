@@ -40,12 +40,12 @@ def exchange(port=40000, server=SERVER):
     return [(index * 10, packet(*step[:6], ports=step[6])) for index, step in enumerate(steps)]
 
 
-def pcap(packets, link=101, prefix=b"", order="<", magic=0xa1b2c3d4, snap=65535):
-    """A capture file; every packet behind a link layer header."""
+def pcap(packets, link=101, prefix=b"", order="<", magic=0xa1b2c3d4, snap=65535, start=1000):
+    """A capture file; every packet behind a link layer header.  It starts at this second."""
     parts = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snap, link)]
     for milliseconds, data in packets:
         data = prefix + data
-        parts.append(struct.pack(order + "IIII", 1000, int(milliseconds * 1000), len(data[:snap]),
+        parts.append(struct.pack(order + "IIII", start, int(milliseconds * 1000), len(data[:snap]),
                                  len(data)) + data[:snap])
     return b"".join(parts)
 

@@ -205,6 +205,19 @@ class Explain(unittest.TestCase):
         self.assertEqual(told(pcap(exchange()))["backward"], 0)
         self.assertNotIn("older", explain(pcap(exchange())).stdout)
 
+    def test_capture_may_begin_at_time_zero(self):
+        self.check_exchange(pcap(exchange(), start=0))
+        # Simple Packet Blocks of pcapng have no time at all.
+        one, = told(pcap([(0, data) for _, data in exchange()], start=0))["connections"]
+        self.assertEqual(one["end"], "closed")
+        self.assertEqual(one["times"]["time_connect"], 0)
+        one, = told(pcap([(0, data) for _, data in exchange()[:5]], start=0))["connections"]
+        self.assertEqual(one["end"], "closing")
+        answer = packet(SERVER, CLIENT, ACK | PSH, 100, 6, b"world", ports=(80, 40000))
+        one, = told(pcap([(0, data) for _, data in exchange()[:4]] + [(0, answer)],
+                         start=0))["connections"]
+        self.assertEqual(one["times"]["time_starttransfer"], 0)
+
     def test_standard_input_is_a_file(self):
         result = subprocess.run([HANDFAST, "explain", "-"], input=pcap(exchange()), check=False,
                                 capture_output=True, timeout=60)

@@ -733,7 +733,7 @@ client_alone_in_the_capture_passes_through_its_states(void **state)
 	assert_int_equal(scene->step.events, BIT(ACKS_UNSEEN));
 	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
 	assert_int_equal(explain_conn_fate(&scene->conn), EXPLAIN_FATE_OPEN);
-	assert_int_equal(scene->conn.times.connected, 0);
+	assert_int_equal(scene->conn.times.connected, EXPLAIN_NEVER);
 	says(scene, CLIENT, A, 1, 1, 27);
 	assert_int_equal(scene->step.events, BIT(DATA));
 	says(scene, CLIENT, A, 28, 41, 0);
@@ -753,7 +753,7 @@ server_alone_in_the_capture_passes_through_its_states(void **state)
 	says(scene, SERVER, A, 1, 28, 40);
 	assert_int_equal(scene->step.events, BIT(ACKS_UNSEEN) | BIT(DATA));
 	assert_states(scene, TCP_ESTABLISHED, TCP_ESTABLISHED);
-	assert_int_equal(scene->conn.times.connected, 0);
+	assert_int_equal(scene->conn.times.connected, EXPLAIN_NEVER);
 	says(scene, SERVER, F | A, 41, 29, 0);
 	assert_states(scene, TCP_CLOSE_WAIT, TCP_FIN_WAIT_1);
 }
@@ -906,7 +906,7 @@ reply_begins_when_it_can_be_read(void **state)
 	open_connection(scene);
 	says(scene, CLIENT, A, 1, 1, 10);
 	says(scene, SERVER, A, 101, 11, 100);
-	assert_int_equal(scene->conn.times.reply, 0);
+	assert_int_equal(scene->conn.times.reply, EXPLAIN_NEVER);
 	scene->now += 500 * MS;
 	says(scene, SERVER, A, 1, 11, 100);
 	assert_int_equal(scene->conn.times.reply, scene->step.time_ns);
