@@ -120,10 +120,20 @@ is_gone(const struct explain_end *end)
 bool
 explain_conn_is_next(const struct explain_conn *conn, const struct explain_packet *packet)
 {
-	const struct explain_end *sender = &conn->end[direction(conn, packet)];
+	const unsigned int from = direction(conn, packet);
+	const struct explain_end *sender = &conn->end[from];
 	const struct tcp_segment *segment = &packet->segment;
 
-	if ((segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
+	if ((segment->flags & (TCP_SYN | TCP_RST)) != TCP_SYN)
+		return false;
+	/*
+	 * A capture of one direction lacks the rest of the close, and of the next connection may
+	 * have the SYN-ACK alone.  Where the other end is heard, its state tells whether a SYN is
+	 * forged (RFC 9293 3.10.7.4).
+	 */
+	if (conn->end[!from].packets == 0 && sender->fin_sent && segment->seq != sender->base)
+		return true;
+	if (segment->flags & TCP_ACK)
 		return false;
 	if (packet->time_ns - conn->times.last > CONN_FORGOTTEN_NS)
 		return true;

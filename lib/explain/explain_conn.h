@@ -160,7 +160,7 @@ struct explain_conn {
 /** Make the connection that a packet begins. */
 void explain_conn_init(struct explain_conn *conn, const struct explain_packet *packet);
 
-/** Whether a SYN cannot belong to this connection any more and opens the next one. */
+/** Whether a SYN, or a SYN-ACK, cannot belong to this connection any more and opens the next. */
 bool explain_conn_is_next(const struct explain_conn *conn, const struct explain_packet *packet);
 
 /**

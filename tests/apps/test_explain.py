@@ -84,6 +84,35 @@ class Explain(unittest.TestCase):
         found = told(pcap(exchange() + again))
         self.assertEqual([one["end"] for one in found["connections"]], ["closed", "closed"])
 
+    def test_capture_of_one_direction_has_later_connections_of_the_same_ports(self):
+        def client(first, *numbers):
+            return packet(CLIENT, SERVER, first, *numbers)
+
+        def server(first, *numbers):
+            return packet(SERVER, CLIENT, first, *numbers, ports=(80, 40000))
+        one = [client(SYN, 1000, 0), client(ACK, 1001, 5001), client(FIN | ACK, 1001, 5001),
+               client(ACK, 1002, 5002)]
+        two = [client(SYN, 70000, 0), client(ACK, 70001, 9001), client(ACK, 70001, 9001, b"hello")]
+        other = [server(SYN | ACK, 5000, 1001), server(ACK, 5001, 1002),
+                 server(FIN | ACK, 5001, 1002)]
+        next_one = [server(SYN | ACK, 9000, 70001), server(ACK, 9001, 70006)]
+        # The client closes first, or has nothing to say after its FIN.
+        for old, new in ((one, two), (one[:3], two), (other, next_one)):
+            found = told(pcap(enumerate(old + new)))["connections"]
+            self.assertEqual([(each["end"], each["segments"]) for each in found],
+                             [("closing", len(old)), ("open", len(new))])
+            # Its own SYN once more is none.
+            found = told(pcap(enumerate(old + old[:1])))["connections"]
+            self.assertEqual([each["segments"] for each in found], [len(old) + 1])
+            # Nor is one for an open connection.
+            found = told(pcap(enumerate(old[:2] + new[:1])))["connections"]
+            self.assertEqual([each["ladder"][-1]["events"] for each in found], [["stray_syn"]])
+        # Where both are heard, a SYN may be forged.
+        both = [one[0], other[0]] + one[1:3]
+        for forged in two[0], next_one[0]:
+            only, = told(pcap(enumerate(both + [forged])))["connections"]
+            self.assertEqual(only["ladder"][-1]["events"], ["stray_syn"])
+
     def test_answered_syn_for_an_open_connection_opens_the_next(self):
         back = (80, 40000)
         syn = packet(CLIENT, SERVER, SYN, 70000, 0)
