@@ -18,7 +18,10 @@
  */
 #define TLS_FINISHED_MIN (4 + 32 + 1 + 8)
 
-#define HTTP_METHOD_MAX  8 /**< The longest that is known, with its space. */
+#define HTTP_METHOD_MAX  8 /**< The longest that is known, with its space; TLS needs less. */
+
+/** So much without the client's first bytes: the capture lacks them, or he has nothing to say. */
+#define UNRECOGNISED_BYTES 8192
 
 /** TLS record types (RFC 8446 5.1). */
 enum tls_record {
@@ -294,14 +297,30 @@ http_asks_websocket(const struct explain_payload_end *end, uint32_t length)
 	return false;
 }
 
-/* Nothing to wait for in this turn: plain HTTP has no handshake of its own. */
+/* Not looked at any more. */
+static void
+give_up_end(struct explain_payload_end *end)
+{
+	end->lost = true;
+	explain_stream_free(&end->stream);
+}
+
+/* Nothing to wait for, in this turn: plain HTTP has no handshake of its own. */
 static void
 give_up_turn(struct explain_payload *payload)
 {
-	for (unsigned int i = 0; i < RTE_DIM(payload->end); i++) {
-		payload->end[i].lost = true;
-		explain_stream_free(&payload->end[i].stream);
-	}
+	for (unsigned int i = 0; i < RTE_DIM(payload->end); i++)
+		give_up_end(&payload->end[i]);
+}
+
+/* Neither TLS nor HTTP, as the client's first bytes say, or as far as can be known. */
+static bool
+is_unknown(const struct explain_payload *payload)
+{
+	return payload->protocol == EXPLAIN_PROTOCOL_UNKNOWN &&
+	       (payload->end[0].stream.ready >= HTTP_METHOD_MAX ||
+			       payload->end[0].stream.room > UNRECOGNISED_BYTES ||
+			       payload->end[1].stream.room > UNRECOGNISED_BYTES);
 }
 
 static void
@@ -420,6 +439,8 @@ explain_payload_add(
 		read_http(payload);
 	for (unsigned int i = 0; i < 2 && payload->protocol == EXPLAIN_PROTOCOL_TLS; i++)
 		read_records(payload, i);
+	if (is_unknown(payload))
+		give_up_turn(payload);
 	payload->done = payload->end[0].finished && payload->end[1].finished;
 	if (payload->done) {
 		explain_stream_free(&payload->end[0].stream);

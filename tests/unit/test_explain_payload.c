@@ -391,6 +391,53 @@ other_protocols_have_no_name(void **state)
 	explain_payload_free(&talk.payload);
 }
 
+static bool
+keeps_nothing(const struct talk *talk)
+{
+	return talk->payload.end[CLIENT].stream.data == NULL &&
+	       talk->payload.end[SERVER].stream.data == NULL;
+}
+
+static void
+nothing_is_kept_of_other_protocols(void **state)
+{
+	static const uint8_t zeros[30000];
+	struct talk talk = {0};
+	struct explain_text text;
+
+	(void)state;
+	say(&talk, SERVER, "220 hf\r\n", 8);
+	say(&talk, CLIENT, "EHLO", 4);
+	assert_false(keeps_nothing(&talk));
+	say(&talk, CLIENT, " hf\r\n", 5);
+	assert_true(keeps_nothing(&talk));
+	say(&talk, SERVER, zeros, sizeof(zeros));
+	say(&talk, CLIENT, get, sizeof(get) - 1);
+	assert_true(keeps_nothing(&talk));
+	assert_null(explain_payload_name(&talk.payload));
+	/* The client is silent, or not in the capture. */
+	memset(&talk, 0, sizeof(talk));
+	for (unsigned int i = 0; i < 10; i++)
+		say(&talk, SERVER, zeros, 1460);
+	assert_true(keeps_nothing(&talk));
+	/* Of the client the first bytes are missing. */
+	memset(&talk, 0, sizeof(talk));
+	text = (struct explain_text){1460, sizeof(zeros), sizeof(zeros), zeros, 0};
+	explain_payload_add(&talk.payload, CLIENT, &text);
+	assert_true(keeps_nothing(&talk));
+}
+
+static void
+answer_may_be_captured_before_the_question(void **state)
+{
+	struct talk talk = {0};
+
+	(void)state;
+	say(&talk, SERVER, switching, sizeof(switching) - 1);
+	assert_true(say(&talk, CLIENT, upgrade, sizeof(upgrade) - 1));
+	assert_true(keeps_nothing(&talk));
+}
+
 int
 main(void)
 {
@@ -412,6 +459,8 @@ main(void)
 			cmocka_unit_test(server_name_that_was_cut_off_is_none),
 			cmocka_unit_test(length_of_a_record_that_was_cut_off_is_unknown),
 			cmocka_unit_test(other_protocols_have_no_name),
+			cmocka_unit_test(nothing_is_kept_of_other_protocols),
+			cmocka_unit_test(answer_may_be_captured_before_the_question),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
