@@ -251,6 +251,8 @@ read_payload(struct explain_conn *conn, const struct track *track)
 		return;
 	if (explain_payload_add(conn->payload, track->step->from, &text)) {
 		track_name(track, EXPLAIN_EVENT_APPLICATION_HANDSHAKE);
+		if (explain_payload_request_follows(conn->payload))
+			times->request = packet->time_ns;
 		if (conn->payload->protocol == EXPLAIN_PROTOCOL_TLS)
 			return;
 	}

@@ -204,14 +204,14 @@ read_record(struct explain_payload *payload, unsigned int from, uint8_t type, ui
 		read_encrypted(payload, from, length);
 }
 
-/* Records that are there in whole. */
+/* Records that are there in whole, up to Finished: what follows is the application's. */
 static void
 read_records(struct explain_payload *payload, unsigned int from)
 {
 	struct explain_payload_end *end = &payload->end[from];
 	const struct explain_stream *stream = &end->stream;
 
-	while (!end->lost && stream->ready - end->looked >= TLS_RECORD_HEADER) {
+	while (!end->lost && !end->finished && stream->ready - end->looked >= TLS_RECORD_HEADER) {
 		const uint8_t *header = stream->data + end->looked;
 		const uint32_t length = bytes_read_16(header + 3);
 
@@ -259,6 +259,35 @@ recognise(const struct explain_stream *client)
 	return EXPLAIN_PROTOCOL_UNKNOWN;
 }
 
+/* Not looked at any more. */
+static void
+give_up_end(struct explain_payload_end *end)
+{
+	end->lost = true;
+	explain_stream_free(&end->stream);
+}
+
+static void
+read_tls(struct explain_payload *payload)
+{
+	for (unsigned int i = 0; i < RTE_DIM(payload->end); i++) {
+		struct explain_payload_end *end = &payload->end[i];
+
+		read_records(payload, i);
+		if (end->lost || end->finished || end->stream.ready == EXPLAIN_STREAM_BYTES)
+			give_up_end(end);
+	}
+}
+
+bool
+explain_payload_request_follows(const struct explain_payload *payload)
+{
+	const struct explain_payload_end *client = &payload->end[0];
+
+	return payload->protocol == EXPLAIN_PROTOCOL_TLS && client->finished &&
+	       tcp_seq_lt(client->looked, client->next);
+}
+
 /* A list of protocols, with or without white space (RFC 9110 5.6.1, 5.6.3, 7.8). */
 static bool
 http_lists_websocket(const char *at, const char *stop)
@@ -295,14 +324,6 @@ http_asks_websocket(const struct explain_payload_end *end, uint32_t length)
 			return true;
 	}
 	return false;
-}
-
-/* Not looked at any more. */
-static void
-give_up_end(struct explain_payload_end *end)
-{
-	end->lost = true;
-	explain_stream_free(&end->stream);
 }
 
 /* Nothing to wait for, in this turn: plain HTTP has no handshake of its own. */
@@ -437,8 +458,8 @@ explain_payload_add(
 	/* The other end may have said something before it was known what that would be. */
 	if (payload->protocol == EXPLAIN_PROTOCOL_HTTP)
 		read_http(payload);
-	for (unsigned int i = 0; i < 2 && payload->protocol == EXPLAIN_PROTOCOL_TLS; i++)
-		read_records(payload, i);
+	if (payload->protocol == EXPLAIN_PROTOCOL_TLS)
+		read_tls(payload);
 	if (is_unknown(payload))
 		give_up_turn(payload);
 	payload->done = payload->end[0].finished && payload->end[1].finished;

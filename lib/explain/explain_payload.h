@@ -38,7 +38,7 @@ struct explain_payload_end {
 	uint32_t looked;     /**< Bytes of whole records, or of lines, that have been read. */
 	bool cipher_changed; /**< ChangeCipherSpec was there. */
 	bool finished;       /**< Its Finished was there. */
-	bool lost;           /**< This is not what it seemed to be; not looked at any more. */
+	bool lost; /**< Not what it seemed to be, or all was there; not looked at any more. */
 };
 
 struct explain_payload {
@@ -58,6 +58,9 @@ struct explain_payload {
  */
 bool explain_payload_add(struct explain_payload *payload, unsigned int from,
 		const struct explain_text *text);
+
+/** Whether the client has said something after its Finished of TLS, maybe in the same segment. */
+bool explain_payload_request_follows(const struct explain_payload *payload);
 
 /** "TLS 1.3", "WebSocket"...; NULL when unknown. */
 const char *explain_payload_name(const struct explain_payload *payload);

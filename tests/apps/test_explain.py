@@ -32,6 +32,33 @@ def told(content, *options):
     return json.loads(explain(content, "--json", *options).stdout)
 
 
+def talk(*said):
+    """A connection in which client and server say this by turns, 10 ms apart."""
+    packets, numbers = exchange()[:3], [1, 100]
+    for index, text in enumerate(said):
+        ends, ports = ((CLIENT, SERVER), (40000, 80)) if index % 2 == 0 else (
+            (SERVER, CLIENT), (80, 40000))
+        mine, other = numbers if index % 2 == 0 else reversed(numbers)
+        packets.append((30 + index * 10, packet(*ends, ACK | PSH, mine, other, text, ports)))
+        numbers[index % 2] += len(text)
+    return packets
+
+
+def tls(kind, body):
+    """A record of TLS (RFC 8446 5.1)."""
+    return bytes((kind, 3, 3)) + struct.pack("!H", len(body)) + body
+
+
+def hello(message, body):
+    """ClientHello or ServerHello in its record."""
+    return tls(22, struct.pack("!I", message << 24 | len(body)) + body)
+
+
+CLIENT_HELLO = hello(1, b"\3\3" + bytes(32) + b"\0\0\2\x13\1\1\0")
+SERVER_HELLO = hello(2, b"\3\3" + bytes(32) + b"\0\x13\1\0")
+SERVER_HELLO_13 = hello(2, b"\3\3" + bytes(32) + b"\0\x13\1\0\0\6\0\x2b\0\2\3\4")
+
+
 class Explain(unittest.TestCase):
     """What people and scripts rely on."""
 
@@ -246,6 +273,28 @@ class Explain(unittest.TestCase):
         one, = told(pcap([(0, data) for _, data in exchange()[:4]] + [(0, answer)],
                          start=0))["connections"]
         self.assertEqual(one["times"]["time_starttransfer"], 0)
+
+    def test_request_may_follow_finished_in_its_segment(self):
+        cipher, finished, text = tls(20, b"\1"), tls(22, bytes(40)), tls(23, bytes(60))
+        answers = [text, b"", text]
+        for flight, said, times in (
+                # Of TLS 1.3 both are alike, and without a request there is no reply.
+                ([SERVER_HELLO_13 + text, text + text], answers, (0.05, 0.06)),
+                ([SERVER_HELLO_13 + text, text + text[:9]], [text], (0.05, 0.06)),
+                ([SERVER_HELLO_13 + text, text, b"", text], answers, (0.05, 0.08)),
+                ([SERVER_HELLO_13 + text, text], answers, (0.05, None)),
+                # A session of TLS 1.2 that is resumed, and a new one (RFC 5246 7.3).
+                ([SERVER_HELLO + cipher + finished, cipher + finished + text], answers,
+                 (0.05, 0.06)),
+                ([SERVER_HELLO, cipher + finished, cipher + finished, text], answers,
+                 (0.06, 0.08))):
+            one, = told(pcap(talk(CLIENT_HELLO, *flight, *said)))["connections"]
+            found = one["times"]
+            self.assertAlmostEqual(found["time_appconnect"], times[0])
+            if times[1] is None:
+                self.assertNotIn("time_starttransfer", found)
+            else:
+                self.assertAlmostEqual(found["time_starttransfer"], times[1])
 
     def test_standard_input_is_a_file(self):
         result = subprocess.run([HANDFAST, "explain", "-"], input=pcap(exchange()), check=False,

@@ -428,6 +428,30 @@ nothing_is_kept_of_other_protocols(void **state)
 }
 
 static void
+nothing_is_kept_of_tls_that_is_read(void **state)
+{
+	static const uint8_t zeros[1460];
+	struct talk talk = {0};
+
+	(void)state;
+	/* The server's Finished is there; the client's never is. */
+	record(&talk, CLIENT, 22, client_hello, sizeof(client_hello));
+	record(&talk, SERVER, 22, server_hello_13, sizeof(server_hello_13));
+	record(&talk, SERVER, 23, NULL, 300);
+	assert_null(talk.payload.end[SERVER].stream.data);
+	say(&talk, SERVER, zeros, sizeof(zeros));
+	assert_null(talk.payload.end[SERVER].stream.data);
+	/* No record at all, and a stream at its end. */
+	say(&talk, CLIENT, zeros, sizeof(zeros));
+	assert_true(keeps_nothing(&talk));
+	memset(&talk, 0, sizeof(talk));
+	for (unsigned int i = 0; i < EXPLAIN_STREAM_BYTES / 500 + 1; i++)
+		record(&talk, CLIENT, 22, i == 0 ? client_hello : NULL,
+				i == 0 ? sizeof(client_hello) : 500);
+	assert_true(keeps_nothing(&talk));
+}
+
+static void
 answer_may_be_captured_before_the_question(void **state)
 {
 	struct talk talk = {0};
@@ -460,6 +484,7 @@ main(void)
 			cmocka_unit_test(length_of_a_record_that_was_cut_off_is_unknown),
 			cmocka_unit_test(other_protocols_have_no_name),
 			cmocka_unit_test(nothing_is_kept_of_other_protocols),
+			cmocka_unit_test(nothing_is_kept_of_tls_that_is_read),
 			cmocka_unit_test(answer_may_be_captured_before_the_question),
 	};
 
