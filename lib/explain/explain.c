@@ -152,6 +152,7 @@ add_record(struct explain *explain, const struct explain_packet *packet)
 	explain->record[explain->records++] = record;
 	record->number = explain->records;
 	record->wanted = is_wanted(explain, record);
+	record->conn.unread = !record->wanted;
 	enter(explain, record);
 	return record;
 }

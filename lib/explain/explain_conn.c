@@ -243,7 +243,7 @@ read_payload(struct explain_conn *conn, const struct track *track)
 	};
 	struct explain_times *times = &conn->times;
 
-	if (text.length == 0)
+	if (text.length == 0 || conn->unread)
 		return;
 	if (conn->payload == NULL)
 		conn->payload = calloc(1, sizeof(*conn->payload));

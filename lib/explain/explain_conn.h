@@ -155,6 +155,7 @@ struct explain_conn {
 	uint8_t fate_why;       /**< enum explain_why of the RST that ended it. */
 	bool reset;
 	bool middle; /**< The handshake is not in the capture. */
+	bool unread; /**< Nobody wants to know what it says: payload is not looked at. */
 };
 
 /** Make the connection that a packet begins. */
