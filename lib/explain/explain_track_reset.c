@@ -101,6 +101,9 @@ track_reset(const struct track *track)
 	receiver->state = receiver->state == TCP_SYN_RCVD && !receiver->opener ? TCP_LISTEN
 									       : TCP_CLOSED;
 	sender->state = TCP_CLOSED;
+	/* Both ends had closed; this ends no more than the wait in TIME_WAIT (RFC 1337). */
+	if (track->conn->times.closed != EXPLAIN_NEVER)
+		return;
 	track->conn->reset = true;
 	track->conn->fate_why = (uint8_t)why;
 }

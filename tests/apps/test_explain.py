@@ -214,6 +214,20 @@ class Explain(unittest.TestCase):
         one, = told(pcap(enumerate([answer, other])))["connections"]
         self.assertEqual(one["ladder"][1]["events"], ["stray_syn"])
 
+    def test_reset_in_time_wait_leaves_the_connection_closed(self):
+        back = (80, 40000)
+        again = exchange() + [
+            (70, packet(SERVER, CLIENT, FIN | ACK, 100, 7, ports=back)),
+            (80, packet(CLIENT, SERVER, ACK, 7, 101)),
+            (90, packet(SERVER, CLIENT, RST, 101, 0, ports=back))]
+        one, = told(pcap(again))["connections"]
+        self.assertEqual((one["end"], one["client"]["state"]), ("closed", "CLOSED"))
+        self.assertNotIn("why", one)
+        self.assertEqual(one["ladder"][-1]["why"], "this end knows no such connection")
+        # Before the last ACK it ends the connection.
+        one, = told(pcap(again[:6] + again[-1:]))["connections"]
+        self.assertEqual(one["end"], "reset")
+
     def test_gap_in_the_capture_is_no_forgery(self):
         def capture(echo, finish):
             """A client, of which the capture lacks 100000 bytes, sends the last ones with FIN."""
