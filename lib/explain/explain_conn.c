@@ -221,11 +221,11 @@ note_times(struct explain_conn *conn, const struct track *track)
 			*notes[i].when = now;
 }
 
-/* Whether the other end's application can read on with this one. */
+/* Whether the other end's application can read on with this one; a SYN is before its data. */
 static bool
 is_next_text(const struct track *track)
 {
-	return tcp_seq_leq(track->data_seq, track->expected) &&
+	return tcp_seq_leq(track->packet->segment.seq, track->expected) &&
 	       tcp_seq_lt(track->expected, track->data_seq + track->packet->payload_length);
 }
 

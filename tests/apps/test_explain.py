@@ -288,6 +288,14 @@ class Explain(unittest.TestCase):
                          start=0))["connections"]
         self.assertEqual(one["times"]["time_starttransfer"], 0)
 
+    def test_reply_may_be_on_the_syn_ack(self):
+        one, = told(pcap([
+            (0, packet(CLIENT, SERVER, SYN, 0, 0, b"hello")),
+            (10, packet(SERVER, CLIENT, SYN | ACK, 99, 6, b"world", ports=(80, 40000))),
+            (20, packet(CLIENT, SERVER, ACK, 6, 105)),
+            (30, packet(SERVER, CLIENT, ACK, 105, 6, b"more", ports=(80, 40000)))]))["connections"]
+        self.assertAlmostEqual(one["times"]["time_starttransfer"], 0.01)
+
     def test_request_may_follow_finished_in_its_segment(self):
         cipher, finished, text = tls(20, b"\1"), tls(22, bytes(40)), tls(23, bytes(60))
         answers = [text, b"", text]
