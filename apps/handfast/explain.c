@@ -19,6 +19,8 @@
 #include <arpa/inet.h>
 #include <pcap/pcap.h>
 
+#include <rte_common.h>
+
 #include "tcp/flow_key.h"
 
 #include "exit_code.h"
@@ -57,6 +59,10 @@ const char explain_help[] =
 		"  handfast explain trace.pcap\n"
 		"  handfast explain trace.pcapng --summary --address 10.9.0.1\n"
 		"  tcpdump -i eth0 -w - -c 100 tcp | handfast explain -\n";
+
+/** In the years 1901, where pcap's 32 bits may begin, and 2191: within 64 bits of ns of it. */
+#define SECONDS_MIN INT64_C(-2147483648)
+#define SECONDS_MAX INT64_C(7000000000)
 
 struct explain_options {
 	const char *path;
@@ -168,6 +174,15 @@ report_unreadable(const char *program, const char *path, const char *problem)
 	return EXIT_CODE_RUNTIME;
 }
 
+/* In nanoseconds.  Beyond are damaged files and wrong units: no further than the bounds. */
+static int64_t
+take_time(const struct timeval *time)
+{
+	const int64_t most = RTE_MIN((int64_t)time->tv_sec, SECONDS_MAX);
+
+	return RTE_MAX(most, SECONDS_MIN) * 1000000000 + time->tv_usec;
+}
+
 /* Read the whole file. @return an exit code; with a problem in @p file when its end is missing. */
 static int
 read_packets(pcap_t *pcap, struct explain *explain, struct explain_file *file)
@@ -184,8 +199,7 @@ read_packets(pcap_t *pcap, struct explain *explain, struct explain_file *file)
 				.link = pcap_datalink(pcap),
 		};
 
-		if (!explain_add(explain, &frame,
-				    (int64_t)header->ts.tv_sec * 1000000000 + header->ts.tv_usec)) {
+		if (!explain_add(explain, &frame, take_time(&header->ts))) {
 			file->problem = "out of memory; --connection, --address or --summary take "
 					"less";
 			return EXIT_CODE_RUNTIME;

@@ -50,7 +50,7 @@ def pcap(packets, link=101, prefix=b"", order="<", magic=0xa1b2c3d4, snap=65535,
     return b"".join(parts)
 
 
-def pcapng(packets, link=101):
+def pcapng(packets, link=101, start=1000):
     """The same in the other format, with nanoseconds."""
     def block(kind, body):
         body += bytes(-len(body) % 4)
@@ -59,7 +59,7 @@ def pcapng(packets, link=101):
     text = block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1))
     text += block(1, struct.pack("<HHI", link, 0, 0) + struct.pack("<HHB3x", 9, 1, 9) + bytes(4))
     for milliseconds, data in packets:
-        when = (1000 * 1000 + milliseconds) * 1000 * 1000
+        when = (start * 1000 + milliseconds) * 1000 * 1000
         text += block(6, struct.pack("<IIIII", 0, when >> 32, when & 0xffffffff, len(data),
                                      len(data)) + data)
     return text

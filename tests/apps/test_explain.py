@@ -288,6 +288,11 @@ class Explain(unittest.TestCase):
                          start=0))["connections"]
         self.assertEqual(one["times"]["time_starttransfer"], 0)
 
+    def test_time_is_as_far_as_64_bits_have_it(self):
+        packets = exchange()
+        late = [(when + 16_500_000_000_000, data) for when, data in packets[5:]]
+        self.assertEqual(told(pcapng(packets[:5] + late))["backward"], 0)
+
     def test_reply_may_be_on_the_syn_ack(self):
         one, = told(pcap([
             (0, packet(CLIENT, SERVER, SYN, 0, 0, b"hello")),
