@@ -15,6 +15,7 @@
 #include "tcp/tcp_rules.h"
 
 #include "explain.h"
+#include "json_text.h"
 
 #define EXPLAIN_JSON_FORMAT (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
@@ -163,8 +164,8 @@ print_connection(const struct explain_record *record, bool ladder, FILE *out)
 static void
 print_head(const struct explain *explain, const struct explain_file *file, FILE *out)
 {
-	json_t *head = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:s*}",
-			"schema", 1, "file", file->path, "link", file->link, "tcp",
+	json_t *head = json_pack("{s:i, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:o*}",
+			"schema", 1, "file", json_text(file->path), "link", file->link, "tcp",
 			(json_int_t)explain->kinds[EXPLAIN_TCP], "other_ip",
 			(json_int_t)explain->kinds[EXPLAIN_NOT_TCP], "not_ip",
 			(json_int_t)explain->kinds[EXPLAIN_NOT_IP], "fragments",
@@ -172,7 +173,7 @@ print_head(const struct explain *explain, const struct explain_file *file, FILE 
 			(json_int_t)explain->kinds[EXPLAIN_CUT], "seconds",
 			(double)(explain->latest_ns - explain->earliest_ns) / 1e9, "backward",
 			(json_int_t)explain->backward, "total", (json_int_t)explain->records,
-			"problem", file->problem);
+			"problem", file->problem != NULL ? json_text(file->problem) : NULL);
 
 	print_open(head, out);
 }

@@ -329,6 +329,20 @@ class Explain(unittest.TestCase):
         self.assertEqual(result.returncode, 0)
         self.assertIn(b"handshake complete", result.stdout)
 
+    def test_name_need_not_be_utf_8(self):
+        with tempfile.TemporaryDirectory() as directory:
+            for name, told_name in ((b"a\xff\xc3.pcap", "a\ufffd\ufffd.pcap"),
+                                    ("\u00e4.pcap".encode(), "\u00e4.pcap")):
+                path = os.path.join(directory.encode(), name)
+                with open(path, "wb") as file:
+                    file.write(pcap(exchange())[:-10])
+                result = subprocess.run([HANDFAST, "explain", path, "--json"], check=False,
+                                        capture_output=True, timeout=60)
+                found = json.loads(result.stdout)
+                self.assertEqual(os.path.basename(found["file"]), told_name)
+                self.assertIn("trunc", found["problem"])
+                self.assertEqual(found["total"], 1)
+
     def test_damage_is_an_error_after_what_was_good(self):
         result = explain(pcap(exchange())[:-10])
         self.assertEqual(result.returncode, 1)
