@@ -230,13 +230,14 @@ read_records(struct explain_payload *payload, unsigned int from)
 	}
 }
 
-/* Where the header of an HTTP message ends, 0 as long as it has not. */
+/* Where the header of an HTTP message ends, 0 as long as it has not; goes on where it was. */
 static uint32_t
-http_header_end(const struct explain_payload_end *end)
+http_header_end(struct explain_payload_end *end)
 {
-	for (uint32_t i = 3; i < end->stream.ready; i++)
+	for (uint32_t i = RTE_MAX(end->looked, UINT32_C(3)); i < end->stream.ready; i++)
 		if (memcmp(end->stream.data + i - 3, "\r\n\r\n", 4) == 0)
 			return i + 1;
+	end->looked = end->stream.ready;
 	return 0;
 }
 
@@ -407,6 +408,7 @@ begin_turn(struct explain_payload *payload, const struct explain_text *text)
 
 		explain_stream_free(&end->stream);
 		end->origin = end->next;
+		end->looked = 0;
 		end->finished = false;
 		end->lost = false;
 	}

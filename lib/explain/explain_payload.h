@@ -35,7 +35,7 @@ struct explain_payload_end {
 	struct explain_stream stream; /**< Of HTTP: of this turn. */
 	uint32_t origin;              /**< Where it begins. */
 	uint32_t next;                /**< After the highest byte that was there. */
-	uint32_t looked;     /**< Bytes of whole records, or of lines, that have been read. */
+	uint32_t looked;     /**< Bytes of whole records, or of a header, that have been read. */
 	bool cipher_changed; /**< ChangeCipherSpec was there. */
 	bool finished;       /**< Its Finished was there. */
 	bool lost; /**< Not what it seemed to be, or all was there; not looked at any more. */

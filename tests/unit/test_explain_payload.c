@@ -210,6 +210,30 @@ upgrade_need_not_be_the_first_request(void **state)
 }
 
 static void
+header_may_come_in_bytes_and_is_read_once(void **state)
+{
+	struct talk talk = {0};
+
+	(void)state;
+	for (unsigned int turn = 0; turn < 2; turn++) {
+		const char *ask = turn == 0 ? get : upgrade;
+
+		for (size_t i = 0; i < strlen(ask); i++) {
+			assert_false(say(&talk, CLIENT, ask + i, 1));
+			/* From the method on, and before the end. */
+			if (i >= 3 && i + 1 < strlen(ask))
+				assert_int_equal(talk.payload.end[CLIENT].looked, i + 1);
+		}
+		if (turn == 0)
+			say(&talk, SERVER, "HTTP/1.1 200 OK\r\n\r\n", 19);
+	}
+	for (size_t i = 0; i < sizeof(switching) - 2; i++)
+		assert_false(say(&talk, SERVER, switching + i, 1));
+	assert_true(say(&talk, SERVER, switching + sizeof(switching) - 2, 1));
+	explain_payload_free(&talk.payload);
+}
+
+static void
 body_after_continue_is_no_request(void **state)
 {
 	static const char post[] = "POST / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n";
@@ -474,6 +498,7 @@ main(void)
 			cmocka_unit_test(websocket_is_done_with_the_101),
 			cmocka_unit_test(refused_upgrade_is_plain_http),
 			cmocka_unit_test(upgrade_need_not_be_the_first_request),
+			cmocka_unit_test(header_may_come_in_bytes_and_is_read_once),
 			cmocka_unit_test(body_after_continue_is_no_request),
 			cmocka_unit_test(next_request_may_come_in_any_order),
 			cmocka_unit_test(end_of_an_answer_may_be_missing),
