@@ -419,7 +419,8 @@ load_step_outcome(struct load_event *event, const struct burst *burst, unsigned 
 								burst->segment[i].payload_offset +
 								action->skip),
 				action->take);
-	if ((outcome & TCP_OUTCOME_PEER_FIN) != 0)
+	/* The end of a wrong answer is not one that came too early. */
+	if (good && (outcome & TCP_OUTCOME_PEER_FIN) != 0)
 		load_step_peer_closed(event);
 	return good;
 }

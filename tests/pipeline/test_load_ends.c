@@ -256,6 +256,22 @@ starts_that_were_due_and_not_made_are_counted(void **state)
 	}
 }
 
+/* The FIN that rides on it does not make it an answer that was cut off. */
+static void
+a_wrong_answer_with_its_fin_is_wrong(void **state)
+{
+	(void)state;
+	bench_begin_one(LOAD_REQUEST);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK | TCP_PSH, bench.plan.request_length);
+	bench_say(TCP_ACK | TCP_FIN, 1000, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+	bench_expect(TCP_RST | TCP_ACK, 0);
+	assert_int_equal(bench_failed(FAILURE_wrong_reply), 1);
+	assert_int_equal(bench_all_failed(), 1);
+	assert_int_equal(bench_load()->active, 0);
+	bench_end();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -270,6 +286,7 @@ main(int argc, char **argv)
 			BENCH_TEST(an_unanswered_syn_is_a_failure_at_the_end_of_the_run),
 			BENCH_TEST(measured_time_goes_on_while_connections_are_open),
 			BENCH_TEST(starts_that_were_due_and_not_made_are_counted),
+			BENCH_TEST(a_wrong_answer_with_its_fin_is_wrong),
 	};
 
 	(void)argc;
