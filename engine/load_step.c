@@ -524,7 +524,7 @@ load_step_known(struct worker *worker, struct burst *burst, unsigned int i)
 		load_event_note(&event);
 	} else if ((action.outcome & LOAD_STEP_ENDED) != 0 && before != TCP_TIME_WAIT) {
 		load_event_note(&event);
-	} else if ((action.outcome & TCP_OUTCOME_OPENED) != 0 &&
+	} else if (good && (action.outcome & TCP_OUTCOME_OPENED) != 0 &&
 			event.load->load->plan.exchange == LOAD_HANDSHAKE) {
 		figures_count(event.load->figures, FIGURE_completed, 1);
 		load_step_abort(&event);

@@ -272,6 +272,26 @@ a_wrong_answer_with_its_fin_is_wrong(void **state)
 	bench_end();
 }
 
+/* RFC 9293 figure 7: both sides send a SYN, and text opens the connection. */
+static void
+text_that_opens_a_handshake_ends_it_once(void **state)
+{
+	(void)state;
+	bench_begin_one(LOAD_HANDSHAKE);
+	bench_say(TCP_SYN, 1000, NULL);
+	bench_expect(TCP_SYN | TCP_ACK, 0);
+	bench_say(TCP_ACK, 1000, "x");
+	bench_expect(TCP_RST | TCP_ACK, 0);
+	assert_false(bench_hear());
+	assert_int_equal(bench_count(FIGURE_opened), 1);
+	assert_int_equal(bench_count(FIGURE_completed), 0);
+	assert_int_equal(bench_failed(FAILURE_wrong_reply), 1);
+	assert_int_equal(bench_all_failed(), 1);
+	assert_int_equal(bench_load()->active, 0);
+	assert_int_equal(conn_table_count(bench.generator.worker[0]->table), 0);
+	bench_end();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -287,6 +307,7 @@ main(int argc, char **argv)
 			BENCH_TEST(measured_time_goes_on_while_connections_are_open),
 			BENCH_TEST(starts_that_were_due_and_not_made_are_counted),
 			BENCH_TEST(a_wrong_answer_with_its_fin_is_wrong),
+			BENCH_TEST(text_that_opens_a_handshake_ends_it_once),
 	};
 
 	(void)argc;
