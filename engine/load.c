@@ -18,33 +18,47 @@
 
 /* Where a worker is in the plan, and how much is wanted now, from 0 to 1. */
 struct load_place {
+	uint64_t begin_us;
 	enum load_phase phase;
+	bool began;
 	bool starting;
 	double level;
 };
 
+/* Control may set the beginning meanwhile: it is read once, and may be ahead of the turn. */
 static struct load_place
 load_place(const struct load *load, uint64_t now_us)
 {
 	const struct load_plan *plan = &load->plan;
-	const uint64_t begin_us = __atomic_load_n(&load->begin_us, __ATOMIC_ACQUIRE);
-	uint64_t elapsed_us = now_us - begin_us;
+	struct load_place place = {
+			.begin_us = __atomic_load_n(&load->begin_us, __ATOMIC_ACQUIRE),
+			.phase = LOAD_RAMP_UP,
+	};
+	uint64_t elapsed_us = now_us - place.begin_us;
 
-	if (begin_us == 0 || now_us < begin_us)
-		return (struct load_place){LOAD_RAMP_UP, false, 0.0};
+	place.began = place.begin_us != 0 && now_us >= place.begin_us;
+	if (!place.began)
+		return place;
+	place.phase = LOAD_RAMP_DOWN;
 	if (now_us >= __atomic_load_n(&load->end_us, __ATOMIC_RELAXED))
-		return (struct load_place){LOAD_RAMP_DOWN, false, 0.0};
-	if (elapsed_us < plan->ramp_up_us)
-		return (struct load_place){
-				LOAD_RAMP_UP, true, (double)elapsed_us / (double)plan->ramp_up_us};
+		return place;
+	place.starting = true;
+	if (elapsed_us < plan->ramp_up_us) {
+		place.phase = LOAD_RAMP_UP;
+		place.level = (double)elapsed_us / (double)plan->ramp_up_us;
+		return place;
+	}
 	elapsed_us -= plan->ramp_up_us;
-	if (plan->duration_us == 0 || elapsed_us < plan->duration_us)
-		return (struct load_place){LOAD_SUSTAIN, true, 1.0};
+	if (plan->duration_us == 0 || elapsed_us < plan->duration_us) {
+		place.phase = LOAD_SUSTAIN;
+		place.level = 1.0;
+		return place;
+	}
 	elapsed_us -= plan->duration_us;
-	if (elapsed_us < plan->ramp_down_us)
-		return (struct load_place){LOAD_RAMP_DOWN, true,
-				1.0 - (double)elapsed_us / (double)plan->ramp_down_us};
-	return (struct load_place){LOAD_RAMP_DOWN, false, 0.0};
+	place.starting = elapsed_us < plan->ramp_down_us;
+	if (place.starting)
+		place.level = 1.0 - (double)elapsed_us / (double)plan->ramp_down_us;
+	return place;
 }
 
 uint64_t
@@ -116,7 +130,7 @@ load_set_level(struct worker *worker)
 	if (load->starting && !place.starting)
 		load_count_not_started(worker);
 	load->level_us = worker->now_us;
-	load->began = __atomic_load_n(&load->load->begin_us, __ATOMIC_ACQUIRE) != 0;
+	load->began = place.began;
 	load->phase = place.phase;
 	load->figures = &load->phases[place.phase];
 	load->starting = place.starting && load->left > 0;

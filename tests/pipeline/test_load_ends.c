@@ -292,6 +292,24 @@ text_that_opens_a_handshake_ends_it_once(void **state)
 	bench_end();
 }
 
+/* A worker's turn may be older than the beginning that it reads. */
+static void
+what_has_not_begun_is_not_done(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 9);
+
+	(void)state;
+	plan.count = 10;
+	bench_begin(&plan);
+	bench.generator.load->begin_us += 10;
+	bench_play(5);
+	assert_false(load_is_done(&bench.generator));
+	bench_play(5000);
+	assert_true(load_is_done(&bench.generator));
+	assert_int_equal(bench_count(FIGURE_completed), 10);
+	bench_end();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -308,6 +326,7 @@ main(int argc, char **argv)
 			BENCH_TEST(starts_that_were_due_and_not_made_are_counted),
 			BENCH_TEST(a_wrong_answer_with_its_fin_is_wrong),
 			BENCH_TEST(text_that_opens_a_handshake_ends_it_once),
+			BENCH_TEST(what_has_not_begun_is_not_done),
 	};
 
 	(void)argc;
