@@ -130,6 +130,11 @@ load_set_level(struct worker *worker)
 	if (load->starting && !place.starting)
 		load_count_not_started(worker);
 	load->level_us = worker->now_us;
+	/* A worker that looks late is late with what was due since the beginning. */
+	if (place.began)
+		pace_set_rate(&load->pace,
+				place.starting ? plan->rate * place.level / workers : 0.0,
+				load->began ? worker->now_us : place.begin_us);
 	load->began = place.began;
 	load->phase = place.phase;
 	load->figures = &load->phases[place.phase];
@@ -137,8 +142,6 @@ load_set_level(struct worker *worker)
 	load->limit = (uint32_t)load_part(wanted, worker->index, workers);
 	/* A worker that may have none would never end. */
 	load->limit = RTE_MAX(load->limit, 1u);
-	pace_set_rate(&load->pace, place.starting ? plan->rate * place.level / workers : 0.0,
-			worker->now_us);
 }
 
 /* The ends of phases are met to the microsecond, ramps in steps of a millisecond. */

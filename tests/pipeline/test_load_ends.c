@@ -310,6 +310,28 @@ what_has_not_begun_is_not_done(void **state)
 	bench_end();
 }
 
+/* The pace does not begin when a worker first looks. */
+static void
+starts_before_the_first_look_are_late(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 9);
+	const struct histogram *connect_us;
+
+	(void)state;
+	plan.rate = 1000;
+	plan.duration_us = 200000;
+	bench_begin(&plan);
+	bench_advance(100000);
+	bench_play(110000);
+	connect_us = &bench_load()->phases[LOAD_SUSTAIN].connect_us;
+	assert_int_equal(bench_count(FIGURE_started), 200);
+	assert_int_equal(bench_count(FIGURE_not_started), 0);
+	assert_in_range(connect_us->max, 100000, 101000);
+	assert_in_range(histogram_percentile(connect_us, 75), 48000, 52000);
+	assert_in_range(histogram_percentile(connect_us, 40), 1, 10);
+	bench_end();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -327,6 +349,7 @@ main(int argc, char **argv)
 			BENCH_TEST(a_wrong_answer_with_its_fin_is_wrong),
 			BENCH_TEST(text_that_opens_a_handshake_ends_it_once),
 			BENCH_TEST(what_has_not_begun_is_not_done),
+			BENCH_TEST(starts_before_the_first_look_are_late),
 	};
 
 	(void)argc;
