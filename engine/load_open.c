@@ -31,6 +31,8 @@
 #define LOAD_OPEN_TRIES 64
 /* and the first of them, of which one may be found where nobody is. */
 #define LOAD_OPEN_TRIES_FREE 4
+/* How late a start may be said to be: its time is kept in 32 bits, and the peer needs some, too. */
+#define LOAD_OPEN_LAG_MAX_US (UINT64_C(1) << 31)
 
 /* Connections that are about to begin. */
 struct load_starts {
@@ -309,9 +311,11 @@ load_open_one(struct worker *worker, struct load_starts *starts, unsigned int i,
 	struct load_worker *load = worker->load;
 	struct conn *conn = starts->conn[i];
 	struct load_conn *own = load_conn_of(load, conn);
+	const uint64_t lag_us =
+			RTE_MIN(worker->now_us - starts->intended_us[i], LOAD_OPEN_LAG_MAX_US);
 	unsigned int length;
 
-	own->begin_us = (uint32_t)starts->intended_us[i];
+	own->begin_us = (uint32_t)(worker->now_us - lag_us);
 	own->requests_left = load->load->plan.requests;
 	/* RFC 6528: a clock of 4 us, so that a reused tuple's numbers rise, and a secret. */
 	load->env.isn = (uint32_t)starts->isn[i] + (uint32_t)(worker->now_us >> 2);

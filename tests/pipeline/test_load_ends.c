@@ -332,6 +332,25 @@ starts_before_the_first_look_are_late(void **state)
 	bench_end();
 }
 
+/* Its time is kept in 32 bits: what is more than half an hour late is so late. */
+static void
+a_start_that_is_hours_late_is_not_early(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 9);
+
+	(void)state;
+	plan.rate = 10;
+	plan.count = 5;
+	bench_begin(&plan);
+	bench_play(10);
+	bench_advance(UINT64_C(5000000000));
+	bench_play(1000);
+	assert_int_equal(bench_count(FIGURE_completed), 5);
+	assert_in_range(bench_load()->phases[LOAD_SUSTAIN].connect_us.max, UINT32_C(1) << 31,
+			(UINT32_C(1) << 31) + 100);
+	bench_end();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -350,6 +369,7 @@ main(int argc, char **argv)
 			BENCH_TEST(text_that_opens_a_handshake_ends_it_once),
 			BENCH_TEST(what_has_not_begun_is_not_done),
 			BENCH_TEST(starts_before_the_first_look_are_late),
+			BENCH_TEST(a_start_that_is_hours_late_is_not_early),
 	};
 
 	(void)argc;
