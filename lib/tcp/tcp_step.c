@@ -162,11 +162,13 @@ step_facts_of_timer(const struct tcp_conn *conn, const struct tcp_env *env)
 			[TCP_CLOSING] = config->orphan_retries,
 			[TCP_LAST_ACK] = config->orphan_retries,
 	};
+	/* RFC 9293 3.8.6.1, MUST-36: who may repeat nothing still asks a closed window. */
+	const uint8_t probes = (conn->flags & TCP_CONN_PERSIST) != 0;
 
 	return FACT_IF(IN_FLIGHT, conn->snd_una != conn->snd_nxt) |
 	       FACT_IF(PERSIST, (conn->flags & TCP_CONN_PERSIST) != 0) |
 	       FACT_IF(KEEP_ALIVE, step_is_keep_alive(conn, config)) |
-	       FACT_IF(RETRIES_LEFT, conn->retries < limits[conn->state]);
+	       FACT_IF(RETRIES_LEFT, conn->retries < RTE_MAX(limits[conn->state], probes));
 }
 
 /* RFC 5927 4.1: who does not see our segments cannot quote one that is in flight. */

@@ -25,7 +25,8 @@
  * TCP_OUTCOME_DATA, and answers behind the SYN,ACK if it likes (RFC 7413 4.2.2).  What of that
  * answer is acknowledged with our SYN is told by TCP_OUTCOME_OPENED alone.
  * Probes grow apart like retransmissions, and end the connection only when retries2 of them in a
- * row (half as many, once some were answered) get no answer at all (RFC 9293 3.8.6.1).
+ * row (half as many, once some were answered; at least one) get no answer at all (RFC 9293
+ * 3.8.6.1).
  *
  * The timer that is returned is right for a connection whose application has nothing to say; after
  * any outcome but the end, tcp_output_timer() knows better.

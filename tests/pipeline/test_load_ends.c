@@ -351,6 +351,39 @@ a_start_that_is_hours_late_is_not_early(void **state)
 	bench_end();
 }
 
+/* RFC 1122 4.2.2.17: as long as the peer acknowledges, with --retries 0, too. */
+static void
+probes_of_a_closed_window_go_on_while_they_are_answered(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_REQUEST, "10.9.0.2", 80);
+
+	(void)state;
+	plan.count = 1;
+	plan.retries = 0;
+	bench_begin(&plan);
+	bench.seq = 777;
+	bench_wait_ms(1);
+	bench_expect(TCP_SYN, 0);
+	bench_say(TCP_SYN | TCP_ACK, 0, NULL);
+	bench_expect(TCP_ACK, 0);
+	for (unsigned int i = 0; i < 5; i++) {
+		const uint32_t ack = bench.ack;
+
+		for (unsigned int ms = 0; ms < 450 && !bench_hear(); ms++)
+			bench_wait_ms(1);
+		assert_int_equal(bench.heard.segment.flags, TCP_ACK);
+		assert_int_equal(bench.heard.segment.seq, ack - 1);
+		/* But for the last one. */
+		if (i < 4)
+			bench_say(TCP_ACK, 0, NULL);
+	}
+	bench_wait_ms(450);
+	bench_expect(TCP_RST | TCP_ACK, 0);
+	assert_int_equal(bench_failed(FAILURE_timeout_established), 1);
+	assert_int_equal(bench_all_failed(), 1);
+	bench_end();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -370,6 +403,7 @@ main(int argc, char **argv)
 			BENCH_TEST(what_has_not_begun_is_not_done),
 			BENCH_TEST(starts_before_the_first_look_are_late),
 			BENCH_TEST(a_start_that_is_hours_late_is_not_early),
+			BENCH_TEST(probes_of_a_closed_window_go_on_while_they_are_answered),
 	};
 
 	(void)argc;
