@@ -127,7 +127,8 @@ load_set_level(struct worker *worker)
 	const uint64_t wanted = (uint64_t)(plan->concurrency * place.level + 0.5);
 
 	load_measure(worker);
-	if (load->starting && !place.starting)
+	/* Nor was there time to start for who looks when all is over. */
+	if (place.began && !place.starting && (load->starting || !load->began))
 		load_count_not_started(worker);
 	load->level_us = worker->now_us;
 	/* A worker that looks late is late with what was due since the beginning. */

@@ -332,6 +332,24 @@ starts_before_the_first_look_are_late(void **state)
 	bench_end();
 }
 
+/* When the worker looks first, all is over. */
+static void
+starts_of_a_run_that_was_slept_through_are_counted(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 9);
+
+	(void)state;
+	plan.rate = 1000;
+	plan.duration_us = 50000;
+	bench_begin(&plan);
+	bench_advance(100000);
+	bench_play(10);
+	assert_true(load_is_done(&bench.generator));
+	assert_int_equal(bench_count(FIGURE_started), 0);
+	assert_int_equal(bench_count(FIGURE_not_started), 50);
+	bench_end();
+}
+
 /* Its time is kept in 32 bits: what is more than half an hour late is so late. */
 static void
 a_start_that_is_hours_late_is_not_early(void **state)
@@ -402,6 +420,7 @@ main(int argc, char **argv)
 			BENCH_TEST(text_that_opens_a_handshake_ends_it_once),
 			BENCH_TEST(what_has_not_begun_is_not_done),
 			BENCH_TEST(starts_before_the_first_look_are_late),
+			BENCH_TEST(starts_of_a_run_that_was_slept_through_are_counted),
 			BENCH_TEST(a_start_that_is_hours_late_is_not_early),
 			BENCH_TEST(probes_of_a_closed_window_go_on_while_they_are_answered),
 	};
