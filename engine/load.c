@@ -67,6 +67,31 @@ load_part(uint64_t whole, unsigned int worker, unsigned int workers)
 	return whole * (worker + 1) / workers - whole * worker / workers;
 }
 
+static bool
+load_keeps_state(enum load_exchange exchange)
+{
+	return exchange == LOAD_HANDSHAKE || exchange == LOAD_OPEN_CLOSE ||
+	       exchange == LOAD_REQUEST || exchange == LOAD_KEEPALIVE;
+}
+
+unsigned int
+load_starters(const struct engine *engine)
+{
+	const struct load_plan *plan = &engine->load->plan;
+
+	return load_keeps_state(plan->exchange)
+			       ? RTE_MIN(engine->worker_count, (unsigned int)plan->concurrency)
+			       : engine->worker_count;
+}
+
+uint64_t
+load_share(const struct worker *worker, uint64_t whole)
+{
+	const unsigned int starters = load_starters(worker->engine);
+
+	return worker->index < starters ? load_part(whole, worker->index, starters) : 0;
+}
+
 /* How long the measured part is so far: until now, or until the last of all connections ended. */
 static void
 load_measure(struct worker *worker)
@@ -111,7 +136,7 @@ load_count_not_started(struct worker *worker)
 	if (plan->rate == 0.0 || load->idle != NULL || from_us >= until_us ||
 			(load->active < load->limit && until_us - from_us < LOAD_LATE_US))
 		return;
-	due = plan->rate / worker->engine->worker_count *
+	due = plan->rate / load_starters(worker->engine) *
 	      (load_full_seconds(plan, until_us - begin_us) -
 			      load_full_seconds(plan, from_us - begin_us));
 	figures_count(load->figures, FIGURE_not_started, RTE_MIN((uint64_t)due, load->left));
@@ -123,7 +148,7 @@ load_set_level(struct worker *worker)
 	struct load_worker *load = worker->load;
 	const struct load_plan *plan = &load->load->plan;
 	const struct load_place place = load_place(load->load, worker->now_us);
-	const unsigned int workers = worker->engine->worker_count;
+	const unsigned int starters = load_starters(worker->engine);
 	const uint64_t wanted = (uint64_t)(plan->concurrency * place.level + 0.5);
 
 	load_measure(worker);
@@ -134,15 +159,15 @@ load_set_level(struct worker *worker)
 	/* A worker that looks late is late with what was due since the beginning. */
 	if (place.began)
 		pace_set_rate(&load->pace,
-				place.starting ? plan->rate * place.level / workers : 0.0,
+				place.starting ? plan->rate * place.level / starters : 0.0,
 				load->began ? worker->now_us : place.begin_us);
 	load->began = place.began;
 	load->phase = place.phase;
 	load->figures = &load->phases[place.phase];
 	load->starting = place.starting && load->left > 0;
-	load->limit = (uint32_t)load_part(wanted, worker->index, workers);
-	/* A worker that may have none would never end. */
-	load->limit = RTE_MAX(load->limit, 1u);
+	/* One at least: a ramp must not hold up what is due.  Who is no starter has nothing left.
+	 */
+	load->limit = RTE_MAX((uint32_t)load_share(worker, wanted), 1u);
 }
 
 /* The ends of phases are met to the microsecond, ramps in steps of a millisecond. */
@@ -358,13 +383,6 @@ load_classify(struct worker *worker, struct burst *burst)
 		kept++;
 	}
 	burst->n = kept;
-}
-
-static bool
-load_keeps_state(enum load_exchange exchange)
-{
-	return exchange == LOAD_HANDSHAKE || exchange == LOAD_OPEN_CLOSE ||
-	       exchange == LOAD_REQUEST || exchange == LOAD_KEEPALIVE;
 }
 
 /* The connections' timeouts. */

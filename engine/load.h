@@ -357,6 +357,12 @@ bool load_owns(const struct worker *worker, const struct tuple *tuple);
 /** A worker's part of a number that all share. */
 uint64_t load_part(uint64_t whole, unsigned int worker, unsigned int workers);
 
+/** How many workers begin connections: with fewer to be had at once than workers, not all. */
+unsigned int load_starters(const struct engine *engine);
+
+/** A worker's part of what those share; 0 of one that is none. */
+uint64_t load_share(const struct worker *worker, uint64_t whole);
+
 /** The number of the stateless SYN from a tuple. */
 uint32_t load_isn(const struct load_worker *load, const struct tuple *tuple);
 

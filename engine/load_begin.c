@@ -141,8 +141,8 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 	own->secret = secret;
 	own->random = secret + worker->index + 1;
 	own->figures = &own->phases[LOAD_RAMP_UP];
-	own->left = plan->count == 0 ? UINT64_MAX
-				     : load_part(plan->count, worker->index, engine->worker_count);
+	if (worker->index < load_starters(engine))
+		own->left = plan->count == 0 ? UINT64_MAX : load_share(worker, plan->count);
 	memcpy(own->walk, load->walk, walks);
 	/* Two runs in a row do not begin with the same tuples. */
 	for (unsigned int p = 0; p < engine->port_count; p++)

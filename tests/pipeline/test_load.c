@@ -141,7 +141,7 @@ a_worker_without_a_tuple_says_so(void **state)
 	(void)state;
 	bench.workers = 2;
 	plan.first_port = plan.last_port;
-	plan.concurrency = 1;
+	plan.concurrency = 2;
 	plan.count = 4;
 	bench_begin(&plan);
 	bench_play(30000);

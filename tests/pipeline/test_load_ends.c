@@ -350,6 +350,31 @@ starts_of_a_run_that_was_slept_through_are_counted(void **state)
 	bench_end();
 }
 
+/* In all, not of each worker; who may have none is done. */
+static void
+fewer_connections_than_workers_are_no_more(void **state)
+{
+	(void)state;
+	for (unsigned int rate = 0; rate <= 10000; rate += 10000) {
+		struct load_plan plan = bench_plan(LOAD_REQUEST, "10.9.0.2", 80);
+
+		bench.workers = 3;
+		plan.concurrency = 2;
+		plan.rate = rate;
+		plan.count = rate == 0 ? 100 : 0;
+		plan.duration_us = rate == 0 ? 0 : 10000;
+		bench_begin(&plan);
+		for (unsigned int i = 0; i < 20000; i++) {
+			bench_play(1);
+			assert_in_range(rig_connections(&bench.rig), 0, 2);
+		}
+		assert_true(load_is_done(&bench.generator));
+		assert_int_equal(bench_count(FIGURE_started), 100);
+		assert_int_equal(bench_count(FIGURE_completed), 100);
+		bench_end();
+	}
+}
+
 /* Its time is kept in 32 bits: what is more than half an hour late is so late. */
 static void
 a_start_that_is_hours_late_is_not_early(void **state)
@@ -421,6 +446,7 @@ main(int argc, char **argv)
 			BENCH_TEST(what_has_not_begun_is_not_done),
 			BENCH_TEST(starts_before_the_first_look_are_late),
 			BENCH_TEST(starts_of_a_run_that_was_slept_through_are_counted),
+			BENCH_TEST(fewer_connections_than_workers_are_no_more),
 			BENCH_TEST(a_start_that_is_hours_late_is_not_early),
 			BENCH_TEST(probes_of_a_closed_window_go_on_while_they_are_answered),
 	};
