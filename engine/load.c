@@ -184,26 +184,6 @@ load_keep_level(struct worker *worker)
 		load_set_level(worker);
 }
 
-bool
-load_read_source(const struct load *load, const struct rte_mbuf *packet, struct flow_key *key)
-{
-	const uint8_t *data = rte_pktmbuf_mtod(packet, const uint8_t *);
-	const struct frame_template *frames = &load->target[0].frames;
-	rte_be32_t source;
-
-	/* Ours all have the same layout; with several targets it is not told which one's it is. */
-	if (load->target_count > 1)
-		return false;
-	if (frames->family == 4) {
-		memcpy(&source, data + frames->l3 + 12, sizeof(source));
-		flow_key_map_ipv4(key->address, source);
-	} else {
-		memcpy(key->address, data + frames->l3 + 8, sizeof(key->address));
-	}
-	memcpy(&key->port, data + frames->l4, sizeof(key->port));
-	return true;
-}
-
 /* Whose the packet is, of load->target_count targets. @return false: nobody's. */
 static inline bool
 load_find_key_4(const struct load *load, uint16_t by_port, const uint8_t *ip, const uint8_t *tcp,

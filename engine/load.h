@@ -147,7 +147,7 @@ enum load_conn_flag {
 	LOAD_CONN_BAD_ACK = 0x08,  /**< The SYN was answered by something old. */
 	LOAD_CONN_BYTES = 0x10,    /**< The first byte of the current answer has come. */
 	LOAD_CONN_ANSWERED = 0x20, /**< All answers have come. */
-	LOAD_CONN_UNSENT = 0x40,   /**< The device did not take its SYN. */
+	LOAD_CONN_UNSENT = 0x40,   /**< The device did not take its latest SYN. */
 	LOAD_CONN_OPEN = 0x80,     /**< Was established. */
 };
 
@@ -334,8 +334,8 @@ uint32_t load_idle_held(const struct load_worker *load);
  */
 bool load_batch_send(struct worker *worker);
 
-/** Whose a frame of ours is; of a load with one target. @return false: not told. */
-bool load_read_source(const struct load *load, const struct rte_mbuf *packet, struct flow_key *key);
+/** The device does not take these frames: their connections should know it was not the network. */
+void load_refused(struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port);
 
 /** The next starts are by another port. */
 static inline void

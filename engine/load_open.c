@@ -57,25 +57,50 @@ load_open_note_round(struct worker *worker, uint64_t rounds)
 	load->reuse_us = worker->now_us;
 }
 
-/* Their connections should know that it was not the network. */
-static void
-load_batch_give_up(struct worker *worker)
+/* Whose a TCP frame of ours is. @return false: nobody's. */
+static bool
+load_open_read(const struct load *load, const struct rte_mbuf *packet, uint8_t port,
+		struct flow_key *key)
 {
-	struct load_worker *load = worker->load;
+	const uint8_t *data = rte_pktmbuf_mtod(packet, const uint8_t *);
 
-	for (unsigned int i = load->batch_first; i < load->batch_end; i++) {
-		struct flow_key key = {.endpoint = FLOW_KEY_ACTIVE};
+	for (unsigned int t = 0; t < load->target_count; t++) {
+		const struct load_target *target = &load->target[t];
+		const uint8_t *ip = data + target->frames.l3, *tcp = data + target->frames.l4;
+		const bool ipv4 = target->frames.family == 4;
+		const unsigned int length = ipv4 ? 4 : 16;
+		rte_be32_t source;
+
+		if (target->by_port != port ||
+				memcmp(ip + (ipv4 ? 16 : 24), target->address + 16 - length,
+						length) != 0 ||
+				memcmp(tcp + 2, &target->port, sizeof(target->port)) != 0)
+			continue;
+		memcpy(&source, ip + 12, sizeof(source));
+		if (ipv4)
+			flow_key_map_ipv4(key->address, source);
+		else
+			memcpy(key->address, ip + 8, sizeof(key->address));
+		memcpy(&key->port, tcp, sizeof(key->port));
+		key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | t);
+		return true;
+	}
+	return false;
+}
+
+void
+load_refused(struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		struct flow_key key;
 		struct conn *conn;
 
-		if (load_read_source(load->load, load->batch[i], &key)) {
-			conn = load_table_find(worker, &key);
-			if (conn != NULL)
-				load_conn_of(worker->load, conn)->flags |= LOAD_CONN_UNSENT;
-		}
+		if (!load_open_read(worker->load->load, packets[i], port, &key))
+			continue;
+		conn = load_table_find(worker, &key);
+		if (conn != NULL && conn->tcp.state == TCP_SYN_SENT)
+			load_conn_of(worker->load, conn)->flags |= LOAD_CONN_UNSENT;
 	}
-	transmit_discard(worker, &load->batch[load->batch_first],
-			load->batch_end - load->batch_first, load->batch_port);
-	load->batch_first = load->batch_end;
 }
 
 bool
@@ -92,8 +117,11 @@ load_batch_send(struct worker *worker)
 		if (n > 0)
 			load->batch_us = worker->now_us;
 		if (load->batch_first < load->batch_end &&
-				worker->now_us - load->batch_us > LOAD_BATCH_PATIENCE_US)
-			load_batch_give_up(worker);
+				worker->now_us - load->batch_us > LOAD_BATCH_PATIENCE_US) {
+			transmit_discard(worker, &load->batch[load->batch_first],
+					load->batch_end - load->batch_first, load->batch_port);
+			load->batch_first = load->batch_end;
+		}
 	}
 	if (load->batch_first < load->batch_end)
 		return false;

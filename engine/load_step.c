@@ -126,6 +126,8 @@ load_step_control(struct load_event *event, enum tcp_send send, const struct tcp
 	case TCP_SEND_SYN:
 		if (conn->retries > 0)
 			figures_count(event->load->figures, FIGURE_syn_retransmits, 1);
+		/* Unless the device does not take this one either: load_refused(). */
+		event->own->flags &= (uint8_t)~LOAD_CONN_UNSENT;
 		load_step_send_syn(event, TCP_SYN);
 		return;
 	case TCP_SEND_SYN_ACK:

@@ -6,6 +6,7 @@
 #include <rte_pause.h>
 #include <rte_ring.h>
 
+#include "engine/load.h"
 #include "engine/memif.h"
 #include "engine/tap.h"
 #include "engine/transmit.h"
@@ -61,6 +62,8 @@ transmit_try(struct worker *worker, uint8_t port, struct rte_mbuf **packets, uns
 void
 transmit_discard(struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port)
 {
+	if (worker->load != NULL)
+		load_refused(worker, packets, n, port);
 	rte_pktmbuf_free_bulk(packets, n);
 	worker_count(worker, port, COUNTER_tx_full, n);
 }

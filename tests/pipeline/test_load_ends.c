@@ -350,6 +350,55 @@ starts_of_a_run_that_was_slept_through_are_counted(void **state)
 	bench_end();
 }
 
+/* Let the device be full, or empty it. */
+static void
+block_device(bool blocked)
+{
+	struct rte_mbuf *packet;
+
+	while (blocked) {
+		packet = rte_pktmbuf_alloc(bench.rig.engine.pool);
+		assert_non_null(packet);
+		if (rte_ring_enqueue(bench.rig.to_engine, packet) == 0)
+			continue;
+		rte_pktmbuf_free(packet);
+		return;
+	}
+	while (rte_ring_dequeue(bench.rig.to_engine, (void **)&packet) == 0)
+		rte_pktmbuf_free(packet);
+}
+
+/* A repetition that went out and had no answer is the network's, with several targets, too. */
+static void
+only_what_never_went_out_is_the_devices_failure(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 80);
+		const bool opens = i % 2 != 0;
+
+		plan.count = 1;
+		plan.retries = 2;
+		plan.targets.count = 1 + i / 2;
+		plan.targets.item[1] = plan.targets.item[0];
+		plan.targets.item[1].port = rte_cpu_to_be_16(81);
+		bench_begin(&plan);
+		bench.generator.worker[0]->patience_us = 0;
+		block_device(true);
+		/* The batch is given up after a second, which is when its SYN is repeated first. */
+		bench_wait_ms(1400);
+		if (opens)
+			block_device(false);
+		bench_wait_ms(7000);
+		block_device(false);
+		assert_true(load_is_done(&bench.generator));
+		assert_int_equal(bench_failed(opens ? FAILURE_no_syn_ack : FAILURE_transmit_full),
+				1);
+		assert_int_equal(bench_all_failed(), 1);
+		bench_end();
+	}
+}
+
 /* In all, not of each worker; who may have none is done. */
 static void
 fewer_connections_than_workers_are_no_more(void **state)
@@ -446,6 +495,7 @@ main(int argc, char **argv)
 			BENCH_TEST(what_has_not_begun_is_not_done),
 			BENCH_TEST(starts_before_the_first_look_are_late),
 			BENCH_TEST(starts_of_a_run_that_was_slept_through_are_counted),
+			BENCH_TEST(only_what_never_went_out_is_the_devices_failure),
 			BENCH_TEST(fewer_connections_than_workers_are_no_more),
 			BENCH_TEST(a_start_that_is_hours_late_is_not_early),
 			BENCH_TEST(probes_of_a_closed_window_go_on_while_they_are_answered),
