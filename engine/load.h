@@ -177,8 +177,8 @@ struct load_worker {
 	uint64_t level_us;       /**< When limit and rate were last set. */
 	uint64_t sustained_us;   /**< Length of the measured part so far.  Atomic. */
 	uint64_t finished_us;    /**< When the latest connection began or ended. */
-	uint64_t reuse_us;       /**< When the round of the walk began. */
-	uint64_t round_us;       /**< How long the latest round took; 0: none was finished. */
+	uint64_t reuse_us[SETTINGS_PORTS_MAX]; /**< When each walk's round began. */
+	uint64_t round_us; /**< How long the shortest round took; 0: none was finished. */
 	uint64_t random;
 	uint64_t secret;          /**< Of stateless sequence numbers; the same for all workers. */
 	const struct conn *conns; /**< All lines of the table, */

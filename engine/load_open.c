@@ -45,16 +45,23 @@ struct load_starts {
 	struct frame_shape_rows rows;    /* which are these. */
 };
 
-/* The walk came round: how long that took says when a tuple is used again. */
+/*
+ * The port's walk came round: how long that took says when a tuple is used again.  Walks of other
+ * ports may be longer, and a ramp makes the first rounds longer: what counts is the shortest.
+ */
 static void
-load_open_note_round(struct worker *worker, uint64_t rounds)
+load_open_note_round(struct worker *worker)
 {
 	struct load_worker *load = worker->load;
+	struct tuple_walk *walk = &load->walk[load->port];
+	const uint64_t took_us = worker->now_us - load->reuse_us[load->port];
 
-	if (load->walk[0].rounds == rounds)
+	if (walk->rounds == 0)
 		return;
-	__atomic_store_n(&load->round_us, worker->now_us - load->reuse_us, __ATOMIC_RELAXED);
-	load->reuse_us = worker->now_us;
+	walk->rounds = 0;
+	load->reuse_us[load->port] = worker->now_us;
+	if (load->round_us == 0 || took_us < load->round_us)
+		__atomic_store_n(&load->round_us, took_us, __ATOMIC_RELAXED);
 }
 
 /* Whose a TCP frame of ours is. @return false: nobody's. */
@@ -183,17 +190,14 @@ static inline void
 load_open_next(struct worker *worker, struct flow_key *key)
 {
 	struct load_worker *load = worker->load;
-	const uint64_t rounds = load->walk[0].rounds;
+	struct tuple tuple;
 
 	if (worker->engine->worker_count > 1) {
 		load_open_next_own(worker, key);
-	} else {
-		struct tuple tuple;
-
-		load_open_walk(load, &tuple);
-		load_open_set_key(key, &tuple);
+		return;
 	}
-	load_open_note_round(worker, rounds);
+	load_open_walk(load, &tuple);
+	load_open_set_key(key, &tuple);
 }
 
 /* How many are to begin now, and when each was meant to. */
@@ -386,6 +390,7 @@ load_open_batch(struct worker *worker)
 	}
 	n = starts.n;
 	load_open_choose(worker, &starts);
+	load_open_note_round(worker);
 	starts.shape = NULL;
 	starts.rows.n = 0;
 	starts.rows.tsval = load->env.ts_clock;

@@ -32,15 +32,19 @@ report_seconds(const struct report *report)
 	return (double)us / 1e6;
 }
 
-/* In how many seconds the walk comes round; 0: it did not. */
+/* In how many seconds the first worker's walk comes round; 0: none did. */
 static double
 report_reuse_seconds(const struct report *report)
 {
 	uint64_t us = 0;
 
-	for (unsigned int i = 0; i < report->engine->worker_count; i++)
-		us = RTE_MAX(us, __atomic_load_n(&report->engine->worker[i]->load->round_us,
-						 __ATOMIC_RELAXED));
+	for (unsigned int i = 0; i < report->engine->worker_count; i++) {
+		const uint64_t round_us = __atomic_load_n(
+				&report->engine->worker[i]->load->round_us, __ATOMIC_RELAXED);
+
+		if (round_us > 0 && (us == 0 || round_us < us))
+			us = round_us;
+	}
 	return (double)us / 1e6;
 }
 

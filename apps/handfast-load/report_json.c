@@ -138,9 +138,13 @@ report_json_end(struct report *report, const struct report_whole *whole)
 			options_packets(&report->options->plan), whole->packets, whole->seconds,
 			whole->done, whole->rate, whole->goodput, whole->busy);
 	write_figures(out, &report->whole);
-	fprintf(out, ",\"unfinished\":%" PRIu64 ",\"reuse_seconds\":%.6f,\"cut_short\":%s,",
-			whole->unfinished, whole->reuse_seconds,
-			whole->cut_short ? "true" : "false");
+	fprintf(out, ",\"unfinished\":%" PRIu64 ",\"reuse_seconds\":", whole->unfinished);
+	/* Tuples at random come in no rounds. */
+	if (report->options->plan.random_order)
+		fputs("null", out);
+	else
+		fprintf(out, "%.6f", whole->reuse_seconds);
+	fprintf(out, ",\"cut_short\":%s,", whole->cut_short ? "true" : "false");
 	write_latencies(out, &report->timed);
 	fputc(',', out);
 	write_thresholds(report, out);

@@ -399,6 +399,23 @@ only_what_never_went_out_is_the_devices_failure(void **state)
 	}
 }
 
+/* From the beginning of the run, not of the engine, on. */
+static void
+a_round_of_the_walk_is_as_long_as_it_took(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 9);
+
+	(void)state;
+	plan.last_port = plan.first_port + 9;
+	plan.rate = 1000;
+	plan.count = 15;
+	bench_begin(&plan);
+	bench_play(20000);
+	assert_int_equal(bench_count(FIGURE_completed), 15);
+	assert_in_range(bench_load()->round_us, 9000, 10000);
+	bench_end();
+}
+
 /* In all, not of each worker; who may have none is done. */
 static void
 fewer_connections_than_workers_are_no_more(void **state)
@@ -496,6 +513,7 @@ main(int argc, char **argv)
 			BENCH_TEST(starts_before_the_first_look_are_late),
 			BENCH_TEST(starts_of_a_run_that_was_slept_through_are_counted),
 			BENCH_TEST(only_what_never_went_out_is_the_devices_failure),
+			BENCH_TEST(a_round_of_the_walk_is_as_long_as_it_took),
 			BENCH_TEST(fewer_connections_than_workers_are_no_more),
 			BENCH_TEST(a_start_that_is_hours_late_is_not_early),
 			BENCH_TEST(probes_of_a_closed_window_go_on_while_they_are_answered),
