@@ -37,6 +37,7 @@
 /* Connections that are about to begin. */
 struct load_starts {
 	unsigned int n;
+	unsigned int failed; /* No connection could be had for so many others. */
 	uint64_t intended_us[LOAD_OPEN_MAX];
 	struct flow_key key[LOAD_OPEN_MAX];
 	uint64_t isn[LOAD_OPEN_MAX];
@@ -222,13 +223,23 @@ load_open_due(struct worker *worker, struct load_starts *starts)
 }
 
 /*
- * A tuple that has no connection gets one; NULL: it did not, and why is counted.
+ * Whether a start for which there is no room waits until one of @p more connections or of those
+ * before ends: in a closed loop it is not due until then.
+ */
+static inline bool
+load_open_waits(const struct load_worker *load, unsigned int more)
+{
+	return load->load->plan.rate == 0.0 && load->active + more > 0;
+}
+
+/*
+ * A tuple that has no connection gets one; NULL: it did not, and why is counted if @p counts.
  *
  * @param key
  *   The first tuple to be tried; which it was.
  */
 static struct conn *
-load_open_take(struct worker *worker, struct flow_key *key, uint32_t place)
+load_open_take(struct worker *worker, struct flow_key *key, uint32_t place, bool counts)
 {
 	struct load_worker *load = worker->load;
 	enum load_table_result result = LOAD_TABLE_FULL;
@@ -249,7 +260,7 @@ load_open_take(struct worker *worker, struct flow_key *key, uint32_t place)
 		if (likely(result != LOAD_TABLE_PRESENT))
 			break;
 	}
-	if (unlikely(conn == NULL))
+	if (unlikely(conn == NULL && counts))
 		figures_fail(load->figures, result == LOAD_TABLE_FULL && flow_key_is_active(key)
 							    ? FAILURE_table_full
 							    : FAILURE_no_tuple);
@@ -267,7 +278,9 @@ load_open_choose(struct worker *worker, struct load_starts *starts)
 	const struct tuple_index *index = &worker->load->index;
 	uint32_t place[LOAD_OPEN_MAX];
 	unsigned int n = 0;
+	bool waits;
 
+	starts->failed = 0;
 	for (unsigned int i = 0; i < starts->n; i++) {
 		load_open_next(worker, &starts->key[i]);
 		place[i] = tuple_index_place(index, &starts->key[i]);
@@ -276,8 +289,14 @@ load_open_choose(struct worker *worker, struct load_starts *starts)
 	for (unsigned int i = 0; i < starts->n; i++) {
 		starts->intended_us[n] = starts->intended_us[i];
 		starts->key[n] = starts->key[i];
-		starts->conn[n] = load_open_take(worker, &starts->key[n], place[i]);
-		n += starts->conn[n] != NULL;
+		waits = load_open_waits(worker->load, n);
+		starts->conn[n] = load_open_take(worker, &starts->key[n], place[i], !waits);
+		if (likely(starts->conn[n] != NULL))
+			n++;
+		else if (waits)
+			break;
+		else
+			starts->failed++;
 	}
 	starts->n = n;
 	siphash_flow_bulk(&worker->engine->isn_key, starts->key, n, starts->isn);
@@ -358,12 +377,28 @@ load_open_one(struct worker *worker, struct load_starts *starts, unsigned int i,
 	packet->pkt_len = length;
 }
 
-/* No buffers: those starts are lost, and said to be. */
 static void
-load_open_without_buffers(struct load_worker *load, unsigned int n)
+load_open_count(struct worker *worker, unsigned int n)
 {
+	struct load_worker *load = worker->load;
+
+	if (n == 0)
+		return;
+	figures_count(load->figures, FIGURE_started, n);
+	load->left -= n;
+	load->starting = load->left > 0;
+	load->finished_us = worker->now_us;
+}
+
+/* No buffers: those starts are lost, and said to be, unless they can wait for one. */
+static void
+load_open_without_buffers(struct worker *worker, unsigned int n)
+{
+	if (load_open_waits(worker->load, 0))
+		return;
+	load_open_count(worker, n);
 	for (unsigned int i = 0; i < n; i++)
-		figures_fail(load->figures, FAILURE_no_buffer);
+		figures_fail(worker->load->figures, FAILURE_no_buffer);
 }
 
 /* @return how many; fewer than LOAD_OPEN_MAX: there is no more to do. */
@@ -380,17 +415,15 @@ load_open_batch(struct worker *worker)
 	starts.n = load_open_due(worker, &starts);
 	if (starts.n == 0)
 		return 0;
-	figures_count(load->figures, FIGURE_started, starts.n);
-	load->left -= starts.n;
-	load->starting = load->left > 0;
-	load->finished_us = worker->now_us;
 	if (rte_pktmbuf_alloc_bulk(worker->pool, load->batch, starts.n) != 0) {
-		load_open_without_buffers(load, starts.n);
+		load_open_without_buffers(worker, starts.n);
 		return 0;
 	}
 	n = starts.n;
 	load_open_choose(worker, &starts);
-	load_open_note_round(worker);
+	load_open_count(worker, starts.n + starts.failed);
+	if (starts.n > 0)
+		load_open_note_round(worker);
 	starts.shape = NULL;
 	starts.rows.n = 0;
 	starts.rows.tsval = load->env.ts_clock;
@@ -405,7 +438,7 @@ load_open_batch(struct worker *worker)
 	load_next_port(load, worker->engine->port_count);
 	load->batch_us = worker->now_us;
 	load_batch_send(worker);
-	return n;
+	return starts.n + starts.failed;
 }
 
 unsigned int

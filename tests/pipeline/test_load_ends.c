@@ -134,6 +134,7 @@ a_tuple_is_taken_once_in_a_burst(void **state)
 
 		plan.random_order = random;
 		plan.last_port = plan.first_port + 9;
+		plan.rate = 1000000;
 		plan.concurrency = 32;
 		plan.count = 32;
 		bench_begin(&plan);
@@ -142,6 +143,31 @@ a_tuple_is_taken_once_in_a_burst(void **state)
 				conn_table_count(bench.generator.worker[0]->table));
 		assert_in_range(bench_load()->active, 5, 10);
 		assert_int_equal(bench_failed(FAILURE_no_tuple), 32 - bench_load()->active);
+		bench_end();
+	}
+}
+
+/* In a closed loop nothing is due until one is free. */
+static void
+a_closed_loop_waits_for_a_tuple(void **state)
+{
+	(void)state;
+	for (unsigned int random = 0; random < 2; random++) {
+		struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 9);
+
+		plan.random_order = random;
+		plan.last_port = plan.first_port + 9;
+		plan.concurrency = 32;
+		plan.count = 100;
+		bench_begin(&plan);
+		bench_wait_ms(20);
+		assert_int_equal(bench_load()->active, 10);
+		assert_int_equal(bench_count(FIGURE_started), 10);
+		bench_play(20000);
+		assert_true(load_is_done(&bench.generator));
+		assert_int_equal(bench_count(FIGURE_started), 100);
+		assert_int_equal(bench_count(FIGURE_completed), 100);
+		assert_int_equal(bench_all_failed(), 0);
 		bench_end();
 	}
 }
@@ -503,6 +529,7 @@ main(int argc, char **argv)
 			BENCH_TEST(the_handshakes_round_trip_sets_the_timeout),
 			BENCH_TEST(frames_bear_the_ports_vlan),
 			BENCH_TEST(a_tuple_is_taken_once_in_a_burst),
+			BENCH_TEST(a_closed_loop_waits_for_a_tuple),
 			BENCH_TEST(a_flood_that_meets_a_full_device_ends_when_all_is_sent),
 			BENCH_TEST(an_unanswered_syn_is_a_failure_at_the_end_of_the_run),
 			BENCH_TEST(measured_time_goes_on_while_connections_are_open),
