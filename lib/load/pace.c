@@ -5,6 +5,8 @@
 #include "load/pace.h"
 
 #define QUANTILES (1u << PACE_QUANTILE_BITS)
+/* A hundred days, as in the first microsecond of a ramp; nine of them, for Poisson, fit as well. */
+#define GAP_MAX 0x1p59
 
 /* Mean of each of QUANTILES equally likely slices, so that their mean is exactly 1. */
 static void
@@ -36,11 +38,12 @@ void
 pace_set_rate(struct pace *pace, double per_second, uint64_t now_us)
 {
 	const uint64_t before = pace->gap, now = now_us << PACE_SHIFT;
+	const double gap = 1e6 * (1 << PACE_SHIFT) / per_second;
 
 	/* After a pause nothing is owed for it. */
 	if (before == 0 && pace->next < now)
 		pace->next = now;
-	pace->gap = per_second > 0.0 ? (uint64_t)(1e6 * (1 << PACE_SHIFT) / per_second + 0.5) : 0;
+	pace->gap = per_second > 0.0 ? (uint64_t)fmin(GAP_MAX, gap + 0.5) : 0;
 	if (per_second > 0.0 && pace->gap == 0)
 		pace->gap = 1;
 	/* What is left of a gap is as much of the new one: a ramp begins with gaps of seconds. */

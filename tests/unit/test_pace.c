@@ -67,6 +67,27 @@ a_late_start_keeps_the_time_it_was_due(void **state)
 	assert_false(pace_take(&pace, 500000, &intended_us));
 }
 
+/* A ramp of an hour begins with less than one start in a million years. */
+static void
+rates_of_almost_nothing_are_as_good_as_none(void **state)
+{
+	static const double rates[] = {1e-4, 1e-9, 1e-12, 1e-300};
+	uint64_t intended_us;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		for (unsigned int shape = PACE_EVEN; shape <= PACE_POISSON; shape++) {
+			pace_init(&pace, (enum pace_shape)shape, 1, 1000);
+			pace_set_rate(&pace, rates[i], 1000);
+			assert_true(pace_take(&pace, 1000, &intended_us));
+			assert_int_equal(taken(1001, 10001, 1), 0);
+			/* And what comes next is not late for it. */
+			pace_set_rate(&pace, 1000, 11000);
+			assert_in_range(taken(11000, 1011000, 100), 900, 1100);
+		}
+	}
+}
+
 static void
 high_rates_are_met(void **state)
 {
@@ -186,6 +207,7 @@ main(void)
 			cmocka_unit_test(nothing_is_due_without_a_rate),
 			cmocka_unit_test(even_starts_are_equally_far_apart),
 			cmocka_unit_test(a_late_start_keeps_the_time_it_was_due),
+			cmocka_unit_test(rates_of_almost_nothing_are_as_good_as_none),
 			cmocka_unit_test(high_rates_are_met),
 			cmocka_unit_test(poisson_starts_have_the_rate_and_the_spread),
 			cmocka_unit_test(poisson_has_bursts_and_silences),
