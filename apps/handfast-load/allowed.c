@@ -33,7 +33,7 @@ static const struct allowed known[] = {
 		{"close", "peer or us"},
 		{"third-ack", "ride or alone"},
 		{"concurrency", "a number from 1 to 268435456"},
-		{"rate", "a number above 0, such as 0.5 or 20k"},
+		{"rate", "a number from 0.0001 on, such as 0.5 or 20k"},
 		{"spacing", "even or poisson"},
 		{"count", "a number from 1 on"},
 		{"duration", ALLOWED_TIME ", above 0"},

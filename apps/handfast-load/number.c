@@ -21,12 +21,12 @@ parse(const char *text, const struct unit *units, unsigned int n, double *number
 	char *end;
 
 	*number = strtod(text, &end);
-	if (end == text || !isfinite(*number) || *number < 0.0)
+	if (end == text || !(*number >= 0.0))
 		return false;
 	for (unsigned int i = 0; i < n; i++) {
 		if (strcmp(end, units[i].name) == 0) {
 			*number *= units[i].factor;
-			return true;
+			return isfinite(*number);
 		}
 	}
 	return false;

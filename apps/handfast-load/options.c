@@ -16,6 +16,9 @@
 const char *const options_exchanges[] = {"syn", "handshake", "open-close", "request", "keepalive",
 		"idle", "forged-ack", "rst-flood"};
 
+/* One start in three hours; the time to the next one is a number of 64 bits (lib/load/pace.h). */
+#define RATE_LEAST 1e-4
+
 enum known_option {
 	OPTION_HELP = 'h',
 	OPTION_PORT = 0x100,
@@ -464,7 +467,7 @@ read_amount(struct given *given, int option, char *value)
 	case OPTION_CONCURRENCY:
 		return read_whole32(value, 1, 268435456, &plan->concurrency);
 	case OPTION_RATE:
-		return number_parse(value, &plan->rate) && plan->rate > 0.0;
+		return number_parse(value, &plan->rate) && plan->rate >= RATE_LEAST;
 	case OPTION_SPACING:
 		if (!parse_either(value, "even", "poisson", &poisson))
 			return 0;

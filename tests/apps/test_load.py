@@ -41,11 +41,14 @@ class Refusals(unittest.TestCase):
     def test_values_are_shown_as_they_were_given(self):
         for option, value, allowed in (
                 ("--sources", "10.0.0.0/33", "PREFIX/LENGTH"), ("--count", "0", "a number from 1"),
-                ("--target", "10.0.0.2:80,x", "ADDRESS:PORT"), ("--rate", "0", "a number above 0"),
+                ("--target", "10.0.0.2:80,x", "ADDRESS:PORT"), ("--rate", "0", "a number from 0.0001"),
                 ("--target", "fd00::1:80", "ADDRESS:PORT or [IPV6-ADDRESS]:PORT"),
                 ("--target", "10.0.0.2:0", "ADDRESS:PORT"), ("--duration", "-1s", "a time such "),
                 ("--concurrency", "1e9", "a number from 1 to 268435456"),
                 ("--max-failures", "x%", "a number from 0 on, or a share from 0% to 100%"),
+                # Infinite, and with gaps that no counter holds.
+                ("--rate", "1e308G", "a number "), ("--rate", "1e-9", "a number from 0.0001"),
+                ("--min-rate", "1e308G", "a number "), ("--max-failures", "1e308G", "a number "),
                 ("--max-failures", "101%", "a number "), ("--source-ports", "5-1", "FIRST-LAST"),
                 ("--exchange", "http", "syn, handshake, "), ("--close", "me", "peer or us")):
             self.refused(f'{option} "{value}": must be {allowed}', option, value)
