@@ -9,6 +9,7 @@
 #include "../handfast/exit_code.h"
 #include "given.h"
 #include "given_problem.h"
+#include "tuples.h"
 
 static int
 complain(const struct given *given, const char *what)
@@ -190,6 +191,8 @@ check_plan(const struct given *given)
 		if (!has_target(plan, p))
 			return complain(given, given->at == 0 ? "needs a --target"
 							      : "each --port needs a --target");
+		if (!tuples_check_sources(&plan->sources[p], given->program))
+			return EXIT_CODE_USAGE;
 	}
 	if (given->at > 0 && plan->exchange == LOAD_IDLE)
 		return complain(given, "--exchange idle takes one --port");

@@ -4,14 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "settings/settings_address.h"
-
-#include "../handfast/endpoint.h"
 #include "../handfast/exit_code.h"
 #include "allowed.h"
 #include "given.h"
 #include "number.h"
 #include "options.h"
+#include "tuples.h"
 
 const char *const options_exchanges[] = {"syn", "handshake", "open-close", "request", "keepalive",
 		"idle", "forged-ack", "rst-flood"};
@@ -156,57 +154,6 @@ append_list(char list[SETTINGS_TEXT_MAX], const char *more)
 }
 
 static bool
-parse_prefix(char *text, struct settings_prefixes *prefixes)
-{
-	struct settings_prefix *prefix = &prefixes->item[prefixes->count];
-	char *slash = strchr(text, '/');
-	unsigned int whole;
-	uint64_t length;
-
-	if (prefixes->count == SETTINGS_ADDRESSES_MAX)
-		return false;
-	if (slash != NULL)
-		*slash = '\0';
-	if (!settings_address_parse(text, prefix->address))
-		return false;
-	whole = flow_key_is_ipv4(prefix->address) ? 32 : 128;
-	length = whole;
-	if (slash != NULL && !number_parse_whole(slash + 1, 0, whole, &length))
-		return false;
-	prefix->length = (uint8_t)length;
-	prefixes->count++;
-	return true;
-}
-
-static bool
-parse_target(char *text, struct settings_endpoints *targets)
-{
-	struct settings_endpoint *target = &targets->item[targets->count];
-	struct endpoint endpoint;
-
-	if (targets->count == SETTINGS_ENDPOINTS_MAX || !endpoint_parse(text, &endpoint) ||
-			!settings_address_parse(endpoint.address, target->address))
-		return false;
-	target->port = rte_cpu_to_be_16((uint16_t)endpoint.port);
-	targets->count++;
-	return true;
-}
-
-static bool
-parse_source_ports(const char *text, struct load_plan *plan)
-{
-	unsigned int first, last;
-	char more;
-
-	if (sscanf(text, "%u-%u%c", &first, &last, &more) != 2 || first == 0 || last > UINT16_MAX ||
-			first > last)
-		return false;
-	plan->first_port = (uint16_t)first;
-	plan->last_port = (uint16_t)last;
-	return true;
-}
-
-static bool
 parse_mac(const char *text, uint8_t mac[6])
 {
 	unsigned int byte[6];
@@ -255,32 +202,6 @@ parse_max_failures(char *text, struct options *options)
 	if (options->max_failures_is_share)
 		options->max_failures /= 100.0;
 	return !options->max_failures_is_share || options->max_failures <= 1.0;
-}
-
-/* Items between commas. */
-static bool
-parse_each(char *text, bool (*parse)(char *, void *), void *into)
-{
-	char *rest = NULL;
-
-	for (char *item = strtok_r(text, ", ", &rest); item != NULL;
-			item = strtok_r(NULL, ", ", &rest)) {
-		if (!parse(item, into))
-			return false;
-	}
-	return true;
-}
-
-static bool
-parse_prefix_item(char *text, void *prefixes)
-{
-	return parse_prefix(text, prefixes);
-}
-
-static bool
-parse_target_item(char *text, void *targets)
-{
-	return parse_target(text, targets);
 }
 
 /* What follows another --port is about that one; what comes before the first is about the first. */
@@ -371,7 +292,7 @@ read_targets(struct given *given, char *value)
 	struct load_plan *plan = &given->options->plan;
 	const uint32_t before = plan->targets.count;
 
-	if (!parse_each(value, parse_target_item, &plan->targets))
+	if (!tuples_parse_targets(value, &plan->targets))
 		return 0;
 	memset(&plan->target_port[before], (int)given->at, plan->targets.count - before);
 	return 1;
@@ -390,9 +311,9 @@ read_tuples(struct given *given, int option, char *value)
 		plan->has_target_mac = true;
 		return parse_mac(value, plan->target_mac);
 	case OPTION_SOURCES:
-		return parse_each(value, parse_prefix_item, &plan->sources[given->at]);
+		return tuples_parse_sources(value, &plan->sources[given->at]);
 	case OPTION_SOURCE_PORTS:
-		return parse_source_ports(value, plan);
+		return tuples_parse_ports(value, plan);
 	case OPTION_ORDER:
 		return parse_either(value, "turn", "random", &plan->random_order);
 	default:

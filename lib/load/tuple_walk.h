@@ -55,7 +55,8 @@ struct tuple_walk {
 void tuple_walk_init(struct tuple_walk *walk, uint16_t first, uint16_t last, uint32_t targets);
 
 /**
- * Add the host addresses of a prefix; of IPv4 subnets not their first and last address.
+ * Add the host addresses of a prefix; of IPv4 subnets not their first and last address. Prefixes
+ * do not overlap: what is in two would be two sources.
  *
  * @param length
  *   0 to 32 for an IPv4-mapped address, else 0 to 128; of more than 2^32 addresses the first.

@@ -41,6 +41,9 @@ class Refusals(unittest.TestCase):
     def test_values_are_shown_as_they_were_given(self):
         for option, value, allowed in (
                 ("--sources", "10.0.0.0/33", "PREFIX/LENGTH"), ("--count", "0", "a number from 1"),
+                ("--sources", "", "PREFIX/LENGTH"), ("--sources", " ,", "PREFIX/LENGTH"),
+                ("--source-ports", "4294968320-4294968330", "FIRST-LAST"),
+                ("--source-ports", "1-65536", "FIRST-LAST"),
                 ("--target", "10.0.0.2:80,x", "ADDRESS:PORT"), ("--rate", "0", "a number from 0.0001"),
                 ("--target", "fd00::1:80", "ADDRESS:PORT or [IPV6-ADDRESS]:PORT"),
                 ("--target", "10.0.0.2:0", "ADDRESS:PORT"), ("--duration", "-1s", "a time such "),
@@ -79,6 +82,18 @@ class Refusals(unittest.TestCase):
             self.assertEqual((done.returncode, done.stderr), (
                 2, f"handfast-load: --target: {address} is our own address, given by "
                    "--address\n"))
+
+    def test_a_source_is_named_once(self):
+        """What is in two prefixes would be counted, and used, twice."""
+        for sources, said in (("10.0.0.0/16,10.0.1.0/24", "10.0.0.0/16 and 10.0.1.0/24"),
+                              ("10.0.1.0/24,10.0.0.0/16", "10.0.1.0/24 and 10.0.0.0/16"),
+                              ("10.0.0.9,10.0.1.9,10.0.0.9", "10.0.0.9/32 and 10.0.0.9/32"),
+                              ("10.0.0.0/30,fd00::7,fd00::/64", "fd00::7/128 and fd00::/64")):
+            self.refused(f"--sources: {said} overlap; name each address once\n", "--sources",
+                         sources)
+        first, second = "10.0.0.0/17,10.0.128.0/25", "10.0.128.64/26"
+        self.refused("--sources: 10.0.128.0/25 and 10.0.128.64/26 overlap", "--sources", first,
+                     "--sources", second)
 
     def test_what_the_exchange_has_no_use_for_is_refused(self):
         for exchange in ("syn", "handshake", "open-close", "idle", "forged-ack", "rst-flood"):
