@@ -99,6 +99,10 @@ make_request(struct given *given)
 	plan->http = given->send == NULL && given->send_file == NULL;
 	if (!plan->http && plan->requests > 1 && plan->answer_bytes == 0)
 		return complain(given, "several raw requests need --expect-bytes");
+	/* Every request is the same text, and a server closes behind the first that asks for it. */
+	if (plan->http && plan->requests > 1 && plan->peer_closes)
+		return complain(given, "--close peer is for one HTTP request, which asks for it: "
+				       "use --close us, or --requests 1");
 	if (plan->http) {
 		code = make_http_request(given);
 	} else if (given->send_file != NULL) {

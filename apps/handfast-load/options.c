@@ -133,10 +133,9 @@ options_packets(const struct load_plan *plan)
 	case LOAD_OPEN_CLOSE:
 		return 5 + alone; /* SYN, SYN,ACK, (ACK,) FIN, FIN,ACK, ACK */
 	case LOAD_REQUEST:
-		/* SYN, SYN,ACK, (ACK,) request, answer and FIN, FIN, ACK */
-		return 6 + alone + !plan->peer_closes;
 	case LOAD_KEEPALIVE:
-		return 2 + alone + 2u * plan->requests + 3;
+		/* SYN, SYN,ACK, (ACK,) each request and its answer, FIN on the last, FIN, ACK */
+		return 4 + alone + 2u * plan->requests + !plan->peer_closes;
 	case LOAD_IDLE:
 		return 4;
 	default:

@@ -105,6 +105,12 @@ class Refusals(unittest.TestCase):
         self.refused("--expect-bytes is for ", "--exchange", "request", "--expect-bytes", "3")
         self.refused("--path, --send and ", "--exchange", "request", "--path", "/x", "--send", "x")
 
+    def test_a_peer_closes_behind_one_http_request(self):
+        """Each of several would ask it to close, and it would do so behind the first answer."""
+        words = ("--exchange", "keepalive", "--close", "peer")
+        for more in ((), ("--requests", "2"), ("--path", "/x")):
+            self.refused("--close peer is for one HTTP request", *words, *more)
+
 
 class Capacity(unittest.TestCase):
     """Exit code 4, before any memory is taken, and the option to lower."""
@@ -143,6 +149,20 @@ class Text(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("0.5 starts/s", done.stdout)
         self.assertIn("1 packet per connection", done.stdout)
+
+    def test_packets_are_counted_by_who_closes(self):
+        """The peer's FIN rides on its last answer, ours does not."""
+        raw = ("--send", "x", "--expect-bytes", "1")
+        for words, packets in ((("keepalive", "--requests", "7"), 19),
+                               (("keepalive", "--requests", "7", "--third-ack", "alone"), 20),
+                               (("keepalive", "--requests", "7", "--close", "peer", *raw), 18),
+                               (("keepalive", "--requests", "1", "--close", "peer"), 6),
+                               (("request",), 6), (("request", "--close", "us"), 7)):
+            done = subprocess.run([HANDFAST_LOAD, *ENOUGH, *QUICK, "--duration", "10ms", "--drain",
+                                   "1ms", "--quiet", "--exchange", *words], capture_output=True,
+                                  text=True, check=False, timeout=60)
+            self.assertTrue(done.stdout.startswith(f"{words[0]}, {packets} packets each"),
+                            (words, done.stdout, done.stderr))
 
     def test_syns_that_the_end_cut_off_are_told_as_such(self):
         """One repetition of three was sent, after a second."""
