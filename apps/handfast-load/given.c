@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,28 +40,30 @@ read_send_file(struct given *given)
 	return EXIT_CODE_OK;
 }
 
-/* \r, \n, \t, \\ and \xHH. */
-static size_t
-unescape(const char *text, uint8_t *to)
+/* \r, \n, \t, \\ and \xHH. @return whether no others are there. */
+static bool
+unescape(const char *text, uint8_t *to, uint32_t *length)
 {
-	size_t n = 0;
+	static const char names[] = "rnt\\", bytes[] = "\r\n\t\\";
 
-	for (; *text != '\0'; text++) {
-		unsigned int byte;
+	for (*length = 0; *text != '\0'; (*length)++) {
+		unsigned int byte = (uint8_t)*text++;
+		const char *name;
 
-		if (*text != '\\' || text[1] == '\0') {
-			to[n++] = (uint8_t)*text;
-		} else if (*++text == 'x' && sscanf(text + 1, "%2x", &byte) == 1) {
-			to[n++] = (uint8_t)byte;
-			text += text[2] != '\0' ? 2 : 1;
-		} else {
-			to[n++] = (uint8_t)(*text == 'r'   ? '\r'
-					    : *text == 'n' ? '\n'
-					    : *text == 't' ? '\t'
-							   : *text);
+		if (byte == '\\' && *text == 'x') {
+			if (!isxdigit((uint8_t)text[1]) || !isxdigit((uint8_t)text[2]))
+				return false;
+			sscanf(text + 1, "%2x", &byte);
+			text += 3;
+		} else if (byte == '\\') {
+			name = *text != '\0' ? strchr(names, *text++) : NULL;
+			if (name == NULL)
+				return false;
+			byte = (uint8_t)bytes[name - names];
 		}
+		to[*length] = (uint8_t)byte;
 	}
-	return n;
+	return true;
 }
 
 static int
@@ -109,7 +112,10 @@ make_request(struct given *given)
 		code = read_send_file(given);
 	} else {
 		options->request = malloc(strlen(given->send) + 1);
-		plan->request_length = (uint32_t)unescape(given->send, options->request);
+		if (!unescape(given->send, options->request, &plan->request_length))
+			return complain(given,
+					"--send: behind a \\ comes r, n, t, another \\, or x "
+					"and two hexadecimal digits");
 		if (plan->request_length == 0 || plan->request_length > LOAD_REQUEST_MAX)
 			return complain(given, "the request must have 1 to 1200 bytes");
 	}
@@ -149,6 +155,23 @@ check_exchange(const struct given *given)
 	if (given->options->max_p99_us > 0 && !has_latency(plan->exchange))
 		return complain(given, "--max-p99 is for --exchange handshake, open-close, request "
 				       "and keepalive");
+	return EXIT_CODE_OK;
+}
+
+/* Nor has it, or the closed loop, for how what it does not do is done. */
+static int
+check_manner(const struct given *given)
+{
+	const struct load_plan *plan = &given->options->plan;
+	const bool asks = plan->exchange == LOAD_REQUEST || plan->exchange == LOAD_KEEPALIVE;
+
+	if (given->closes && !asks)
+		return complain(given, "--close is for --exchange request and keepalive");
+	if (given->third_ack && !asks && plan->exchange != LOAD_OPEN_CLOSE)
+		return complain(given, "--third-ack is for --exchange open-close, request and "
+				       "keepalive");
+	if (given->spacing && plan->rate == 0.0)
+		return complain(given, "--spacing is for --rate");
 	return EXIT_CODE_OK;
 }
 
@@ -336,6 +359,8 @@ given_complete(struct given *given)
 	int code;
 
 	code = check_exchange(given);
+	if (code == EXIT_CODE_OK)
+		code = check_manner(given);
 	if (code != EXIT_CODE_OK)
 		return code;
 	complete_plan(given);

@@ -52,7 +52,8 @@ struct given {
 	const char *send;
 	const char *send_file;
 	bool closes;    /**< Who closes was said, */
-	bool third_ack; /**< and how the third segment goes. */
+	bool third_ack; /**< and how the third segment goes, */
+	bool spacing;   /**< and how starts lie. */
 };
 
 /**

@@ -391,6 +391,7 @@ read_amount(struct given *given, int option, char *value)
 	case OPTION_SPACING:
 		if (!parse_either(value, "even", "poisson", &poisson))
 			return 0;
+		given->spacing = true;
 		plan->shape = poisson ? PACE_POISSON : PACE_EVEN;
 		return 1;
 	case OPTION_COUNT:

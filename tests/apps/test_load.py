@@ -104,6 +104,18 @@ class Refusals(unittest.TestCase):
         self.refused("--requests is for ", "--exchange", "request", "--requests", "3")
         self.refused("--expect-bytes is for ", "--exchange", "request", "--expect-bytes", "3")
         self.refused("--path, --send and ", "--exchange", "request", "--path", "/x", "--send", "x")
+        for exchange in ("syn", "handshake", "open-close", "idle", "forged-ack", "rst-flood"):
+            self.refused("--close is for ", "--exchange", exchange, "--close", "peer")
+        for exchange in ("syn", "handshake", "idle", "forged-ack", "rst-flood"):
+            self.refused("--third-ack is for ", "--exchange", exchange, "--third-ack", "ride")
+        self.refused("--spacing is for --rate", "--spacing", "even")
+
+    def test_escapes_are_whole(self):
+        """The g of \\x4g was lost; what is no escape may have been meant as one."""
+        for text in (r"a\x4gb", r"\x4", r"\x", r"a\q", "a\\"):
+            self.refused("--send: behind a \\ comes ", "--exchange", "request", "--send", text)
+        for text in (r"\x4fk\r\n\t\\", r"\xfF"):
+            self.refused("several raw requests", "--exchange", "keepalive", "--send", text)
 
     def test_a_peer_closes_behind_one_http_request(self):
         """Each of several would ask it to close, and it would do so behind the first answer."""
