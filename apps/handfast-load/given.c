@@ -72,13 +72,18 @@ make_http_request(struct given *given)
 	struct options *options = given->options;
 	const struct settings_endpoint *target = &options->plan.targets.item[0];
 	const bool ipv6 = !flow_key_is_ipv4(target->address);
-	char address[46], *text;
+	const unsigned int number = rte_be_to_cpu_16(target->port);
+	char address[46], port[8] = "", *text;
 	int length;
 
 	settings_format_address(target->address, address);
-	length = asprintf(&text, "GET %s HTTP/1.1\r\nHost: %s%s%s\r\n%s\r\n",
+	/* RFC 9110 7.2: as in the URI, where http has 80 without saying so (4.2.1). */
+	if (number != 80)
+		snprintf(port, sizeof(port), ":%u", number);
+	length = asprintf(&text, "GET %s HTTP/1.1\r\nHost: %s%s%s%s\r\n%s\r\n",
 			given->path != NULL ? given->path : "/", ipv6 ? "[" : "", address,
-			ipv6 ? "]" : "", options->plan.peer_closes ? "Connection: close\r\n" : "");
+			ipv6 ? "]" : "", port,
+			options->plan.peer_closes ? "Connection: close\r\n" : "");
 	if (length < 0 || length > LOAD_REQUEST_MAX)
 		return complain(given, "the request must have 1 to 1200 bytes");
 	options->request = (uint8_t *)text;
