@@ -38,6 +38,16 @@ block_signals(sigset_t *signals)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+static struct engine *starting;
+static volatile sig_atomic_t stopped_by;
+
+static void
+stop_starting(int signal)
+{
+	stopped_by = signal;
+	load_end(starting);
+}
+
 /* Say why it does not begin. @return an exit code. */
 static int
 explain(const struct engine *engine, const struct load_plan *plan, enum load_result result,
@@ -75,20 +85,11 @@ explain(const struct engine *engine, const struct load_plan *plan, enum load_res
 		return EXIT_CODE_RUNTIME;
 	case LOAD_STOPPED:
 		fputs("handfast-load: stopped before the first start\n", stderr);
-		return EXIT_CODE_RUNTIME;
+		return EXIT_CODE_SIGNAL + stopped_by;
 	case LOAD_OK:
 		break;
 	}
 	return EXIT_CODE_OK;
-}
-
-static struct engine *starting;
-
-static void
-stop_starting(int signal)
-{
-	(void)signal;
-	load_end(starting);
 }
 
 /*
@@ -135,7 +136,7 @@ static int
 watch(struct engine *engine, const sigset_t *signals, struct report *report)
 {
 	uint64_t next_us = engine->load->begin_us + 1000000;
-	int told = 0;
+	int told = stopped_by; /* It may have come when nothing was left to wait for. */
 
 	report_start(report);
 	while (!load_is_done(engine)) {

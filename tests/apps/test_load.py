@@ -192,15 +192,16 @@ class Signals(unittest.TestCase):
 
     def test_a_signal_ends_the_search_for_the_target(self):
         words = ("--workers", "1", "--connections", "1024", "--memory", "none", "--resolve", "1m")
-        with subprocess.Popen([HANDFAST_LOAD, *ENOUGH, *words], stderr=subprocess.PIPE,
-                              text=True) as process:
-            until = time.monotonic() + 20
-            while not catches(process.pid, signal.SIGINT) and time.monotonic() < until:
-                time.sleep(0.02)
-            process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=20)[1]
-        self.assertEqual(process.returncode, 1, said)
-        self.assertTrue(said.endswith("stopped before the first start\n"), said)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with subprocess.Popen([HANDFAST_LOAD, *ENOUGH, *words, "--json"], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+                until = time.monotonic() + 20
+                while not catches(process.pid, number) and time.monotonic() < until:
+                    time.sleep(0.02)
+                process.send_signal(number)
+                lines, said = process.communicate(timeout=20)
+            self.assertEqual((process.returncode, lines), (128 + number, ""), said)
+            self.assertTrue(said.endswith("stopped before the first start\n"), said)
 
 
 class Writing(unittest.TestCase):
