@@ -10,7 +10,7 @@ enum state {
 	LINE,        /* At the start of a header line. */
 	NAME_LENGTH, /* In what may be "content-length:". */
 	NAME_CODING, /* In what may be "transfer-encoding:". */
-	LENGTH,      /* Its value. */
+	LENGTH,      /* Its value; match: before its digits, in them, behind them. */
 	CODING,      /* Its value; match counts "chunked". */
 	SKIP,        /* To the end of a header line. */
 	BODY,
@@ -18,7 +18,7 @@ enum state {
 	CHUNK_SIZE,
 	CHUNK_EXTENSION,
 	CHUNK_DATA,
-	CHUNK_END, /* The line end behind a chunk. */
+	CHUNK_END, /* The line end behind a chunk; match: its carriage return came. */
 	TRAILER,   /* match: characters in the line. */
 	STATE_MASK = 0x0f,
 	IS_INTERIM = 0x10, /* 1xx: another one follows. */
@@ -124,21 +124,28 @@ take_status(struct http_answer *answer, uint8_t byte)
 	}
 }
 
-/* One more character of a header field's name. */
-static void
+/*
+ * One more character of a header field's name. Neither field may come twice: RFC 9110 8.6 has a
+ * sender say the length once, whether or not it says the same, and RFC 9112 6.1 chunk once.
+ */
+static enum http_answer_result
 take_name(struct http_answer *answer, uint8_t byte, const char *name, enum state value)
 {
+	const unsigned int once = value == LENGTH ? HAS_LENGTH : IS_CHUNKED;
+
 	if (byte == '\n') {
 		enter(answer, LINE);
 	} else if (lower(byte) != (uint8_t)name[answer->match]) {
 		enter(answer, SKIP);
 	} else if (name[++answer->match] == '\0') {
-		if (value == LENGTH) {
+		if ((answer->state & once) != 0)
+			return HTTP_ANSWER_WRONG;
+		answer->state |= (uint8_t)once;
+		if (value == LENGTH)
 			answer->left = 0;
-			answer->state |= HAS_LENGTH;
-		}
 		enter(answer, value);
 	}
+	return HTTP_ANSWER_MORE;
 }
 
 static enum http_answer_result
@@ -160,29 +167,42 @@ take_line(struct http_answer *answer, uint8_t byte)
 	return HTTP_ANSWER_MORE;
 }
 
+static bool
+is_blank(uint8_t byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
+/* One number, and blanks around it. */
 static enum http_answer_result
 take_length(struct http_answer *answer, uint8_t byte)
 {
-	if (byte == '\n')
-		enter(answer, LINE);
-	else if (byte >= '0' && byte <= '9')
+	if (byte >= '0' && byte <= '9' && answer->match < 2) {
+		answer->match = 1;
 		return add_digit(answer, byte - '0', 10) ? HTTP_ANSWER_MORE : HTTP_ANSWER_WRONG;
-	else if (byte != ' ' && byte != '\t' && byte != '\r')
+	}
+	if (byte == '\n' && answer->match > 0)
+		enter(answer, LINE);
+	else if (!is_blank(byte))
 		return HTTP_ANSWER_WRONG;
+	else if (answer->match == 1)
+		answer->match = 2;
 	return HTTP_ANSWER_MORE;
 }
 
-static void
+/* Nothing but "chunked", and blanks around it: others are for who asks (RFC 9112 7.4). */
+static enum http_answer_result
 take_coding(struct http_answer *answer, uint8_t byte)
 {
-	if (byte == '\n')
+	const uint8_t wanted = (uint8_t)chunked[answer->match];
+
+	if (byte == '\n' && wanted == '\0')
 		enter(answer, LINE);
-	else if (lower(byte) != (uint8_t)chunked[answer->match])
-		answer->match = 0;
-	else if (chunked[++answer->match] == '\0') {
-		answer->state |= IS_CHUNKED;
-		enter(answer, SKIP);
-	}
+	else if (wanted != '\0' && lower(byte) == wanted)
+		answer->match++;
+	else if (!is_blank(byte) || (answer->match > 0 && wanted != '\0'))
+		return HTTP_ANSWER_WRONG;
+	return HTTP_ANSWER_MORE;
 }
 
 static enum http_answer_result
@@ -195,12 +215,23 @@ take_chunk_size(struct http_answer *answer, uint8_t byte)
 		return add_digit(answer, (unsigned int)digit, 16) ? HTTP_ANSWER_MORE
 								  : HTTP_ANSWER_WRONG;
 	}
-	if (answer->match == 0)
+	/* RFC 9112 7.1: an extension begins with a semicolon. */
+	if (answer->match == 0 || (byte != '\n' && byte != ';' && !is_blank(byte)))
 		return HTTP_ANSWER_WRONG;
 	if (byte == '\n')
 		enter(answer, answer->left > 0 ? CHUNK_DATA : TRAILER);
 	else
 		enter(answer, CHUNK_EXTENSION);
+	return HTTP_ANSWER_MORE;
+}
+
+static enum http_answer_result
+take_chunk_end(struct http_answer *answer, uint8_t byte)
+{
+	if (byte == '\n')
+		enter(answer, CHUNK_SIZE);
+	else if (byte != '\r' || answer->match++ > 0)
+		return HTTP_ANSWER_WRONG;
 	return HTTP_ANSWER_MORE;
 }
 
@@ -232,16 +263,13 @@ take_byte(struct http_answer *answer, uint8_t byte)
 	case LINE:
 		return take_line(answer, byte);
 	case NAME_LENGTH:
-		take_name(answer, byte, content_length, LENGTH);
-		return HTTP_ANSWER_MORE;
+		return take_name(answer, byte, content_length, LENGTH);
 	case NAME_CODING:
-		take_name(answer, byte, transfer_encoding, CODING);
-		return HTTP_ANSWER_MORE;
+		return take_name(answer, byte, transfer_encoding, CODING);
 	case LENGTH:
 		return take_length(answer, byte);
 	case CODING:
-		take_coding(answer, byte);
-		return HTTP_ANSWER_MORE;
+		return take_coding(answer, byte);
 	case CHUNK_SIZE:
 		return take_chunk_size(answer, byte);
 	case CHUNK_EXTENSION:
@@ -249,9 +277,7 @@ take_byte(struct http_answer *answer, uint8_t byte)
 			enter(answer, answer->left > 0 ? CHUNK_DATA : TRAILER);
 		return HTTP_ANSWER_MORE;
 	case CHUNK_END:
-		if (byte == '\n')
-			enter(answer, CHUNK_SIZE);
-		return HTTP_ANSWER_MORE;
+		return take_chunk_end(answer, byte);
 	case TRAILER:
 		return take_trailer(answer, byte);
 	default: /* REASON, SKIP */

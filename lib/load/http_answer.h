@@ -8,7 +8,8 @@
  * Where an HTTP/1.x answer ends, and whether it is a good one, as its bytes come (RFC 9112).
  *
  * Knows the status, Content-Length and chunked transfer coding; an answer with neither ends with
- * the connection.  Interim answers (1xx, RFC 9110 15.2) belong to the one that follows them. Header
+ * the connection. A length or chunk above 2^32 - 1 is wrong, as is either field twice, or another
+ * coding, which nobody asked for. Interim answers (1xx, RFC 9110 15.2) belong to the one that follows them. Header
  * fields are found in any case; their text is not kept.  Six bytes for each connection.
  */
 

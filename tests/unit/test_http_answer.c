@@ -121,6 +121,25 @@ chunks_are_followed_to_the_last(void **state)
 	expect(text, HTTP_ANSWER_DONE, sizeof(text) - 1);
 }
 
+/* RFC 9112 5: blanks around a value; 7.1: and, of old, behind a chunk's size. */
+static void
+blanks_around_a_value_are_none_of_it(void **state)
+{
+	static const char length[] =
+			"HTTP/1.1 200 OK\r\nContent-Length:\t 12 \t\r\n\r\n0123456789ab";
+	static const char coding[] = "HTTP/1.1 200 OK\nTransfer-Encoding:\tCHUNKED \r\n\r\n"
+				     "5 \r\nhello\n1 ;x\na\r\n0\r\n\r\n";
+	static const char most[] = "HTTP/1.1 200 OK\r\nContent-Length:4294967295\r\n\r\n";
+	struct http_answer answer;
+	size_t taken;
+
+	(void)state;
+	expect(length, HTTP_ANSWER_DONE, sizeof(length) - 1);
+	expect(coding, HTTP_ANSWER_DONE, sizeof(coding) - 1);
+	assert_int_equal(feed(&answer, most, 1, &taken), HTTP_ANSWER_MORE);
+	assert_int_equal(answer.left, UINT32_MAX);
+}
+
 static void
 without_a_length_the_connection_ends_it(void **state)
 {
@@ -163,6 +182,28 @@ wrong_answers_are_wrong(void **state)
 			"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
 			"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
 			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+			"HTTP/1.1 200 OK\r\nContent-Length: 4294967296\r\n\r\n",
+			/* One number is wanted (RFC 9112 6.3, RFC 9110 8.6). */
+			"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+			"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nab",
+			"HTTP/1.1 200 OK\r\nContent-Length: 1 2\r\n\r\n0123456789ab",
+			"HTTP/1.1 200 OK\r\nContent-Length: 1\r2\r\n\r\n0123456789ab",
+			"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n",
+			/* One coding, the one that needs no asking (RFC 9112 7.4). */
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: notchunked\r\n\r\n0\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunkedx\r\n\r\n0\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chun ked\r\n\r\n0\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n0\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunk\r\n\r\n0\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+			"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+			/* What is behind a chunk or its size has a place of its own. */
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+			"5\r\nhelloXXXX\r\n0\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+			"5\r\nhello\r\r\n0\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+			"5z\r\nhello\r\n0\r\n\r\n",
 	};
 
 	(void)state;
@@ -181,6 +222,7 @@ main(void)
 			cmocka_unit_test(bare_line_feeds_are_line_ends),
 			cmocka_unit_test(other_fields_are_not_mistaken_for_the_length),
 			cmocka_unit_test(chunks_are_followed_to_the_last),
+			cmocka_unit_test(blanks_around_a_value_are_none_of_it),
 			cmocka_unit_test(without_a_length_the_connection_ends_it),
 			cmocka_unit_test(a_close_in_the_middle_is_wrong),
 			cmocka_unit_test(wrong_answers_are_wrong),
