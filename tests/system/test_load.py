@@ -26,6 +26,13 @@ http {{
     location / {{ return 200 "{body}"; }}
     location /missing {{ return 404; }}
   }}
+  server {{
+    listen {address4}:8080; listen [{address6}]:8080;
+    location / {{
+      if ($http_host !~ "^([^:]+|[[].+[]]):8080$") {{ return 400; }}
+      return 200 "{body}";
+    }}
+  }}
   server {{ listen 127.0.0.1:81; location / {{ stub_status; }} }}
 }}
 """
@@ -226,6 +233,16 @@ def test_ipv6_from_many_sources():
         lab.check(kernel.status() == [200] * 3, kernel.status())
         sources = set(here.captures[0].tshark("tcp.flags == 0x02", "ipv6.src"))
         lab.check(len(sources) == 63, f"{len(sources)} sources")
+
+
+def test_the_host_field_has_the_port():
+    """RFC 9110 7.2: unless it is 80; an IPv6 address is in brackets."""
+    with lab.Lab() as here:
+        kernel = Kernel(here)
+        kernel.nginx()
+        for target in (f"{lab.CLIENT4}:8080", f"[{lab.CLIENT6}]:8080"):
+            last = kernel.load("--exchange", "request", "--count", "5", target=target).end()
+            lab.check(not failed(last) and figure(last, "completed") == 5, last)
 
 
 def test_a_delay_comes_before_the_first_start():
