@@ -264,11 +264,15 @@ report_judge(struct report *report, const char *name, double wanted, double got,
 			(struct report_threshold){name, wanted, got, met, false};
 }
 
-/* Starts that were never made are slower than all others. Nothing opened is no latency that was
- * met. */
+/*
+ * Starts that were never made, and connections that never opened, are slower than all others.
+ * Nothing opened is no latency that was met.
+ */
 static void
-report_judge_p99(struct report *report, uint64_t missing)
+report_judge_p99(struct report *report)
 {
+	const uint64_t missing = report->whole.count[FIGURE_not_started] +
+				 figures_never_opened(&report->timed);
 	const uint64_t total = histogram_total(&report->timed.connect_us);
 	const double wanted = (double)report->options->max_p99_us;
 	const double share = total > 0 ? 99.0 * (double)(total + missing) / (double)total : 100.0;
@@ -298,7 +302,7 @@ report_judge_all(struct report *report, const struct report_whole *whole)
 		report_judge(report, "min_rate", options->min_rate, whole->rate,
 				whole->rate >= options->min_rate);
 	if (options->max_p99_us > 0)
-		report_judge_p99(report, missing);
+		report_judge_p99(report);
 	if (options->has_max_failures && options->max_failures_is_share)
 		report_judge(report, "max_failures_share", options->max_failures, share,
 				share <= options->max_failures);

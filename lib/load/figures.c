@@ -39,6 +39,20 @@ figures_failed(const struct figures *figures)
 	return sum;
 }
 
+uint64_t
+figures_never_opened(const struct figures *figures)
+{
+	static const enum failure before[] = {FAILURE_no_syn_ack, FAILURE_refused,
+			FAILURE_unreachable, FAILURE_bad_ack, FAILURE_timeout_syn_rcvd,
+			FAILURE_no_buffer, FAILURE_transmit_full, FAILURE_table_full,
+			FAILURE_no_tuple};
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < sizeof(before) / sizeof(before[0]); i++)
+		sum += figures->failed[before[i]];
+	return sum;
+}
+
 const char *
 figures_name(enum figure figure)
 {

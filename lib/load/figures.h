@@ -52,6 +52,9 @@ void figures_add(struct figures *sum, const struct figures *from);
 /** Failures of every class. */
 uint64_t figures_failed(const struct figures *figures);
 
+/** Failures of connections that never opened: no latency of theirs is known. */
+uint64_t figures_never_opened(const struct figures *figures);
+
 /** As in figures.def. */
 const char *figures_name(enum figure figure);
 const char *figures_failure_name(enum failure failure);

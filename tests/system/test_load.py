@@ -281,6 +281,19 @@ def test_failures_are_classified():
         lab.check("min_rate: wanted 100,000,000, got 0: MISSED" in load.said, load.said)
 
 
+def test_what_never_opened_misses_a_percentile():
+    """Half of all SYNs are refused: the percentile of those that opened is that of none of all."""
+    with lab.Lab() as here:
+        kernel = Kernel(here)
+        kernel.nginx()
+        words = ["--exchange", "request", "--count", "100", "--max-p99", "30s"]
+        last = kernel.load(*words).end()
+        lab.check([threshold["met"] for threshold in last["thresholds"]] == [True], last)
+        last = kernel.load(*words, "--target", f"{lab.CLIENT4}:82").end(7)
+        lab.check(failed(last) == {"refused": 50} and figure(last, "opened") == 50, last)
+        lab.check([threshold["met"] for threshold in last["thresholds"]] == [False], last)
+
+
 def test_an_offloading_peer_is_named():
     """A veth's peer hands over segments longer than any frame: lost, and a hint says what to do."""
     with lab.Lab() as here:

@@ -35,6 +35,27 @@ figures_of_workers_add_up(void **state)
 	assert_int_equal(histogram_total(&sum.close_us), 1);
 }
 
+/* Each failure is one of a connection that was open, or one of these. */
+static void
+what_never_opened_is_told_apart(void **state)
+{
+	static const enum failure opened[] = {FAILURE_reset_established, FAILURE_reset_closing,
+			FAILURE_timeout_established, FAILURE_timeout_fin_wait_1,
+			FAILURE_timeout_fin_wait_2, FAILURE_timeout_close_wait,
+			FAILURE_timeout_closing, FAILURE_timeout_last_ack, FAILURE_closed_early,
+			FAILURE_wrong_reply, FAILURE_timeout_answered};
+	struct figures figures = {0};
+
+	(void)state;
+	for (unsigned int i = 0; i < FAILURES; i++)
+		figures.failed[i] = 1;
+	assert_int_equal(figures_never_opened(&figures),
+			FAILURES - sizeof(opened) / sizeof(opened[0]));
+	for (unsigned int i = 0; i < sizeof(opened) / sizeof(opened[0]); i++)
+		figures.failed[opened[i]] = 0;
+	assert_int_equal(figures_never_opened(&figures), figures_failed(&figures));
+}
+
 /* They are keys of JSON and columns of CSV. */
 static void
 check_name(const char *name)
@@ -68,6 +89,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(figures_of_workers_add_up),
+			cmocka_unit_test(what_never_opened_is_told_apart),
 			cmocka_unit_test(names_are_unique_words),
 	};
 
