@@ -9,8 +9,9 @@
  *
  * Knows the status, Content-Length and chunked transfer coding; an answer with neither ends with
  * the connection. A length or chunk above 2^32 - 1 is wrong, as is either field twice, or another
- * coding, which nobody asked for. Interim answers (1xx, RFC 9110 15.2) belong to the one that follows them. Header
- * fields are found in any case; their text is not kept.  Six bytes for each connection.
+ * coding, which nobody asked for. Interim answers (1xx, RFC 9110 15.2) belong to the one that
+ * follows them. Header fields are found in any case; their text is not kept.  Six bytes for each
+ * connection.
  */
 
 #include <stdbool.h>
