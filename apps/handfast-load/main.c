@@ -180,19 +180,44 @@ run(struct engine *engine, const struct options *options, const sigset_t *signal
 	return code != EXIT_CODE_OK ? code : told;
 }
 
-/* Each held connection has a tuple of its own. */
-static bool
-can_hold(const struct engine *engine, const struct load_plan *plan)
+/* How many connections are to be open at once; 0: as many as there turn out to be. */
+static uint64_t
+at_once(const struct load_plan *plan)
 {
-	const uint64_t tuples = load_tuples(engine);
+	if (plan->exchange == LOAD_SYN || plan->exchange == LOAD_FORGED_ACK ||
+			plan->exchange == LOAD_RST_FLOOD)
+		return 0;
+	/* In an open loop --concurrency is only a limit. */
+	if (plan->rate > 0.0 && plan->exchange != LOAD_IDLE)
+		return 0;
+	return plan->count != 0 ? RTE_MIN(plan->count, plan->concurrency) : plan->concurrency;
+}
 
-	if (plan->exchange != LOAD_IDLE || plan->concurrency <= tuples)
-		return true;
-	fprintf(stderr,
-			"handfast-load: --concurrency %u: there are %" PRIu64 " tuples of source "
-			"address, port and target to hold; name more --sources\n",
-			plan->concurrency, tuples);
-	return false;
+/* Each open connection has a tuple of its own, and but for idle a place in a worker's table. */
+static bool
+has_room(const struct engine *engine, const struct load_plan *plan)
+{
+	const uint64_t wanted = at_once(plan), tuples = load_tuples(engine);
+	const uint64_t places = (uint64_t)conn_table_capacity(engine->worker[0]->table) *
+				engine->worker_count;
+
+	if (wanted > tuples) {
+		fprintf(stderr,
+				"handfast-load: --concurrency %u: there are %" PRIu64
+				" tuples of source address, port and target; name more --sources "
+				"or --source-ports, or lower --concurrency\n",
+				plan->concurrency, tuples);
+		return false;
+	}
+	if (wanted > places && plan->exchange != LOAD_IDLE) {
+		fprintf(stderr,
+				"handfast-load: --concurrency %u: %u worker%s with --connections "
+				"for %" PRIu64 "; raise --connections, or lower --concurrency\n",
+				plan->concurrency, engine->worker_count,
+				engine->worker_count == 1 ? "" : "s", places);
+		return false;
+	}
+	return true;
 }
 
 static int
@@ -216,7 +241,7 @@ launch(const struct options *options)
 		return EXIT_CODE_RUNTIME;
 	}
 	result = load_init(engine, &options->plan, &which);
-	if (result == LOAD_OK && !can_hold(engine, &options->plan)) {
+	if (result == LOAD_OK && !has_room(engine, &options->plan)) {
 		code = EXIT_CODE_USAGE;
 	} else if (result == LOAD_OK) {
 		launch_workers(engine, load_run);

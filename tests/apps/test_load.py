@@ -124,6 +124,38 @@ class Refusals(unittest.TestCase):
             self.refused("--close peer is for one HTTP request", *words, *more)
 
 
+class Room(unittest.TestCase):
+    """Exit code 2 when a closed loop cannot have as many connections at once as it is to have."""
+
+    def run_with(self, *words: str) -> subprocess.CompletedProcess:
+        """A short run of one worker."""
+        return subprocess.run([HANDFAST_LOAD, *ENOUGH, *QUICK, "--duration", "10ms", "--drain",
+                               "1ms", "--quiet", *words], capture_output=True, text=True,
+                              check=False, timeout=60)
+
+    def test_tuples_for_all(self):
+        few = ("--source-ports", "4000-4002", "--sources", "10.0.0.8,10.0.0.9")
+        for exchange in ("handshake", "open-close", "request", "keepalive"):
+            done = self.run_with("--exchange", exchange, "--count", "7", "--concurrency", "7", *few)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+            self.assertTrue(done.stderr.endswith(
+                "handfast-load: --concurrency 7: there are 6 tuples of source address, port and "
+                "target; name more --sources or --source-ports, or lower --concurrency\n"),
+                done.stderr)
+        for words in (("--concurrency", "6"), ("--count", "6"), ("--rate", "1k"),
+                      ("--exchange", "syn")):
+            done = self.run_with("--exchange", "open-close", "--count", "7", *few, *words)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_places_for_all(self):
+        words = ("--exchange", "open-close", "--connections", "64", "--concurrency", "1000")
+        done = self.run_with(*words, "--count", "1000")
+        self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+        self.assertRegex(done.stderr, r"handfast-load: --concurrency 1000: 1 worker with "
+                         r"--connections for \d+; raise --connections, or lower --concurrency\n$")
+        self.assertEqual(self.run_with(*words, "--count", "64").returncode, 0)
+
+
 class Capacity(unittest.TestCase):
     """Exit code 4, before any memory is taken, and the option to lower."""
 

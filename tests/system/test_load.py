@@ -395,6 +395,8 @@ def test_usage_is_explained():
             (["--port", "null:", "--address", "10.0.0.1/24", "--target", "10.0.0.2:80",
               "--exchange", "idle", "--concurrency", "70k", "--memory", "none"], 2,
              "there are 64512 tuples"),
+            (["--port", "null:", "--address", "10.0.0.1/24", "--target", "10.0.0.2:80",
+              "--source-ports", "4000-4099", "--memory", "none"], 2, "there are 100 tuples"),
             (["--port", "null:", "--address", "10.0.0.1/24", "--target", "10.7.0.2:80",
               "--memory", "none"], 2, "--gateway")):
         done = lab.run([HANDFAST_LOAD, *words], ok=False)
