@@ -21,10 +21,10 @@ QUICK = ("--target-mac", "02:00:00:00:00:01", "--exchange", "syn", "--count", "1
          "1", "--connections", "1024", "--memory", "none", "--idle", "sleep")
 
 
-def catches(pid: int, number: int) -> bool:
-    """Whether a process has a handler of a signal."""
+def catches(pid: int, number: int, how: str = "SigCgt") -> bool:
+    """Whether a process has a handler of a signal, or has it blocked (SigBlk)."""
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        caught = re.search(r"SigCgt:\s+([0-9a-f]+)", file.read()).group(1)
+        caught = re.search(how + r":\s+([0-9a-f]+)", file.read()).group(1)
     return int(caught, 16) >> number - 1 & 1 == 1
 
 
@@ -234,6 +234,21 @@ class Signals(unittest.TestCase):
                 lines, said = process.communicate(timeout=20)
             self.assertEqual((process.returncode, lines), (128 + number, ""), said)
             self.assertTrue(said.endswith("stopped before the first start\n"), said)
+
+
+    def test_a_signal_is_not_lost_when_nothing_is_waited_for(self):
+        """It comes while DPDK starts, and is taken as the run begins, without ARP or a delay."""
+        words = ("--target-mac", "02:00:00:00:00:01", "--workers", "1", "--connections", "1024",
+                 "--memory", "none", "--idle", "sleep", "--exchange", "syn", "--rate", "1k",
+                 "--duration", "5s", "--quiet")
+        with subprocess.Popen([HANDFAST_LOAD, *ENOUGH, *words], text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as process:
+            until = time.monotonic() + 20
+            while not catches(process.pid, signal.SIGTERM, "SigBlk") and time.monotonic() < until:
+                time.sleep(0.002)
+            process.send_signal(signal.SIGTERM)
+            said = process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 128 + signal.SIGTERM, said)
 
 
 class Writing(unittest.TestCase):
