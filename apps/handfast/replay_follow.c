@@ -123,6 +123,9 @@ replay_follow_engine(struct replay_follow *follow, const struct explain_packet *
 	if (flow == NULL)
 		return;
 	if (is_syn_ack(segment)) {
+		/* Of another connection with these ends: its captured server chose anew, too. */
+		if (flow->engine_known && flow->engine_isn != next)
+			flow->captured_known = false;
 		flow->engine_isn = next;
 		flow->engine_next = next;
 		flow->engine_known = true;

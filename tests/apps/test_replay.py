@@ -114,6 +114,17 @@ class Replay(unittest.TestCase):
         counters = self.replay(pcap(clients))["counters"]
         self.assertEqual((counters["opened"], counters["requests"]), (1, 1))
 
+    def test_one_direction_of_ports_that_are_used_again(self):
+        """The second server's initial sequence number is far below the first one's."""
+        steps = []
+        for isn, server in ((0, 0x70000000), (0x10000000, 900)):
+            steps += [(SYN, isn, 0), (ACK, isn + 1, server + 1), (ACK | FIN, isn + 1, server + 1),
+                      (ACK, isn + 2, server + 2)]
+        clients = [(10 * index, packet(CLIENT, SERVER, *step)) for index, step in enumerate(steps)]
+        for cookies in ("never", "always"):
+            counters = self.replay(pcap(clients), "-r", "discard", "-k", cookies)["counters"]
+            self.assertEqual((counters["opened"], counters["closed"]), (2, 2), counters)
+
     def test_as_it_is_a_wrong_acknowledgement_is_reset(self):
         counters = self.replay(pcap(request()), "--as-is")["counters"]
         self.assertEqual(counters["opened"], 0)
