@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 
+#include "engine/device.h"
 #include "settings/settings_address.h"
 #include "tcp/flow_key.h"
 #include "wire/bytes.h"
@@ -234,6 +235,19 @@ make(const struct replay_words *words, const struct replay_wish *wish)
 	return settings;
 }
 
+/* What `auto` is depends on the device, which is going to be another one. */
+static void
+resolve_partial(struct settings_port *port, unsigned int index)
+{
+	struct device device;
+
+	if (port->partial_checksums != SETTINGS_PARTIAL_AUTO)
+		return;
+	device_resolve(&device, port, index);
+	port->partial_checksums =
+			device.kernel_partial ? SETTINGS_PARTIAL_ACCEPT : SETTINGS_PARTIAL_REFUSE;
+}
+
 /* The file's settings; only where its packets come from changes. */
 static struct settings *
 load(const char *path, const struct replay_wish *wish)
@@ -247,6 +261,7 @@ load(const char *path, const struct replay_wish *wish)
 	for (unsigned int i = 0; i < settings->port_count; i++) {
 		struct settings_port *port = &settings->port[i];
 
+		resolve_partial(port, i);
 		port->device.kind = SETTINGS_DEVICE_VDEV;
 		snprintf(port->device.argument, sizeof(port->device.argument), REPLAY_DEVICE "%u",
 				i);

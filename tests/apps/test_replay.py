@@ -8,6 +8,8 @@
 import json
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -175,6 +177,22 @@ class Replay(unittest.TestCase):
         config.write_text("prots: []\n")
         done = self.replay(pcap(exchange()), "-c", str(config), code=3)
         self.assertIn("config.yaml:1", done.stderr)
+
+    def test_checksums_that_the_configured_devices_kernel_leaves_unfinished(self):
+        """`partial_checksums: auto` is what it is with that device."""
+        config = self.folder / "config.yaml"
+        pseudo = sum(struct.unpack("!4H", socket.inet_aton(CLIENT) + socket.inet_aton(SERVER)))
+        syn = exchange()[0][1]
+        pseudo += 6 + len(syn) - 20
+        syn = syn[:36] + struct.pack("!H", (pseudo & 0xffff) + (pseudo >> 16)) + syn[38:]
+        for device, syns in (("veth:hf0", 1), ("tap:hf0", 0)):
+            config.write_text(f"ports:\n  - {{name: lan, device: '{device}', addresses: "
+                              f"[{SERVER}/24]}}\nservices:\n  - {{name: web, reply: http, "
+                              f"listen: '{SERVER}:80'}}\n")
+            told = self.replay(pcap([(0, syn)], 1, TO_US), "-c", str(config), "-t", "0")
+            counters = told["counters"]
+            self.assertEqual((counters["tx"], counters["drop_bad_tcp_checksum"]),
+                             (syns, 1 - syns), device)
 
     def test_listening_elsewhere_answers_nobody(self):
         counters = self.replay(pcap(exchange()), "--listen", "10.0.0.9:80")["counters"]
