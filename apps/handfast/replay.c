@@ -31,6 +31,7 @@
 #include "exit_code.h"
 #include "replay_engine.h"
 #include "replay_follow.h"
+#include "replay_out.h"
 #include "replay_settings.h"
 #include "usage.h"
 #include "verbs.h"
@@ -84,8 +85,7 @@ struct replay {
 	struct settings *settings;
 	struct replay_engine *engine;
 	struct replay_follow *follow;
-	pcap_t *dead; /**< The form of OUT. */
-	pcap_dumper_t *dumper;
+	struct replay_out writer;
 	uint64_t now_us; /**< The capture's time, which never runs backwards. */
 	uint64_t left_out;
 	uint64_t opened_by_us; /**< Connections that are left out since we are a server in others.
@@ -237,20 +237,6 @@ check_files(const struct replay *replay)
 	return EXIT_CODE_OK;
 }
 
-static void
-write_out(struct replay *replay, const uint8_t *data, uint32_t length)
-{
-	const struct pcap_pkthdr header = {
-			.ts = {.tv_sec = (time_t)(replay->now_us / 1000000),
-					.tv_usec = (suseconds_t)(replay->now_us % 1000000)},
-			.caplen = length,
-			.len = length,
-	};
-
-	if (replay->dumper != NULL)
-		pcap_dump((u_char *)replay->dumper, &header, data);
-}
-
 /* The engine has sent a frame. */
 static void
 hear(void *context, const struct replay_frame *sent)
@@ -262,7 +248,7 @@ hear(void *context, const struct replay_frame *sent)
 
 	if (explain_packet_parse(&frame, &packet) == EXPLAIN_TCP)
 		replay_follow_engine(replay->follow, &packet);
-	write_out(replay, sent->data, sent->length);
+	replay_out_write(&replay->writer, replay->now_us, sent->data, sent->length);
 }
 
 static pcap_t *
@@ -408,7 +394,7 @@ play(struct replay *replay, const struct explain_frame *frame, int64_t time_ns)
 		return;
 	}
 	if (replay->both)
-		write_out(replay, data, length);
+		replay_out_write(&replay->writer, replay->now_us, data, length);
 	if (replay_engine_put(replay->engine, (unsigned int)port, data, length))
 		replay->played++;
 	else
@@ -494,37 +480,6 @@ print_counters(const struct replay *replay)
 	return false;
 }
 
-static bool
-open_out(struct replay *replay)
-{
-	if (replay->out == NULL)
-		return true;
-	replay->dead = pcap_open_dead(DLT_EN10MB, REPLAY_FRAME_MAX);
-	if (replay->dead != NULL)
-		replay->dumper = pcap_dump_open(replay->dead, replay->out);
-	if (replay->dumper != NULL)
-		return true;
-	fprintf(stderr, "%s: %s\n", replay->program,
-			replay->dead != NULL ? pcap_geterr(replay->dead) : "out of memory");
-	return false;
-}
-
-static bool
-close_out(struct replay *replay)
-{
-	bool good = true;
-
-	if (replay->dumper != NULL) {
-		good = pcap_dump_flush(replay->dumper) == 0;
-		pcap_dump_close(replay->dumper);
-	}
-	if (replay->dead != NULL)
-		pcap_close(replay->dead);
-	if (!good)
-		fprintf(stderr, "%s: %s: cannot be written\n", replay->program, replay->out);
-	return good;
-}
-
 static int
 play_capture(struct replay *replay)
 {
@@ -538,7 +493,8 @@ play_capture(struct replay *replay)
 
 	replay->now_us = plan.unix_us;
 	replay->follow = replay_follow_create();
-	if (replay->follow == NULL || !open_out(replay))
+	if (replay->follow == NULL ||
+			!replay_out_open(&replay->writer, replay->program, replay->out))
 		return EXIT_CODE_RUNTIME;
 	log_init(LOG_LEVEL_WARNING);
 	replay->engine = replay_engine_start(&plan);
@@ -548,7 +504,7 @@ play_capture(struct replay *replay)
 	play_tail(replay);
 	good &= print_counters(replay);
 	replay_engine_stop(replay->engine);
-	good &= close_out(replay);
+	good &= replay_out_close(&replay->writer);
 	return good ? EXIT_CODE_OK : EXIT_CODE_RUNTIME;
 }
 

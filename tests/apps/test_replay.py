@@ -236,6 +236,14 @@ class Replay(unittest.TestCase):
         self.assertTrue(done.stdout.startswith("\xd4\xc3\xb2\xa1"), done.stdout[:20])
         self.assertIn("packets played", done.stderr)
 
+    def test_answers_that_find_no_room_are_reported(self):
+        """Also where the write that failed was not the last."""
+        for count in (1, 100, 5000):
+            (self.folder / "in.pcap").write_bytes(pcap(flood(count)))
+            done = self.run_replay("/dev/full", "--cookies", "always", "--tail", "0")
+            self.assertEqual((done.returncode, done.stderr.count("/dev/full: cannot be written")),
+                             (1, 1), count)
+
     def run_replay(self, *options, stdout=subprocess.PIPE):
         """handfast replay as people use it, on the capture that is there."""
         return subprocess.run([HANDFAST, "replay", str(self.folder / "in.pcap"), *options],
