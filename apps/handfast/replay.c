@@ -20,11 +20,9 @@
 
 #include <sys/stat.h>
 
-#include <jansson.h>
 #include <pcap/pcap.h>
 
 #include "engine/log.h"
-#include "observe/counters.h"
 #include "settings/settings_value.h"
 #include "wire/bytes.h"
 
@@ -32,6 +30,7 @@
 #include "replay_engine.h"
 #include "replay_follow.h"
 #include "replay_out.h"
+#include "replay_report.h"
 #include "replay_settings.h"
 #include "usage.h"
 #include "verbs.h"
@@ -425,56 +424,24 @@ print_hints(const struct replay *replay)
 				replay->program);
 }
 
-static void
-print_text(const struct replay *replay, FILE *out)
-{
-	fprintf(out, "%s: %" PRIu64 " packets played", replay->in, replay->played);
-	if (replay->left_out > 0)
-		fprintf(out, ", %" PRIu64 " of the captured server left out", replay->left_out);
-	if (replay->refused > 0)
-		fprintf(out, ", %" PRIu64 " cut off or too long", replay->refused);
-	if (replay->wish.left_out > 0)
-		fprintf(out, "; SYNs to more than %u places: see --listen", SETTINGS_ENDPOINTS_MAX);
-	fprintf(out, "; %u connections are left\n", replay_engine_connections(replay->engine));
-	for (unsigned int i = 0; i < COUNTERS; i++) {
-		const uint64_t value = replay_engine_counter(replay->engine, i);
-
-		if (value > 0)
-			fprintf(out, "%12" PRIu64 "  %s\n", value, counters_name((enum counter)i));
-	}
-}
-
-static void
-print_json(const struct replay *replay, FILE *out)
-{
-	json_t *counters = json_object();
-	json_t *object = json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:i, s:o}", "schema", 1, "file",
-			replay->in, "seed", (json_int_t)replay->seed, "played",
-			(json_int_t)replay->played, "left_out", (json_int_t)replay->left_out,
-			"refused", (json_int_t)replay->refused, "connections",
-			(int)replay_engine_connections(replay->engine), "counters", counters);
-
-	for (unsigned int i = 0; i < COUNTERS; i++)
-		json_object_set_new(counters, counters_name((enum counter)i),
-				json_integer((json_int_t)replay_engine_counter(replay->engine, i)));
-	json_dumpf(object, out, JSON_COMPACT);
-	fputc('\n', out);
-	json_decref(object);
-}
-
 /* Where OUT is standard output, counters go to the other one. */
 static bool
 print_counters(const struct replay *replay)
 {
 	const bool piped = replay->out != NULL && strcmp(replay->out, "-") == 0;
 	FILE *out = piped ? stderr : stdout;
+	const struct replay_report report = {
+			.in = replay->in,
+			.engine = replay->engine,
+			.seed = replay->seed,
+			.played = replay->played,
+			.left_out = replay->left_out,
+			.refused = replay->refused,
+			.listen_short = replay->wish.left_out,
+	};
 
-	if (replay->json)
-		print_json(replay, out);
-	else
-		print_text(replay, out);
 	print_hints(replay);
-	if (fflush(out) == 0 && !ferror(out))
+	if (replay_report_print(&report, replay->json, out))
 		return true;
 	fprintf(stderr, "%s: standard output: %s\n", replay->program, strerror(errno));
 	return false;

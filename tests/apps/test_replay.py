@@ -244,6 +244,16 @@ class Replay(unittest.TestCase):
             self.assertEqual((done.returncode, done.stderr.count("/dev/full: cannot be written")),
                              (1, 1), count)
 
+    def test_a_name_that_is_not_utf_8(self):
+        name = os.fsencode(self.folder) + b"/caf\xe9.pcap"
+        Path(os.fsdecode(name)).write_bytes(pcap(request()))
+        done = subprocess.run([HANDFAST, "replay", name, "--json"], capture_output=True,
+                              check=False, timeout=100)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        told = json.loads(done.stdout)
+        self.assertEqual(Path(told["file"]).name, "caf\ufffd.pcap")
+        self.assertEqual(told["counters"]["requests"], 1)
+
     def run_replay(self, *options, stdout=subprocess.PIPE):
         """handfast replay as people use it, on the capture that is there."""
         return subprocess.run([HANDFAST, "replay", str(self.folder / "in.pcap"), *options],

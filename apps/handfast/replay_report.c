@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "observe/counters.h"
+#include "settings/settings.h"
+
+#include "replay_report.h"
+
+static void
+print_text(const struct replay_report *report, FILE *out)
+{
+	fprintf(out, "%s: %" PRIu64 " packets played", report->in, report->played);
+	if (report->left_out > 0)
+		fprintf(out, ", %" PRIu64 " of the captured server left out", report->left_out);
+	if (report->refused > 0)
+		fprintf(out, ", %" PRIu64 " cut off or too long", report->refused);
+	if (report->listen_short > 0)
+		fprintf(out, "; SYNs to more than %u places: see --listen", SETTINGS_ENDPOINTS_MAX);
+	fprintf(out, "; %u connections are left\n", replay_engine_connections(report->engine));
+	for (unsigned int i = 0; i < COUNTERS; i++) {
+		const uint64_t value = replay_engine_counter(report->engine, i);
+
+		if (value > 0)
+			fprintf(out, "%12" PRIu64 "  %s\n", value, counters_name((enum counter)i));
+	}
+}
+
+/* A file may have a name that is not UTF-8, and JSON has nothing else: U+FFFD stands for it. */
+static json_t *
+name_string(const char *name)
+{
+	json_t *string = json_string(name);
+	char *text, *to;
+
+	if (string != NULL)
+		return string;
+	to = text = malloc(3 * strlen(name) + 1);
+	if (text == NULL)
+		return NULL;
+	for (; *name != '\0'; name++) {
+		if ((unsigned char)*name < 0x80) {
+			*to++ = *name;
+		} else {
+			memcpy(to, "\xef\xbf\xbd", 3);
+			to += 3;
+		}
+	}
+	*to = '\0';
+	string = json_string(text);
+	free(text);
+	return string;
+}
+
+static json_t *
+counters_object(const struct replay_engine *engine)
+{
+	json_t *counters = json_object();
+
+	for (unsigned int i = 0; i < COUNTERS; i++)
+		json_object_set_new(counters, counters_name((enum counter)i),
+				json_integer((json_int_t)replay_engine_counter(engine, i)));
+	return counters;
+}
+
+static void
+print_json(const struct replay_report *report, FILE *out)
+{
+	json_t *object = json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:i, s:o}", "schema", 1, "file",
+			name_string(report->in), "seed", (json_int_t)report->seed, "played",
+			(json_int_t)report->played, "left_out", (json_int_t)report->left_out,
+			"refused", (json_int_t)report->refused, "connections",
+			(int)replay_engine_connections(report->engine), "counters",
+			counters_object(report->engine));
+
+	json_dumpf(object, out, JSON_COMPACT);
+	fputc('\n', out);
+	json_decref(object);
+}
+
+bool
+replay_report_print(const struct replay_report *report, bool json, FILE *out)
+{
+	if (json)
+		print_json(report, out);
+	else
+		print_text(report, out);
+	return fflush(out) == 0 && !ferror(out);
+}
