@@ -32,6 +32,7 @@
 #include "replay_out.h"
 #include "replay_report.h"
 #include "replay_settings.h"
+#include "replay_time.h"
 #include "usage.h"
 #include "verbs.h"
 
@@ -68,6 +69,14 @@ const char replay_help[] =
 		"  handfast replay flood.pcap answers.pcap --cookies always\n"
 		"  handfast replay trace.pcap both.pcap --both && handfast explain both.pcap\n";
 
+/** A packet that waits for the next one's time. */
+struct replay_held {
+	uint8_t data[REPLAY_FRAME_MAX]; /**< With an Ethernet header. */
+	uint32_t length;                /**< 0: it cannot be played. */
+	int64_t time_ns;
+	bool here;
+};
+
 struct replay {
 	const char *program;
 	const char *in;
@@ -85,7 +94,9 @@ struct replay {
 	struct replay_engine *engine;
 	struct replay_follow *follow;
 	struct replay_out writer;
-	uint64_t now_us; /**< The capture's time, which never runs backwards. */
+	struct replay_time time;
+	uint64_t rest_ns; /**< Has passed, and is less than the engine's clock has. */
+	struct replay_held held;
 	uint64_t left_out;
 	uint64_t opened_by_us; /**< Connections that are left out since we are a server in others.
 				*/
@@ -247,7 +258,7 @@ hear(void *context, const struct replay_frame *sent)
 
 	if (explain_packet_parse(&frame, &packet) == EXPLAIN_TCP)
 		replay_follow_engine(replay->follow, &packet);
-	replay_out_write(&replay->writer, replay->now_us, sent->data, sent->length);
+	replay_out_write(&replay->writer, replay->time.at_ns, sent->data, sent->length);
 }
 
 static pcap_t *
@@ -298,7 +309,7 @@ for_each_packet(struct replay *replay,
 		const struct explain_frame frame = {
 				data, header->caplen, header->len, pcap_datalink(pcap)};
 
-		take(replay, &frame, (int64_t)header->ts.tv_sec * 1000000000 + header->ts.tv_usec);
+		take(replay, &frame, replay_time_ns(header->ts.tv_sec, header->ts.tv_usec));
 	}
 	if (got == PCAP_ERROR)
 		report_broken(replay, pcap);
@@ -311,6 +322,7 @@ look(struct replay *replay, const struct explain_frame *frame, int64_t time_ns)
 {
 	if (replay->wish.packets++ == 0)
 		replay->wish.first_ns = time_ns;
+	replay->wish.nanoseconds |= time_ns % 1000 != 0;
 	if (!replay->wished)
 		replay_wish_note(&replay->wish, frame);
 }
@@ -365,47 +377,72 @@ adapt(struct replay *replay, uint8_t *data, uint32_t length)
 
 /* Step by step, so that what timeouts send is written with its own time. */
 static void
-wait_until(struct replay *replay, uint64_t us)
+let_pass(struct replay *replay, uint64_t left_ns)
 {
-	while (us > replay->now_us) {
-		replay->now_us += replay_engine_step_us(replay->engine, us - replay->now_us);
-		replay_engine_step(replay->engine, replay->now_us);
+	while (left_ns > 0) {
+		const uint64_t most_us = replay_engine_step_us(replay->engine, left_ns / 1000 + 1);
+		const uint64_t step_ns = RTE_MIN(left_ns, most_us * 1000);
+
+		left_ns -= step_ns;
+		replay->time.at_ns += (int64_t)step_ns;
+		replay->rest_ns += step_ns;
+		replay_engine_step(replay->engine, replay->rest_ns / 1000);
+		replay->rest_ns %= 1000;
 	}
 }
 
 static void
-play(struct replay *replay, const struct explain_frame *frame, int64_t time_ns)
+hold(struct replay *replay, const struct explain_frame *frame, int64_t time_ns)
 {
-	static uint8_t data[REPLAY_FRAME_MAX];
-	const uint64_t us = (uint64_t)time_ns / 1000;
-	uint32_t length;
+	struct replay_held *held = &replay->held;
+
+	held->here = true;
+	held->time_ns = time_ns;
+	held->length = frame->captured < frame->length ? 0
+						       : make_ethernet(replay, frame, held->data);
+}
+
+/* @p next_ns is the time of the packet after it. */
+static void
+play_held(struct replay *replay, int64_t next_ns)
+{
+	struct replay_held *held = &replay->held;
+	int64_t arrival_ns;
 	int port;
 
-	wait_until(replay, us);
-	length = make_ethernet(replay, frame, data);
-	if (length == 0 || frame->captured < frame->length) {
+	if (!held->here)
+		return;
+	let_pass(replay, replay_time_gap(&replay->time, held->time_ns, next_ns, &arrival_ns));
+	replay->time.at_ns = arrival_ns;
+	if (held->length == 0) {
 		replay->refused++;
 		return;
 	}
-	port = adapt(replay, data, length);
+	port = adapt(replay, held->data, held->length);
 	if (port < 0) {
 		replay->left_out++;
 		return;
 	}
 	if (replay->both)
-		replay_out_write(&replay->writer, replay->now_us, data, length);
-	if (replay_engine_put(replay->engine, (unsigned int)port, data, length))
+		replay_out_write(&replay->writer, arrival_ns, held->data, held->length);
+	if (replay_engine_put(replay->engine, (unsigned int)port, held->data, held->length))
 		replay->played++;
 	else
 		replay->refused++;
 }
 
 static void
+play(struct replay *replay, const struct explain_frame *frame, int64_t time_ns)
+{
+	play_held(replay, time_ns);
+	hold(replay, frame, time_ns);
+}
+
+static void
 play_tail(struct replay *replay)
 {
-	const uint64_t end_us = replay->now_us + replay->tail_us;
-
-	wait_until(replay, end_us);
+	play_held(replay, replay->held.time_ns);
+	let_pass(replay, replay->tail_us * 1000);
 }
 
 /* What may not be what was wanted. */
@@ -437,6 +474,7 @@ print_counters(const struct replay *replay)
 			.played = replay->played,
 			.left_out = replay->left_out,
 			.refused = replay->refused,
+			.backward = replay->time.backward,
 			.listen_short = replay->wish.left_out,
 	};
 
@@ -453,15 +491,15 @@ play_capture(struct replay *replay)
 	const struct replay_plan plan = {
 			.settings = replay->settings,
 			.seed = replay->seed,
-			.unix_us = (uint64_t)replay->wish.first_ns / 1000,
+			.unix_us = (uint64_t)RTE_MAX(replay->wish.first_ns, 0) / 1000,
 			.listener = {hear, replay},
 	};
 	bool good;
 
-	replay->now_us = plan.unix_us;
+	replay_time_start(&replay->time, replay->wish.first_ns);
 	replay->follow = replay_follow_create();
-	if (replay->follow == NULL ||
-			!replay_out_open(&replay->writer, replay->program, replay->out))
+	if (replay->follow == NULL || !replay_out_open(&replay->writer, replay->program,
+						      replay->out, replay->wish.nanoseconds))
 		return EXIT_CODE_RUNTIME;
 	log_init(LOG_LEVEL_WARNING);
 	replay->engine = replay_engine_start(&plan);

@@ -210,9 +210,9 @@ replay_engine_step_us(const struct replay_engine *replay, uint64_t left_us)
 }
 
 void
-replay_engine_step(struct replay_engine *replay, uint64_t unix_us)
+replay_engine_step(struct replay_engine *replay, uint64_t us)
 {
-	move_clock(replay, unix_us - replay->unix_us);
+	move_clock(replay, us);
 	turn(replay);
 }
 

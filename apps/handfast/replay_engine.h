@@ -52,8 +52,8 @@ struct replay_engine *replay_engine_start(const struct replay_plan *plan);
  */
 uint64_t replay_engine_step_us(const struct replay_engine *replay, uint64_t left_us);
 
-/** Let such a step pass, until the time of day is @p unix_us; timeouts happen then. */
-void replay_engine_step(struct replay_engine *replay, uint64_t unix_us);
+/** Let such a step pass; timeouts happen then. */
+void replay_engine_step(struct replay_engine *replay, uint64_t us);
 
 /** Give it a frame, and let it answer. @return false when the frame is too long for a buffer. */
 bool replay_engine_put(struct replay_engine *replay, unsigned int port, const uint8_t *data,

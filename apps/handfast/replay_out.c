@@ -4,15 +4,17 @@
 
 #include "replay_out.h"
 
-#define OUT_SNAP 65535
+#define OUT_SNAP      65535
+#define OUT_SECOND_NS INT64_C(1000000000)
 
 bool
-replay_out_open(struct replay_out *out, const char *program, const char *path)
+replay_out_open(struct replay_out *out, const char *program, const char *path, bool nanoseconds)
 {
-	*out = (struct replay_out){.program = program, .path = path};
+	*out = (struct replay_out){.program = program, .path = path, .nanoseconds = nanoseconds};
 	if (path == NULL)
 		return true;
-	out->form = pcap_open_dead(DLT_EN10MB, OUT_SNAP);
+	out->form = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, OUT_SNAP,
+			nanoseconds ? PCAP_TSTAMP_PRECISION_NANO : PCAP_TSTAMP_PRECISION_MICRO);
 	if (out->form != NULL)
 		out->dumper = pcap_dump_open(out->form, path);
 	if (out->dumper != NULL)
@@ -23,11 +25,16 @@ replay_out_open(struct replay_out *out, const char *program, const char *path)
 }
 
 void
-replay_out_write(struct replay_out *out, uint64_t time_us, const uint8_t *data, uint32_t length)
+replay_out_write(struct replay_out *out, int64_t time_ns, const uint8_t *data, uint32_t length)
 {
+	/* Rounded down before 1970, too. */
+	const int64_t seconds = time_ns / OUT_SECOND_NS - (time_ns % OUT_SECOND_NS < 0);
+	const int64_t rest_ns = time_ns - seconds * OUT_SECOND_NS;
 	const struct pcap_pkthdr header = {
-			.ts = {.tv_sec = (time_t)(time_us / 1000000),
-					.tv_usec = (suseconds_t)(time_us % 1000000)},
+			.ts = {.tv_sec = (time_t)seconds,
+					.tv_usec = (suseconds_t)(out->nanoseconds
+										 ? rest_ns
+										 : rest_ns / 1000)},
 			.caplen = length,
 			.len = length,
 	};

@@ -24,6 +24,7 @@ struct replay_wish {
 	bool mac_known;
 	uint16_t vlan;
 	int64_t first_ns; /**< When the capture begins. */
+	bool nanoseconds; /**< Its timestamps have more than microseconds. */
 	uint64_t packets;
 };
 

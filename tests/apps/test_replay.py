@@ -45,6 +45,15 @@ def request(close_after=20):
             (close_after + 1, packet(SERVER, CLIENT, ACK, 907, end + 1, b"", back))]
 
 
+def times(content):
+    """Magic number of a capture, and its packets' (seconds, fraction)."""
+    found, at = [], 24
+    while at < len(content):
+        found.append(struct.unpack_from("<iI", content, at))
+        at += 16 + struct.unpack_from("<I", content, at + 8)[0]
+    return struct.unpack_from("<I", content)[0], found
+
+
 class Replay(unittest.TestCase):
     """What comes out, and that it is the same each time."""
 
@@ -149,6 +158,51 @@ class Replay(unittest.TestCase):
         told = self.replay(pcapng(request()[:4] + late))
         self.assertEqual(told["counters"]["requests"], 2)
         self.assertEqual(told["connections"], 0)
+
+    def test_a_time_that_is_far_from_its_neighbours(self):
+        """Nobody times out because of it, and the others keep their time."""
+        years = 20 * 365 * 86400 * 1000
+        for index in (1, 3, 5):
+            for away in (years, -1000 * 1000):
+                packets = request(close_after=5000)
+                packets[index] = (away + packets[index][0], packets[index][1])
+                told = self.replay(pcapng(packets), "--both")
+                self.assertEqual((told["counters"]["requests"], told["counters"]["closed"]),
+                                 (1, 1), (index, away))
+                self.assertAlmostEqual(self.explained()["connections"][0]["ladder"][-1]["time"], 5)
+                self.assertEqual(told["backward"], 1)
+
+    def test_a_part_that_is_older(self):
+        """After a step back the capture's clock goes on; a little disorder is none."""
+        first, second = (data for _, data in flood(2))
+        started = [(100000 + when, data) for when, data in request()]
+        for packets, backward in ((started + [(0, first), (4000, second)], 1),
+                                  ([(0, first), (2000, second), (1500, second), (4000, second)], 1),
+                                  ([(0, first), (4000, second)], 0)):
+            told = self.replay(pcapng(packets), "--cookies", "never", "--tail", "0")
+            steps = next(one for one in self.explained()["connections"]
+                         if one["client"]["address"] == "10.1.0.0")["ladder"]
+            self.assertEqual(len(steps), 3)
+            for step, seconds in zip(steps, (0, 1, 3)):
+                self.assertAlmostEqual(step["time"], seconds, delta=0.2)
+            self.assertEqual(told["backward"], backward)
+            self.assertEqual("; time went backwards 1 times" in self.run_replay().stdout,
+                             backward == 1)
+
+    def test_times_before_1970_and_after_2262(self):
+        far = 9300000000 * 1000
+        told = self.replay(pcapng(request() + [(far + ms, data) for ms, data in request()]))
+        self.assertEqual(told["counters"]["requests"], 2)
+        seconds = struct.pack("<i", -16)
+        self.replay(pcap(request()).replace(struct.pack("<i", 1000) + b"\0\0", seconds + b"\0\0"))
+        self.assertEqual(times((self.folder / "out.pcap").read_bytes())[1][0], (-16, 0))
+
+    def test_nanoseconds_stay_nanoseconds(self):
+        packets = [(123 / 1000 + index, data) for index, (_, data) in enumerate(flood(3))]
+        for magic, fractions in ((0xa1b23c4d, [123, 1123, 2123]), (0xa1b2c3d4, [123, 1123, 2123])):
+            self.replay(pcap(packets, magic=magic), "--cookies", "always", "--tail", "0")
+            found = times((self.folder / "out.pcap").read_bytes())
+            self.assertEqual(found, (magic, [(1000, fraction) for fraction in fractions]))
 
     def test_same_input_gives_the_same_bytes(self):
         content = pcap(flood(500) + [(30 + when, data) for when, data in request()])
