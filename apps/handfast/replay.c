@@ -36,8 +36,8 @@
 #include "usage.h"
 #include "verbs.h"
 
-#define REPLAY_FRAME_MAX 65535
 #define REPLAY_HEADER    14
+#define REPLAY_FRAME_MAX (262144 + REPLAY_HEADER) /* libpcap reads no longer ones. */
 
 const char replay_help[] =
 		"usage: handfast replay IN.pcap [OUT.pcap] [-c FILE | --listen ADDRESS:PORT ...] "
@@ -101,7 +101,8 @@ struct replay {
 	uint64_t opened_by_us; /**< Connections that are left out since we are a server in others.
 				*/
 	uint64_t for_us;       /**< Segments to an address of the engine's. */
-	uint64_t refused;      /**< Too long, or cut off by the capture. */
+	uint64_t cut;          /**< Not whole in the capture. */
+	uint64_t too_long;     /**< For a buffer. */
 	uint64_t played;
 	bool broken; /**< The capture ends in the middle of a packet or the like. */
 };
@@ -407,6 +408,7 @@ static void
 play_held(struct replay *replay, int64_t next_ns)
 {
 	struct replay_held *held = &replay->held;
+	struct rte_mbuf *packet;
 	int64_t arrival_ns;
 	int port;
 
@@ -415,7 +417,7 @@ play_held(struct replay *replay, int64_t next_ns)
 	let_pass(replay, replay_time_gap(&replay->time, held->time_ns, next_ns, &arrival_ns));
 	replay->time.at_ns = arrival_ns;
 	if (held->length == 0) {
-		replay->refused++;
+		replay->cut++;
 		return;
 	}
 	port = adapt(replay, held->data, held->length);
@@ -423,12 +425,15 @@ play_held(struct replay *replay, int64_t next_ns)
 		replay->left_out++;
 		return;
 	}
+	packet = replay_engine_buffer(replay->engine, held->data, held->length);
+	if (packet == NULL) {
+		replay->too_long++;
+		return;
+	}
 	if (replay->both)
 		replay_out_write(&replay->writer, arrival_ns, held->data, held->length);
-	if (replay_engine_put(replay->engine, (unsigned int)port, held->data, held->length))
-		replay->played++;
-	else
-		replay->refused++;
+	replay->played++;
+	replay_engine_put(replay->engine, (unsigned int)port, packet);
 }
 
 static void
@@ -454,6 +459,14 @@ print_hints(const struct replay *replay)
 				"%s: %" PRIu64 " SYNs of hosts that are servers, too, were left "
 				"out; try: --listen ADDRESS:PORT of the one to be\n",
 				replay->program, replay->opened_by_us);
+	if (replay->too_long > 0)
+		fprintf(stderr,
+				"%s: %" PRIu64
+				" packets are too long for a buffer of 64 KiB, as those "
+				"of hosts that offload may be; try: ethtool -K DEVICE gro off tso "
+				"off "
+				"gso off, and capture again\n",
+				replay->program, replay->too_long);
 	if (!replay->as_is && replay->for_us == 0)
 		fprintf(stderr,
 				"%s: no segment of the capture is for an address of the engine's; "
@@ -473,7 +486,8 @@ print_counters(const struct replay *replay)
 			.seed = replay->seed,
 			.played = replay->played,
 			.left_out = replay->left_out,
-			.refused = replay->refused,
+			.cut = replay->cut,
+			.too_long = replay->too_long,
 			.backward = replay->time.backward,
 			.listen_short = replay->wish.left_out,
 	};

@@ -21,6 +21,12 @@
 #include "replay_engine.h"
 
 #define REPLAY_RING_SIZE 1024
+/* An engine's buffers have room for its MTU; hosts that offload give captures up to 64 KiB, and an
+ * mbuf has not more.  The engine is given one at a time.
+ */
+#define REPLAY_LARGE_BYTES UINT16_MAX
+#define REPLAY_LARGE       63
+#define REPLAY_LARGE_MIB   8
 /* Nights, and timestamps that somebody damaged: a gap of hours takes no hours.  A leap is less than
  * the half of 2^32 ms, within which timers know before from after.
  */
@@ -36,6 +42,7 @@ struct replay_engine {
 	const struct replay_plan *plan;
 	uint64_t unix_us;
 	unsigned int ports;
+	struct rte_mempool *large;
 	struct rte_ring *to_engine[SETTINGS_PORTS_MAX];
 	struct rte_ring *from_engine[SETTINGS_PORTS_MAX];
 };
@@ -66,7 +73,8 @@ start_dpdk(const struct settings *settings)
 	eal_choose_memory(settings, &cores, &memory);
 	snprintf(text[0], sizeof(text[0]), "handfast");
 	snprintf(text[1], sizeof(text[1]), "--no-huge");
-	snprintf(text[2], sizeof(text[2]), "-m%llu", (unsigned long long)(memory.bytes >> 20) + 1);
+	snprintf(text[2], sizeof(text[2]), "-m%llu",
+			(unsigned long long)(memory.bytes >> 20) + 1 + REPLAY_LARGE_MIB);
 	snprintf(text[3], sizeof(text[3]), "--no-pci");
 	snprintf(text[4], sizeof(text[4]), "--no-telemetry");
 	snprintf(text[5], sizeof(text[5]), "--no-shconf");
@@ -158,7 +166,11 @@ replay_engine_start(const struct replay_plan *plan)
 			return NULL;
 		}
 	}
-	if (!assemble(replay)) {
+	replay->large = rte_pktmbuf_pool_create(
+			"large", REPLAY_LARGE, 0, 0, REPLAY_LARGE_BYTES, SOCKET_ID_ANY);
+	if (replay->large == NULL)
+		log_error("replay", "no memory for large packets: %s", rte_strerror(rte_errno));
+	if (replay->large == NULL || !assemble(replay)) {
 		replay_engine_stop(replay);
 		return NULL;
 	}
@@ -216,27 +228,27 @@ replay_engine_step(struct replay_engine *replay, uint64_t us)
 	turn(replay);
 }
 
-bool
-replay_engine_put(struct replay_engine *replay, unsigned int port, const uint8_t *data,
-		uint32_t length)
+struct rte_mbuf *
+replay_engine_buffer(struct replay_engine *replay, const uint8_t *data, uint32_t length)
 {
+	struct rte_mempool *pool = replay->engine.pool;
 	struct rte_mbuf *packet;
-	char *room;
 
-	if (length > UINT16_MAX)
-		return false;
-	packet = rte_pktmbuf_alloc(replay->engine.pool);
-	if (packet == NULL)
-		return false;
-	room = rte_pktmbuf_append(packet, (uint16_t)length);
-	if (room == NULL) {
-		rte_pktmbuf_free(packet);
-		return false;
-	}
-	memcpy(room, data, length);
+	if (length > REPLAY_LARGE_BYTES - RTE_PKTMBUF_HEADROOM)
+		return NULL;
+	if (length + RTE_PKTMBUF_HEADROOM > rte_pktmbuf_data_room_size(pool))
+		pool = replay->large;
+	packet = rte_pktmbuf_alloc(pool);
+	if (packet != NULL)
+		memcpy(rte_pktmbuf_append(packet, (uint16_t)length), data, length);
+	return packet;
+}
+
+void
+replay_engine_put(struct replay_engine *replay, unsigned int port, struct rte_mbuf *packet)
+{
 	rte_ring_enqueue(replay->to_engine[port], packet);
 	turn(replay);
-	return true;
 }
 
 const uint8_t *

@@ -21,6 +21,7 @@
 #define REPLAY_DEVICE "net_ring_replay"
 
 struct replay_engine;
+struct rte_mbuf;
 
 /** A frame that the engine sent. */
 struct replay_frame {
@@ -55,9 +56,16 @@ uint64_t replay_engine_step_us(const struct replay_engine *replay, uint64_t left
 /** Let such a step pass; timeouts happen then. */
 void replay_engine_step(struct replay_engine *replay, uint64_t us);
 
-/** Give it a frame, and let it answer. @return false when the frame is too long for a buffer. */
-bool replay_engine_put(struct replay_engine *replay, unsigned int port, const uint8_t *data,
-		uint32_t length);
+/**
+ * Copy a frame into a buffer, which may be as large as segments that an offloading host captured.
+ *
+ * @return NULL when the frame is too long even so.
+ */
+struct rte_mbuf *replay_engine_buffer(
+		struct replay_engine *replay, const uint8_t *data, uint32_t length);
+
+/** Give it a frame in such a buffer, and let it answer. */
+void replay_engine_put(struct replay_engine *replay, unsigned int port, struct rte_mbuf *packet);
 
 /** The engine's Ethernet address on a port. */
 const uint8_t *replay_engine_mac(const struct replay_engine *replay, unsigned int port);

@@ -17,8 +17,10 @@ print_text(const struct replay_report *report, FILE *out)
 	fprintf(out, "%s: %" PRIu64 " packets played", report->in, report->played);
 	if (report->left_out > 0)
 		fprintf(out, ", %" PRIu64 " of the captured server left out", report->left_out);
-	if (report->refused > 0)
-		fprintf(out, ", %" PRIu64 " cut off or too long", report->refused);
+	if (report->cut > 0)
+		fprintf(out, ", %" PRIu64 " cut off", report->cut);
+	if (report->too_long > 0)
+		fprintf(out, ", %" PRIu64 " too long", report->too_long);
 	if (report->backward > 0)
 		fprintf(out, "; time went backwards %" PRIu64 " times", report->backward);
 	if (report->listen_short > 0)
@@ -72,12 +74,13 @@ counters_object(const struct replay_engine *engine)
 static void
 print_json(const struct replay_report *report, FILE *out)
 {
-	json_t *object = json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:i, s:o}", "schema", 1,
-			"file", name_string(report->in), "seed", (json_int_t)report->seed, "played",
-			(json_int_t)report->played, "left_out", (json_int_t)report->left_out,
-			"refused", (json_int_t)report->refused, "backward",
-			(json_int_t)report->backward, "connections",
-			(int)replay_engine_connections(report->engine), "counters",
+	json_t *object = json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o}", "schema",
+			1, "file", name_string(report->in), "seed", (json_int_t)report->seed,
+			"played", (json_int_t)report->played, "left_out",
+			(json_int_t)report->left_out, "refused",
+			(json_int_t)(report->cut + report->too_long), "too_long",
+			(json_int_t)report->too_long, "backward", (json_int_t)report->backward,
+			"connections", (int)replay_engine_connections(report->engine), "counters",
 			counters_object(report->engine));
 
 	json_dumpf(object, out, JSON_COMPACT);

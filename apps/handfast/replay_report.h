@@ -20,7 +20,8 @@ struct replay_report {
 	uint64_t seed;
 	uint64_t played;
 	uint64_t left_out;         /**< Of the captured server. */
-	uint64_t refused;          /**< Too long, or cut off by the capture. */
+	uint64_t cut;              /**< Not whole in the capture. */
+	uint64_t too_long;         /**< For a buffer. */
 	uint64_t backward;         /**< Older than the one before them. */
 	unsigned int listen_short; /**< Places that SYNs went to and there was no room for. */
 };

@@ -204,6 +204,28 @@ class Replay(unittest.TestCase):
             found = times((self.folder / "out.pcap").read_bytes())
             self.assertEqual(found, (magic, [(1000, fraction) for fraction in fractions]))
 
+    def test_segments_of_hosts_that_offload(self):
+        """What TSO and GRO put together is played; what no buffer has room for is not in OUT."""
+        there, sizes = (40000, 80), (1460, 20000, 65160)
+        packets = request()[:3]
+        for size in sizes:
+            packets.append((len(packets) * 10, packet(CLIENT, SERVER, ACK | PSH, 1, 901,
+                                                      bytes(size), there)))
+        self.check_offloaded(packets, played=5, too_long=0)
+        self.assertNotIn("ethtool", self.run_replay().stderr)
+        packets.append((100, b"\x45" + bytes(65519)))
+        self.check_offloaded(packets, played=5, too_long=1)
+        self.assertIn("1 packets are too long", self.run_replay().stderr)
+
+    def check_offloaded(self, packets, played, too_long):
+        """All of the client's that were not too long were played, and are in OUT."""
+        told = self.replay(pcap(packets, 1, TO_US), "--both", "--reply", "discard")
+        self.assertEqual((told["played"], told["refused"], told["too_long"]),
+                         (played, too_long, too_long))
+        self.assertEqual(told["counters"]["data_bytes_received"], 65160)
+        out = (self.folder / "out.pcap").read_bytes()
+        self.assertEqual(len(times(out)[1]), played + told["counters"]["tx"])
+
     def test_same_input_gives_the_same_bytes(self):
         content = pcap(flood(500) + [(30 + when, data) for when, data in request()])
         for name in ("first", "second"):
