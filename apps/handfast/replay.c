@@ -288,9 +288,21 @@ open_capture(const struct replay *replay)
 static void
 report_broken(struct replay *replay, pcap_t *pcap)
 {
-	if (!replay->broken)
-		fprintf(stderr, "%s: %s: %s\n", replay->program, replay->in, pcap_geterr(pcap));
+	const char *problem = pcap_geterr(pcap);
+
+	if (replay->broken)
+		return;
 	replay->broken = true;
+	fprintf(stderr, "%s: %s: %s\n", replay->program, replay->in, problem);
+	/* "an interface has a type 1 different from the type of the first interface" */
+	if (strstr(problem, "from the type of the first") != NULL)
+		fprintf(stderr,
+				"%s: one link layer in a file can be read; try: tshark -r "
+				"IN.pcapng -Y "
+				"'frame.interface_id == 0' -w ONE.pcapng && editcap -F pcap -T "
+				"ether "
+				"ONE.pcapng ONE.pcap\n",
+				replay->program);
 }
 
 /* Read the capture once. @return false when it cannot be, which was reported. */

@@ -204,6 +204,21 @@ class Replay(unittest.TestCase):
             found = times((self.folder / "out.pcap").read_bytes())
             self.assertEqual(found, (magic, [(1000, fraction) for fraction in fractions]))
 
+    def test_interfaces_of_different_link_layers(self):
+        """What libpcap can read is played; how to have the rest is said, and does it."""
+        other = pcapng([(50, TO_US + data) for _, data in flood(2)], 1)[28:]
+        other = other.replace(struct.pack("<III", 6, 92, 0), struct.pack("<III", 6, 92, 1))
+        done = self.replay(pcapng(request()) + other, code=1)
+        self.assertEqual(json.loads(done.stdout)["counters"]["requests"], 1)
+        self.assertEqual(done.stderr.count("try: tshark -r IN.pcapng"), 1)
+        if shutil.which("tshark") is None or shutil.which("editcap") is None:
+            return
+        hint = done.stderr.split("try: ")[1].replace("IN.pcapng", "in.pcap")
+        hint = hint.replace("interface_id == 0", "interface_id == 1")
+        subprocess.run(hint, shell=True, check=True, capture_output=True, cwd=self.folder)
+        told = self.replay((self.folder / "ONE.pcap").read_bytes())
+        self.assertEqual(told["counters"]["syn_received"], 2)
+
     def test_segments_of_hosts_that_offload(self):
         """What TSO and GRO put together is played; what no buffer has room for is not in OUT."""
         there, sizes = (40000, 80), (1460, 20000, 65160)
