@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <jansson.h>
 
 #include "observe/counters.h"
 #include "settings/settings.h"
 
+#include "json_text.h"
 #include "replay_report.h"
 
 static void
@@ -34,32 +33,6 @@ print_text(const struct replay_report *report, FILE *out)
 	}
 }
 
-/* A file may have a name that is not UTF-8, and JSON has nothing else: U+FFFD stands for it. */
-static json_t *
-name_string(const char *name)
-{
-	json_t *string = json_string(name);
-	char *text, *to;
-
-	if (string != NULL)
-		return string;
-	to = text = malloc(3 * strlen(name) + 1);
-	if (text == NULL)
-		return NULL;
-	for (; *name != '\0'; name++) {
-		if ((unsigned char)*name < 0x80) {
-			*to++ = *name;
-		} else {
-			memcpy(to, "\xef\xbf\xbd", 3);
-			to += 3;
-		}
-	}
-	*to = '\0';
-	string = json_string(text);
-	free(text);
-	return string;
-}
-
 static json_t *
 counters_object(const struct replay_engine *engine)
 {
@@ -75,7 +48,7 @@ static void
 print_json(const struct replay_report *report, FILE *out)
 {
 	json_t *object = json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o}", "schema",
-			1, "file", name_string(report->in), "seed", (json_int_t)report->seed,
+			1, "file", json_text(report->in), "seed", (json_int_t)report->seed,
 			"played", (json_int_t)report->played, "left_out",
 			(json_int_t)report->left_out, "refused",
 			(json_int_t)(report->cut + report->too_long), "too_long",
