@@ -153,6 +153,9 @@ enum load_conn_flag {
 
 #define LOAD_HEAD_MAX 512
 
+/** The timestamps option, padded (RFC 7323 appendix A). */
+#define LOAD_TIMES_BYTES 12
+
 /** Packets that a worker makes up at once, without being asked. */
 #define LOAD_BATCH_MAX 64
 
@@ -284,6 +287,16 @@ bool load_turn(struct worker *worker);
 
 /** What is the same for every connection in this turn. */
 void load_set_env(struct worker *worker);
+
+/**
+ * The timestamps of an answer that is made from nothing but the segment it answers.
+ *
+ * @param tsecr
+ *   That segment's TSval.
+ * @return @p text, which says what is now in @p bytes.
+ */
+const struct frame_text *load_write_times(const struct load_worker *load, uint32_t tsecr,
+		uint8_t bytes[LOAD_TIMES_BYTES], struct frame_text *text);
 
 /** Keep what answers us, give away what is not TCP. */
 void load_classify(struct worker *worker, struct burst *burst);

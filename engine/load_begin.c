@@ -88,6 +88,22 @@ load_set_env(struct worker *worker)
 		load_set_options(load);
 }
 
+const struct frame_text *
+load_write_times(const struct load_worker *load, uint32_t tsecr, uint8_t bytes[LOAD_TIMES_BYTES],
+		struct frame_text *text)
+{
+	const struct tcp_options options = {
+			.options = TCP_OPTION_TIMESTAMPS,
+			.tsval = load->env.ts_clock,
+			.tsecr = tsecr,
+	};
+
+	text->bytes = bytes;
+	text->length = tcp_options_build(bytes, &options);
+	text->sum = checksum_add(0, bytes, text->length);
+	return text;
+}
+
 /* The smallest of all ports. */
 static uint16_t
 load_mtu(const struct engine *engine)

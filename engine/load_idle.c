@@ -129,10 +129,9 @@ load_idle_set(struct load_worker *load, uint8_t *conn, enum load_idle_state stat
 
 static void
 load_idle_write(struct worker *worker, struct rte_mbuf *packet, const struct tuple *tuple,
-		struct frame_tcp *tcp)
+		struct frame_tcp *tcp, const struct frame_text *options)
 {
 	struct load_worker *load = worker->load;
-	const struct frame_text *options = (tcp->flags & TCP_SYN) != 0 ? &load->syn_options : NULL;
 	unsigned int length;
 
 	tcp->source = tuple->address;
@@ -230,6 +229,24 @@ load_idle_judge(struct load_worker *load, const struct tuple *tuple,
 	return (segment->flags & (TCP_RST | TCP_ACK)) == TCP_ACK && (segment->flags & TCP_SYN) != 0;
 }
 
+/* Turn a packet into the answer to what it says. */
+static void
+load_idle_answer(struct worker *worker, struct rte_mbuf *packet, const struct tuple *tuple,
+		const struct tcp_segment *segment, struct frame_tcp *answer)
+{
+	const struct frame_text *options = NULL;
+	struct frame_text text;
+	uint8_t bytes[LOAD_TIMES_BYTES];
+
+	/* Who sends timestamps has agreed to them, and they are in all but resets: RFC 7323 3.2. */
+	if ((segment->options & TCP_OPTION_TIMESTAMPS) != 0 && (answer->flags & TCP_RST) == 0)
+		options = load_write_times(worker->load, segment->tsval, bytes, &text);
+	rte_pktmbuf_reset_headroom(packet);
+	packet->ol_flags = 0;
+	load_idle_write(worker, packet, tuple, answer, options);
+	transmit_reply(worker, packet);
+}
+
 void
 load_idle_input(struct worker *worker, struct burst *burst)
 {
@@ -246,10 +263,7 @@ load_idle_input(struct worker *worker, struct burst *burst)
 			worker_drop(worker, packet, DROP_consumed);
 			continue;
 		}
-		rte_pktmbuf_reset_headroom(packet);
-		packet->ol_flags = 0;
-		load_idle_write(worker, packet, &tuple, &answer);
-		transmit_reply(worker, packet);
+		load_idle_answer(worker, packet, &tuple, &burst->segment[i], &answer);
 	}
 	burst->n = 0;
 }
@@ -387,7 +401,8 @@ load_idle(struct worker *worker)
 			figures_count(load->figures, FIGURE_no_buffer, 1);
 			break;
 		}
-		load_idle_write(worker, packet, &tuple, &tcp);
+		load_idle_write(worker, packet, &tuple, &tcp,
+				idle->releasing ? NULL : &load->syn_options);
 		load->batch[load->batch_end++] = packet;
 		sent++;
 	}

@@ -45,27 +45,20 @@ load_stranger_answer(struct worker *worker, struct burst *burst, unsigned int i,
 	const struct tcp_segment *segment = &burst->segment[i];
 	const bool timed = (segment->options & TCP_OPTION_TIMESTAMPS) != 0 &&
 			   (answer->flags & TCP_RST) == 0;
-	const struct tcp_options options = {
-			.options = TCP_OPTION_TIMESTAMPS,
-			.tsval = load->env.ts_clock,
-			.tsecr = segment->tsval,
-	};
 	struct rte_mbuf *packet = burst->packet[i];
+	const struct frame_text *options = NULL;
 	struct frame_text text;
-	uint8_t bytes[12];
+	uint8_t bytes[LOAD_TIMES_BYTES];
 
-	if (timed) {
-		text.bytes = bytes;
-		text.length = tcp_options_build(bytes, &options);
-		text.sum = checksum_add(0, bytes, text.length);
-	}
+	if (timed)
+		options = load_write_times(load, segment->tsval, bytes, &text);
 	answer->source = key->address;
 	answer->port = key->port;
 	rte_pktmbuf_reset_headroom(packet);
 	packet->ol_flags = 0;
 	packet->data_len = (uint16_t)frame_template_write(
 			&load->load->target[flow_key_target(key)].frames,
-			rte_pktmbuf_mtod(packet, uint8_t *), answer, timed ? &text : NULL, NULL);
+			rte_pktmbuf_mtod(packet, uint8_t *), answer, options, NULL);
 	packet->pkt_len = packet->data_len;
 	transmit_reply(worker, packet);
 }

@@ -141,6 +141,7 @@ bench_end(void)
 	bench.open = false;
 	bench.workers = 1;
 	bench.vlan = NULL;
+	bench.tsval = 0;
 	load_free(&bench.generator);
 	launch_disassemble(&bench.generator);
 	rte_eal_hotplug_remove("vdev", "net_ring_load");
@@ -220,6 +221,9 @@ bench_say(uint8_t flags, uint16_t window, const char *text)
 			.ack = (flags & TCP_ACK) != 0 ? bench.ack : 0,
 			.window = window,
 			.flags = flags,
+			.options = {.options = bench.tsval != 0 ? TCP_OPTION_TIMESTAMPS : 0,
+					.tsval = bench.tsval,
+					.tsecr = bench.heard.segment.tsval},
 	};
 	const unsigned int length = text != NULL ? (unsigned int)strlen(text) : 0;
 	struct rte_mbuf *packet = rte_pktmbuf_alloc(bench.rig.engine.pool);

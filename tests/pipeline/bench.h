@@ -28,6 +28,7 @@ struct bench {
 	struct rig_frame heard;
 	uint32_t seq; /**< What a peer played by hand says next. */
 	uint32_t ack;
+	uint32_t tsval; /**< And with these timestamps; 0: none. */
 };
 
 extern struct bench bench;

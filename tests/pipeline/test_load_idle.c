@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/**
+ * @file
+ * Connections that the generator holds in a byte each: how they are opened, spoken to and let go.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "bench.h"
+
+/* One connection is to be held; its SYN was just heard. */
+static void
+begin_one(uint8_t retries)
+{
+	struct load_plan plan = bench_plan(LOAD_IDLE, "10.9.0.2", 9);
+
+	plan.concurrency = 1;
+	plan.retries = retries;
+	plan.duration_us = 100000000;
+	plan.timestamps = true;
+	bench_begin(&plan);
+	bench.seq = 777;
+	bench_wait_ms(1);
+	bench_expect(TCP_SYN, 0);
+}
+
+/* To a peer that agreed to timestamps a segment without them says nothing (RFC 7323 3.2). */
+static void
+connections_with_timestamps_are_held_by_both_sides(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_IDLE, "10.9.0.2", 9);
+
+	(void)state;
+	plan.concurrency = 500;
+	plan.duration_us = 50000;
+	plan.drain_us = 1000000;
+	plan.timestamps = true;
+	bench_begin(&plan);
+	bench_play(40000);
+	assert_int_equal(bench_load()->active, 500);
+	assert_int_equal(rig_counter(&bench.rig, COUNTER_opened), 500);
+	assert_int_equal(rig_counter(&bench.rig, DROP_no_timestamp), 0);
+	bench_play(20000);
+	assert_int_equal(rig_counter(&bench.rig, COUNTER_reset), 500);
+	assert_int_equal(rig_connections(&bench.rig), 0);
+	bench_end();
+}
+
+static void
+answers_echo_the_timestamp_of_what_they_answer(void **state)
+{
+	(void)state;
+	begin_one(3);
+	bench.tsval = 123456;
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	assert_int_equal(bench.heard.segment.options, TCP_OPTION_TIMESTAMPS);
+	assert_int_equal(bench.heard.segment.tsecr, 123456);
+	assert_int_equal(bench.heard.segment.tsval, bench_load()->env.ts_clock);
+	bench_wait_ms(5000);
+	/* A keep-alive probe. */
+	bench.tsval += 5000;
+	bench.seq--;
+	bench_say(TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	assert_int_equal(bench.heard.segment.tsecr, 128456);
+	assert_int_equal(bench.heard.segment.tsval, bench_load()->env.ts_clock);
+	/* RFC 7323 3.2: who answers without has not agreed. */
+	bench.tsval = 0;
+	bench_say(TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	assert_int_equal(bench.heard.segment.options, 0);
+	bench_end();
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+			BENCH_TEST(connections_with_timestamps_are_held_by_both_sides),
+			BENCH_TEST(answers_echo_the_timestamp_of_what_they_answer),
+	};
+
+	(void)argc;
+	rig_start_dpdk(argv[0]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
