@@ -207,6 +207,28 @@ load_idle_spoken(struct load_worker *load, uint8_t *conn, const struct tcp_segme
 	return true;
 }
 
+/* A connection that is over is spoken to. */
+static bool
+load_idle_over(const struct load_worker *load, const struct tuple *tuple,
+		const struct tcp_segment *segment, struct frame_tcp *answer)
+{
+	/* All that we ever say: the SYN and, should the peer have closed, our FIN. */
+	const uint32_t taken = segment->ack - load_isn(load, tuple);
+
+	if ((segment->flags & (TCP_RST | TCP_ACK)) != TCP_ACK)
+		return false;
+	if ((segment->flags & TCP_FIN) != 0 && (taken == 1 || taken == 2)) {
+		/* Its FIN again: the answer was lost (RFC 9293 3.10.7.4, eighth). */
+		*answer = (struct frame_tcp){.seq = segment->ack,
+				.ack = segment->seq + tcp_segment_length(segment),
+				.flags = taken == 1 ? TCP_ACK | TCP_FIN : TCP_ACK};
+		return true;
+	}
+	/* What is over is said to be. */
+	*answer = (struct frame_tcp){.seq = segment->ack, .flags = TCP_RST};
+	return (segment->flags & TCP_SYN) != 0;
+}
+
 /* @return whether @p answer is to be sent. */
 static bool
 load_idle_judge(struct load_worker *load, const struct tuple *tuple,
@@ -222,11 +244,8 @@ load_idle_judge(struct load_worker *load, const struct tuple *tuple,
 	case LOAD_IDLE_HELD:
 		return load_idle_spoken(load, conn, segment, answer);
 	default:
-		break;
+		return load_idle_over(load, tuple, segment, answer);
 	}
-	/* What is over is said to be. */
-	*answer = (struct frame_tcp){.seq = segment->ack, .flags = TCP_RST};
-	return (segment->flags & (TCP_RST | TCP_ACK)) == TCP_ACK && (segment->flags & TCP_SYN) != 0;
 }
 
 /* Turn a packet into the answer to what it says. */

@@ -78,12 +78,40 @@ answers_echo_the_timestamp_of_what_they_answer(void **state)
 	bench_end();
 }
 
+/* Our FIN was lost, or only its acknowledgement is on the way. */
+static void
+a_fin_that_comes_again_is_answered_again(void **state)
+{
+	(void)state;
+	begin_one(3);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		const uint32_t ack = bench.ack;
+
+		bench_say(TCP_FIN | TCP_ACK, 1000, NULL);
+		bench_expect(TCP_FIN | TCP_ACK, 0);
+		assert_int_equal(bench.heard.segment.seq, ack);
+		assert_int_equal(bench.heard.segment.ack, 779);
+		bench.ack -= i == 0;
+		bench.seq--;
+	}
+	bench_say(TCP_FIN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	assert_int_equal(bench.heard.segment.ack, 779);
+	bench_say(TCP_ACK, 1000, NULL);
+	assert_false(bench_hear());
+	assert_int_equal(bench_count(FIGURE_lost), 1);
+	bench_end();
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 			BENCH_TEST(connections_with_timestamps_are_held_by_both_sides),
 			BENCH_TEST(answers_echo_the_timestamp_of_what_they_answer),
+			BENCH_TEST(a_fin_that_comes_again_is_answered_again),
 	};
 
 	(void)argc;
