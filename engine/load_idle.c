@@ -24,8 +24,8 @@
 #define LOAD_IDLE_BURST 32
 /* SYNs on their way when no rate was asked for. */
 #define LOAD_IDLE_WINDOW 512
-/* How long a pass waits for its last answers, and how long silence may keep the window shut. */
-#define LOAD_IDLE_PATIENCE_US 1000000
+/* A SYN that has had no answer for so long, and up to twice that, leaves its place in the window. */
+#define LOAD_IDLE_FLIGHT_US 1000000
 /* Tuples looked at per turn, when most of them need nothing. */
 #define LOAD_IDLE_LOOKS 4096
 
@@ -47,9 +47,11 @@ struct load_idle {
 	uint64_t wanted; /* Connections this worker is to hold. */
 	uint64_t asked;
 	uint64_t held;
-	uint64_t next;     /* Where this pass is, from base on. */
-	uint64_t flying;   /* SYNs without an answer, as far as the window knows. */
-	uint64_t moved_us; /* When the last SYN went or the last answer came. */
+	uint64_t next;      /* Where this pass is, from base on. */
+	uint64_t flying[2]; /* SYNs without an answer: sent before the latest mark, and since. */
+	uint64_t mark[2];   /* Where the pass was when they began to be sent. */
+	uint64_t marked_us; /* When the latest mark was set. */
+	uint64_t sent_us;   /* When the last SYN went. */
 	unsigned int pass;
 	bool releasing;
 };
@@ -144,13 +146,39 @@ load_idle_write(struct worker *worker, struct rte_mbuf *packet, const struct tup
 	packet->port = 0;
 }
 
+/*
+ * A SYN was answered.  Its place in the pass says when it was sent, so what is lost does not stay
+ * in the window for as long as others are answered.
+ */
+static void
+load_idle_land(struct load_idle *idle, const uint8_t *conn)
+{
+	const uint64_t at = (uint64_t)(conn - idle->conn);
+	const unsigned int since = at >= idle->mark[1];
+
+	/* Else an earlier pass sent it, or it has left the window. */
+	if (at < idle->next && at >= idle->mark[0])
+		idle->flying[since] -= idle->flying[since] > 0;
+}
+
+/* What was sent before the latest mark has had its time. */
+static void
+load_idle_mark(struct load_idle *idle, uint64_t now_us)
+{
+	if (now_us - idle->marked_us < LOAD_IDLE_FLIGHT_US)
+		return;
+	idle->marked_us = now_us;
+	idle->flying[0] = idle->flying[1];
+	idle->flying[1] = 0;
+	idle->mark[0] = idle->mark[1];
+	idle->mark[1] = idle->next;
+}
+
 /* Our SYN was answered: by what it should be, by something older, or by a refusal. */
 static bool
 load_idle_asked(struct load_worker *load, uint8_t *conn, const struct tuple *tuple,
 		const struct tcp_segment *segment, struct frame_tcp *answer)
 {
-	struct load_idle *idle = load->idle;
-
 	if ((segment->flags & TCP_ACK) == 0)
 		return false;
 	if (segment->ack != load_isn(load, tuple) + 1) {
@@ -161,7 +189,7 @@ load_idle_asked(struct load_worker *load, uint8_t *conn, const struct tuple *tup
 		*answer = (struct frame_tcp){.seq = segment->ack, .flags = TCP_RST};
 		return true;
 	}
-	idle->flying -= idle->flying > 0;
+	load_idle_land(load->idle, conn);
 	if ((segment->flags & TCP_RST) != 0) {
 		figures_fail(load->figures, FAILURE_refused);
 		load_idle_set(load, conn, LOAD_IDLE_OVER, 0);
@@ -269,8 +297,6 @@ load_idle_answer(struct worker *worker, struct rte_mbuf *packet, const struct tu
 void
 load_idle_input(struct worker *worker, struct burst *burst)
 {
-	if (burst->n > 0)
-		worker->load->idle->moved_us = worker->now_us;
 	for (unsigned int i = 0; i < burst->n; i++) {
 		struct tuple tuple = {.port = burst->key[i].port,
 				.target = flow_key_target(&burst->key[i])};
@@ -303,10 +329,8 @@ load_idle_due(struct worker *worker)
 			n++;
 		return n;
 	}
-	if (idle->flying >= LOAD_IDLE_WINDOW &&
-			worker->now_us - idle->moved_us > LOAD_IDLE_PATIENCE_US)
-		idle->flying = 0;
-	return idle->flying < LOAD_IDLE_WINDOW ? LOAD_IDLE_BURST : 0;
+	load_idle_mark(idle, worker->now_us);
+	return idle->flying[0] + idle->flying[1] < LOAD_IDLE_WINDOW ? LOAD_IDLE_BURST : 0;
 }
 
 /* Whether a connection needs a segment in this pass, and which. */
@@ -334,7 +358,7 @@ load_idle_needs(struct load_worker *load, uint8_t *conn, const struct tuple *tup
 	} else {
 		return false;
 	}
-	idle->flying++;
+	idle->flying[1]++;
 	return true;
 }
 
@@ -352,15 +376,28 @@ load_idle_give_up(struct load_worker *load)
 	}
 }
 
+/* RFC 6298 5.5: how long a SYN of this pass may wait for its answer. */
+static uint64_t
+load_idle_rto_us(const struct load_worker *load)
+{
+	const struct tcp_conn conn = {
+			.state = TCP_SYN_SENT, .retries = (uint8_t)load->idle->pass};
+
+	return tcp_step_rto_ms(&conn, &load->config) * UINT64_C(1000);
+}
+
 static void
 load_idle_begin_pass(struct load_worker *load)
 {
-	load->idle->next = 0;
-	load->idle->flying = 0;
-	tuple_walk_seek(load->walk, load->idle->base);
+	struct load_idle *idle = load->idle;
+
+	idle->next = 0;
+	memset(idle->flying, 0, sizeof(idle->flying));
+	memset(idle->mark, 0, sizeof(idle->mark));
+	tuple_walk_seek(load->walk, idle->base);
 }
 
-/* The pass is over; whether there is another one. */
+/* The pass is over; after the last SYN's timeout there may be another one. */
 static void
 load_idle_end_pass(struct worker *worker)
 {
@@ -371,7 +408,7 @@ load_idle_end_pass(struct worker *worker)
 				load->phases[LOAD_RAMP_DOWN].count[FIGURE_opened];
 
 	if (idle->releasing || idle->pass > load->load->plan.retries ||
-			worker->now_us - idle->moved_us < LOAD_IDLE_PATIENCE_US)
+			worker->now_us - idle->sent_us < load_idle_rto_us(load))
 		return;
 	if (opened == idle->asked || ++idle->pass > load->load->plan.retries) {
 		idle->pass = load->load->plan.retries + 1u;
@@ -426,7 +463,7 @@ load_idle(struct worker *worker)
 		sent++;
 	}
 	if (sent > 0)
-		idle->moved_us = worker->now_us;
+		idle->sent_us = worker->now_us;
 	load->batch_us = worker->now_us;
 	load_batch_send(worker);
 	load->finished_us = worker->now_us;

@@ -105,6 +105,66 @@ a_fin_that_comes_again_is_answered_again(void **state)
 	bench_end();
 }
 
+/* The peer's answers to SYNs are lost, but not what it says on a connection that is held. */
+static void
+lost_syns_leave_the_window(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_IDLE, "10.9.0.2", 9);
+	struct rig_frame held;
+
+	(void)state;
+	plan.concurrency = 700;
+	plan.duration_us = 100000000;
+	bench_begin(&plan);
+	bench.seq = 777;
+	bench_wait_ms(1);
+	bench_expect(TCP_SYN, 0);
+	held = bench.heard;
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	while (bench_hear())
+		continue;
+	assert_in_range(bench_count(FIGURE_started), 512, 576);
+	for (unsigned int i = 0; i < 250; i++) {
+		bench_wait_ms(10);
+		/* A keep-alive probe. */
+		bench.heard = held;
+		bench.seq = 777;
+		bench_say(TCP_ACK, 1000, NULL);
+	}
+	assert_int_equal(bench_count(FIGURE_keepalives), 249);
+	assert_int_equal(bench_count(FIGURE_started), 700);
+	/* Nor do probes put off the next pass. */
+	for (unsigned int i = 0; i < 200; i++) {
+		bench_wait_ms(10);
+		bench.heard = held;
+		bench.seq = 777;
+		bench_say(TCP_ACK, 1000, NULL);
+	}
+	assert_in_range(bench_count(FIGURE_syn_retransmits), 512, 699);
+	bench_end();
+}
+
+/* RFC 6298 5.5, like those of any other connection. */
+static void
+syns_are_repeated_with_back_off(void **state)
+{
+	(void)state;
+	begin_one(2);
+	bench_wait_ms(990);
+	assert_false(bench_hear());
+	bench_wait_ms(20);
+	bench_expect(TCP_SYN, 0);
+	bench_wait_ms(1980);
+	assert_false(bench_hear());
+	bench_wait_ms(30);
+	bench_expect(TCP_SYN, 0);
+	bench_wait_ms(3970);
+	assert_int_equal(bench_all_failed(), 0);
+	bench_wait_ms(50);
+	assert_int_equal(bench_failed(FAILURE_no_syn_ack), 1);
+	bench_end();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -112,6 +172,8 @@ main(int argc, char **argv)
 			BENCH_TEST(connections_with_timestamps_are_held_by_both_sides),
 			BENCH_TEST(answers_echo_the_timestamp_of_what_they_answer),
 			BENCH_TEST(a_fin_that_comes_again_is_answered_again),
+			BENCH_TEST(lost_syns_leave_the_window),
+			BENCH_TEST(syns_are_repeated_with_back_off),
 	};
 
 	(void)argc;
