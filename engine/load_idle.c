@@ -24,7 +24,7 @@
 #define LOAD_IDLE_BURST 32
 /* SYNs on their way when no rate was asked for. */
 #define LOAD_IDLE_WINDOW 512
-/* A SYN that has had no answer for so long, and up to twice that, leaves its place in the window. */
+/* A SYN leaves its place in the window when it has had no answer for so long, or twice that. */
 #define LOAD_IDLE_FLIGHT_US 1000000
 /* Tuples looked at per turn, when most of them need nothing. */
 #define LOAD_IDLE_LOOKS 4096
@@ -37,6 +37,8 @@ enum load_idle_state {
 	LOAD_IDLE_OVER = 0xc0,
 	LOAD_IDLE_STATE = 0xc0,
 	LOAD_IDLE_PEER = 0x3f,
+	/* In the lower bits, until there is a peer: in this pass the SYN went out again. */
+	LOAD_IDLE_CHALLENGED = 0x01,
 };
 
 struct load_idle {
@@ -182,10 +184,12 @@ load_idle_asked(struct load_worker *load, uint8_t *conn, const struct tuple *tup
 	if ((segment->flags & TCP_ACK) == 0)
 		return false;
 	if (segment->ack != load_isn(load, tuple) + 1) {
-		/* RFC 9293 3.10.7.3 first; the next pass tries again. */
+		/* RFC 9293 3.10.7.3 first; behind the reset the SYN goes again, once in a pass. */
 		if ((segment->flags & TCP_RST) != 0)
 			return false;
 		figures_count(load->figures, FIGURE_challenges, 1);
+		if ((*conn & LOAD_IDLE_CHALLENGED) != 0)
+			load_idle_land(load->idle, conn);
 		*answer = (struct frame_tcp){.seq = segment->ack, .flags = TCP_RST};
 		return true;
 	}
@@ -294,6 +298,31 @@ load_idle_answer(struct worker *worker, struct rte_mbuf *packet, const struct tu
 	transmit_reply(worker, packet);
 }
 
+/*
+ * A reset was sent.  When it ended an older connection of the tuple's (RFC 5961 4.2), the next SYN
+ * will be taken; a peer that challenges that one too has to wait for the next pass.
+ */
+static void
+load_idle_retry(struct worker *worker, const struct tuple *tuple)
+{
+	struct load_worker *load = worker->load;
+	uint8_t *conn = load_idle_of(load, tuple);
+	struct frame_tcp tcp = {.seq = load_isn(load, tuple), .flags = TCP_SYN};
+	struct rte_mbuf *packet;
+
+	if (*conn != LOAD_IDLE_ASKED || !load->starting)
+		return;
+	*conn |= LOAD_IDLE_CHALLENGED;
+	packet = rte_pktmbuf_alloc(worker->pool);
+	if (packet == NULL) {
+		figures_count(load->figures, FIGURE_no_buffer, 1);
+		return;
+	}
+	figures_count(load->figures, FIGURE_syn_retransmits, 1);
+	load_idle_write(worker, packet, tuple, &tcp, &load->syn_options);
+	transmit_originated(worker, packet, 0);
+}
+
 void
 load_idle_input(struct worker *worker, struct burst *burst)
 {
@@ -309,6 +338,8 @@ load_idle_input(struct worker *worker, struct burst *burst)
 			continue;
 		}
 		load_idle_answer(worker, packet, &tuple, &burst->segment[i], &answer);
+		if ((answer.flags & TCP_RST) != 0)
+			load_idle_retry(worker, &tuple);
 	}
 	burst->n = 0;
 }
@@ -354,6 +385,7 @@ load_idle_needs(struct load_worker *load, uint8_t *conn, const struct tuple *tup
 		load_idle_set(load, conn, LOAD_IDLE_ASKED, 0);
 		figures_count(load->figures, FIGURE_started, 1);
 	} else if (state == LOAD_IDLE_ASKED) {
+		*conn = LOAD_IDLE_ASKED;
 		figures_count(load->figures, FIGURE_syn_retransmits, 1);
 	} else {
 		return false;
@@ -380,8 +412,7 @@ load_idle_give_up(struct load_worker *load)
 static uint64_t
 load_idle_rto_us(const struct load_worker *load)
 {
-	const struct tcp_conn conn = {
-			.state = TCP_SYN_SENT, .retries = (uint8_t)load->idle->pass};
+	const struct tcp_conn conn = {.state = TCP_SYN_SENT, .retries = (uint8_t)load->idle->pass};
 
 	return tcp_step_rto_ms(&conn, &load->config) * UINT64_C(1000);
 }

@@ -165,6 +165,57 @@ syns_are_repeated_with_back_off(void **state)
 	bench_end();
 }
 
+/* RFC 5961 4.2: the peer still has the tuple's last connection. */
+static void
+a_challenge_is_answered_by_a_reset_and_another_syn(void **state)
+{
+	(void)state;
+	begin_one(1);
+	for (unsigned int pass = 0; pass < 2; pass++) {
+		const uint32_t isn = bench.heard.segment.seq;
+
+		bench.ack = isn - 1000;
+		bench_say(TCP_ACK, 1000, NULL);
+		bench_expect(TCP_RST, 0);
+		assert_int_equal(bench.heard.segment.seq, isn - 1000);
+		bench_expect(TCP_SYN, 0);
+		assert_int_equal(bench.heard.segment.seq, isn);
+		/* A peer that does so always is asked again in a second. */
+		bench.ack = isn - 1000;
+		bench_say(TCP_ACK, 1000, NULL);
+		bench_expect(TCP_RST, 0);
+		assert_false(bench_hear());
+		bench_wait_ms(1010);
+		assert_int_equal(bench_hear(), pass == 0);
+	}
+	assert_int_equal(bench_count(FIGURE_challenges), 4);
+	assert_int_equal(bench_count(FIGURE_syn_retransmits), 3);
+	bench_end();
+}
+
+/* As behind a generator that was killed: each of the peer's connections is in the way. */
+static void
+challenges_do_not_fill_the_window(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_IDLE, "10.9.0.2", 9);
+
+	(void)state;
+	plan.concurrency = 2000;
+	plan.duration_us = 100000000;
+	bench_begin(&plan);
+	bench.seq = 777;
+	bench_wait_ms(1);
+	while (bench_hear()) {
+		if (bench.heard.segment.flags == TCP_SYN) {
+			bench.ack = bench.heard.segment.seq - 1000;
+			bench_say(TCP_ACK, 1000, NULL);
+		}
+	}
+	assert_int_equal(bench_count(FIGURE_started), 2000);
+	assert_int_equal(bench_count(FIGURE_challenges), 4000);
+	bench_end();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -174,6 +225,8 @@ main(int argc, char **argv)
 			BENCH_TEST(a_fin_that_comes_again_is_answered_again),
 			BENCH_TEST(lost_syns_leave_the_window),
 			BENCH_TEST(syns_are_repeated_with_back_off),
+			BENCH_TEST(a_challenge_is_answered_by_a_reset_and_another_syn),
+			BENCH_TEST(challenges_do_not_fill_the_window),
 	};
 
 	(void)argc;
