@@ -394,6 +394,8 @@ load_settle_end(struct worker *worker, struct burst *burst)
 	if ((load->active > 0 || load->batch_first < load->batch_end) &&
 			(end_us == UINT64_MAX || worker->now_us < end_us + plan->drain_us))
 		return;
+	if (load->idle != NULL && load_idle_is_releasing(worker))
+		return;
 	while (load->active > 0 && slot < conn_table_capacity(worker->table)) {
 		slot = burst_abort(worker, burst, slot);
 		load_step(worker, burst);

@@ -336,8 +336,8 @@ void load_idle_free(struct load_worker *load);
 void load_idle_input(struct worker *worker, struct burst *burst);
 unsigned int load_idle(struct worker *worker);
 
-/** How many connections are held. */
-uint32_t load_idle_held(const struct load_worker *load);
+/** Held connections, after the end: whether some are still to be reset, and can be. */
+bool load_idle_is_releasing(const struct worker *worker);
 
 /**
  * What a worker sends without being asked waits until the device takes it, for a second: then a

@@ -26,6 +26,8 @@
 #define LOAD_IDLE_WINDOW 512
 /* A SYN leaves its place in the window when it has had no answer for so long, or twice that. */
 #define LOAD_IDLE_FLIGHT_US 1000000
+/* A device that has taken nothing for so long takes no resets; before the batch is given up. */
+#define LOAD_IDLE_STUCK_US 500000
 /* Tuples looked at per turn, when most of them need nothing. */
 #define LOAD_IDLE_LOOKS 4096
 
@@ -99,10 +101,16 @@ load_idle_free(struct load_worker *load)
 	load->idle = NULL;
 }
 
-uint32_t
-load_idle_held(const struct load_worker *load)
+bool
+load_idle_is_releasing(const struct worker *worker)
 {
-	return (uint32_t)__atomic_load_n(&load->idle->held, __ATOMIC_RELAXED);
+	const struct load_worker *load = worker->load;
+
+	const struct load_idle *idle = load->idle;
+	const bool unsent = load->batch_first < load->batch_end;
+
+	return (unsent || (idle->held > 0 && idle->next < idle->span)) &&
+	       worker->now_us - load->batch_us < LOAD_IDLE_STUCK_US;
 }
 
 /* The byte of a tuple; NULL when it is none of ours. */
@@ -126,9 +134,9 @@ load_idle_set(struct load_worker *load, uint8_t *conn, enum load_idle_state stat
 
 	*conn = (uint8_t)(state | (peer & LOAD_IDLE_PEER));
 	if (before != LOAD_IDLE_HELD && state == LOAD_IDLE_HELD)
-		__atomic_store_n(&idle->held, idle->held + 1, __ATOMIC_RELAXED);
+		idle->held++;
 	else if (before == LOAD_IDLE_HELD && state != LOAD_IDLE_HELD)
-		__atomic_store_n(&idle->held, idle->held - 1, __ATOMIC_RELAXED);
+		idle->held--;
 }
 
 static void
@@ -376,7 +384,8 @@ load_idle_needs(struct load_worker *load, uint8_t *conn, const struct tuple *tup
 	if (idle->releasing) {
 		tcp->seq++;
 		tcp->flags = TCP_RST;
-		if (state == LOAD_IDLE_HELD)
+		/* Whose SYN is answered yet is reset then. */
+		if (state != LOAD_IDLE_UNUSED)
 			load_idle_set(load, conn, LOAD_IDLE_OVER, 0);
 		return state == LOAD_IDLE_HELD;
 	}
@@ -459,12 +468,45 @@ load_idle_release(struct load_worker *load)
 	load_idle_begin_pass(load);
 }
 
+/* Connections that need a segment, from where the pass is, until the batch has @p due of them. */
+static void
+load_idle_pass(struct worker *worker, unsigned int due)
+{
+	struct load_worker *load = worker->load;
+	struct load_idle *idle = load->idle;
+	unsigned int looks = LOAD_IDLE_LOOKS;
+	struct rte_mbuf *packet = NULL;
+
+	while (load->batch_end < due && looks-- > 0 && idle->next < idle->span) {
+		struct frame_tcp tcp;
+		struct tuple tuple;
+		uint8_t *conn = &idle->conn[idle->next];
+
+		/* First, as a connection that is passed over once is not reset any more. */
+		if (packet == NULL)
+			packet = rte_pktmbuf_alloc(worker->pool);
+		if (packet == NULL) {
+			figures_count(load->figures, FIGURE_no_buffer, 1);
+			return;
+		}
+		tuple_walk_next(load->walk, &tuple);
+		idle->next++;
+		if (!load_owns(worker, &tuple) || !load_idle_needs(load, conn, &tuple, &tcp))
+			continue;
+		load_idle_write(worker, packet, &tuple, &tcp,
+				idle->releasing ? NULL : &load->syn_options);
+		load->batch[load->batch_end++] = packet;
+		packet = NULL;
+	}
+	rte_pktmbuf_free(packet);
+}
+
 unsigned int
 load_idle(struct worker *worker)
 {
 	struct load_worker *load = worker->load;
 	struct load_idle *idle = load->idle;
-	unsigned int sent = 0, looks = LOAD_IDLE_LOOKS, due;
+	unsigned int sent;
 
 	if (load->began && !load->starting)
 		load_idle_release(load);
@@ -472,27 +514,8 @@ load_idle(struct worker *worker)
 		return 0;
 	if (!load_batch_send(worker))
 		return 0;
-	due = load_idle_due(worker);
-	while (sent < due && looks-- > 0 && idle->next < idle->span) {
-		struct rte_mbuf *packet;
-		struct frame_tcp tcp;
-		struct tuple tuple;
-		uint8_t *conn = &idle->conn[idle->next];
-
-		tuple_walk_next(load->walk, &tuple);
-		idle->next++;
-		if (!load_owns(worker, &tuple) || !load_idle_needs(load, conn, &tuple, &tcp))
-			continue;
-		packet = rte_pktmbuf_alloc(worker->pool);
-		if (packet == NULL) {
-			figures_count(load->figures, FIGURE_no_buffer, 1);
-			break;
-		}
-		load_idle_write(worker, packet, &tuple, &tcp,
-				idle->releasing ? NULL : &load->syn_options);
-		load->batch[load->batch_end++] = packet;
-		sent++;
-	}
+	load_idle_pass(worker, load_idle_due(worker));
+	sent = load->batch_end;
 	if (sent > 0)
 		idle->sent_us = worker->now_us;
 	load->batch_us = worker->now_us;

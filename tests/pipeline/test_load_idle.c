@@ -11,6 +11,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
 #include "bench.h"
 
 /* One connection is to be held; its SYN was just heard. */
@@ -216,6 +219,54 @@ challenges_do_not_fill_the_window(void **state)
 	bench_end();
 }
 
+/* However many they are, and however short --drain is. */
+static void
+all_that_is_held_is_reset_at_the_end(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_IDLE, "10.9.0.2", 9);
+
+	(void)state;
+	plan.concurrency = 4000;
+	plan.duration_us = 50000;
+	plan.drain_us = 10;
+	bench_begin(&plan);
+	bench_play(49990);
+	assert_int_equal(rig_connections(&bench.rig), 4000);
+	for (unsigned int i = 0; i < 1000 && !load_is_done(&bench.generator); i++)
+		bench_play(1);
+	assert_true(load_is_done(&bench.generator));
+	assert_int_equal(bench_load()->active, 0);
+	bench_play(10);
+	assert_int_equal(rig_connections(&bench.rig), 0);
+	assert_int_equal(rig_counter(&bench.rig, COUNTER_reset), 4000);
+	bench_end();
+}
+
+static void
+a_device_that_takes_no_resets_is_not_waited_for(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_IDLE, "10.9.0.2", 9);
+
+	(void)state;
+	plan.concurrency = 4000;
+	plan.duration_us = 50000;
+	plan.drain_us = 100000;
+	bench_begin(&plan);
+	bench_play(49990);
+	assert_int_equal(bench_load()->active, 4000);
+	/* From now on the peer reads nothing, and the device has little room. */
+	for (unsigned int i = 0; i < 3000; i++)
+		assert_int_equal(rte_ring_enqueue(bench.rig.to_engine,
+						 rte_pktmbuf_alloc(bench.rig.engine.pool)),
+				0);
+	bench_wait_ms(400);
+	assert_false(load_is_done(&bench.generator));
+	bench_wait_ms(600);
+	assert_true(load_is_done(&bench.generator));
+	assert_in_range(bench_load()->active, 2800, 2999);
+	bench_end();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -227,6 +278,8 @@ main(int argc, char **argv)
 			BENCH_TEST(syns_are_repeated_with_back_off),
 			BENCH_TEST(a_challenge_is_answered_by_a_reset_and_another_syn),
 			BENCH_TEST(challenges_do_not_fill_the_window),
+			BENCH_TEST(all_that_is_held_is_reset_at_the_end),
+			BENCH_TEST(a_device_that_takes_no_resets_is_not_waited_for),
 	};
 
 	(void)argc;
