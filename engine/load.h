@@ -118,6 +118,7 @@ struct load {
 	struct load_target target[SETTINGS_ENDPOINTS_MAX];
 	uint64_t begin_us; /**< Atomic; 0: not yet. */
 	uint64_t end_us;   /**< Atomic; no starts from then on; UINT64_MAX: as planned. */
+	uint64_t unheld;   /**< Atomic; idle: connections that some worker had no tuple for. */
 };
 
 /** What a connection has of its own; over its conn_tail. */
@@ -327,6 +328,9 @@ void load_stranger(struct worker *worker, struct burst *burst, unsigned int i);
 /** The stateless floods: judge answers, send what is due. */
 void load_flood_input(struct worker *worker, struct burst *burst);
 unsigned int load_flood(struct worker *worker);
+
+/** Held connections: how many tuples each worker passes over, and has a byte for; at most. */
+uint64_t load_idle_span(uint32_t concurrency, unsigned int workers);
 
 /** Held connections: what is kept of them. @return 0, or -1: no memory. */
 int load_idle_init(struct worker *worker);

@@ -48,7 +48,7 @@ struct load_idle {
 	uint64_t span;   /* How many. */
 	uint64_t base;   /* The number of the first. */
 	uint64_t total;  /* Tuples of the walk. */
-	uint64_t wanted; /* Connections this worker is to hold. */
+	uint64_t wanted; /* Connections this worker is to hold, so far. */
 	uint64_t asked;
 	uint64_t held;
 	uint64_t next;      /* Where this pass is, from base on. */
@@ -56,9 +56,17 @@ struct load_idle {
 	uint64_t mark[2];   /* Where the pass was when they began to be sent. */
 	uint64_t marked_us; /* When the latest mark was set. */
 	uint64_t sent_us;   /* When the last SYN went. */
-	unsigned int pass;
+	unsigned int pass;  /* How often all that have no answer were repeated. */
+	bool used_up;       /* Of the tuples each has been used. */
+	bool sharing;       /* This pass begins what others could not, and repeats nothing. */
 	bool releasing;
 };
+
+uint64_t
+load_idle_span(uint32_t concurrency, unsigned int workers)
+{
+	return workers == 1 ? concurrency : (uint64_t)concurrency + concurrency / 8 + 65536;
+}
 
 int
 load_idle_init(struct worker *worker)
@@ -75,9 +83,7 @@ load_idle_init(struct worker *worker)
 	/* All workers pass over the same tuples, and each takes its own. */
 	idle->base = load->secret % idle->total;
 	idle->wanted = load_part(plan->concurrency, worker->index, workers);
-	idle->span = workers == 1 ? plan->concurrency
-				  : plan->concurrency + plan->concurrency / 8 + 65536;
-	idle->span = RTE_MIN(idle->span, idle->total);
+	idle->span = RTE_MIN(load_idle_span(plan->concurrency, workers), idle->total);
 	idle->wanted = RTE_MIN(idle->wanted, idle->span);
 	idle->conn = mmap(NULL, idle->span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 			0);
@@ -393,7 +399,7 @@ load_idle_needs(struct load_worker *load, uint8_t *conn, const struct tuple *tup
 		idle->asked++;
 		load_idle_set(load, conn, LOAD_IDLE_ASKED, 0);
 		figures_count(load->figures, FIGURE_started, 1);
-	} else if (state == LOAD_IDLE_ASKED) {
+	} else if (state == LOAD_IDLE_ASKED && !idle->sharing) {
 		*conn = LOAD_IDLE_ASKED;
 		figures_count(load->figures, FIGURE_syn_retransmits, 1);
 	} else {
@@ -437,6 +443,31 @@ load_idle_begin_pass(struct load_worker *load)
 	tuple_walk_seek(load->walk, idle->base);
 }
 
+/*
+ * The tuples that a worker may use are those that steering gives it, and may be fewer than its
+ * part: the others begin what it cannot.  All together have tuples for all.
+ *
+ * @return whether there is something to begin.
+ */
+static bool
+load_idle_share(struct load_worker *load)
+{
+	struct load_idle *idle = load->idle;
+	uint64_t *unheld = &load->load->unheld;
+	uint64_t more;
+
+	if (idle->asked < idle->wanted) {
+		__atomic_fetch_add(unheld, idle->wanted - idle->asked, __ATOMIC_RELAXED);
+		idle->wanted = idle->asked;
+		idle->used_up = true;
+	}
+	if (idle->used_up || __atomic_load_n(unheld, __ATOMIC_RELAXED) == 0)
+		return false;
+	more = __atomic_exchange_n(unheld, 0, __ATOMIC_RELAXED);
+	idle->wanted += more;
+	return more > 0;
+}
+
 /* The pass is over; after the last SYN's timeout there may be another one. */
 static void
 load_idle_end_pass(struct worker *worker)
@@ -447,7 +478,15 @@ load_idle_end_pass(struct worker *worker)
 				load->phases[LOAD_SUSTAIN].count[FIGURE_opened] +
 				load->phases[LOAD_RAMP_DOWN].count[FIGURE_opened];
 
-	if (idle->releasing || idle->pass > load->load->plan.retries ||
+	if (idle->releasing)
+		return;
+	idle->sharing = load_idle_share(load);
+	if (idle->sharing) {
+		idle->pass = 0;
+		load_idle_begin_pass(load);
+		return;
+	}
+	if (idle->pass > load->load->plan.retries ||
 			worker->now_us - idle->sent_us < load_idle_rto_us(load))
 		return;
 	if (opened == idle->asked || ++idle->pass > load->load->plan.retries) {

@@ -267,6 +267,33 @@ a_device_that_takes_no_resets_is_not_waited_for(void **state)
 	bench_end();
 }
 
+/* Steering gives no worker just its part of them. */
+static void
+workers_hold_all_tuples_together(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_IDLE, "10.9.0.2", 9);
+
+	(void)state;
+	for (unsigned int workers = 2; workers <= 4; workers++) {
+		bench.workers = workers;
+		plan.concurrency = 3000;
+		plan.first_port = 20001;
+		plan.last_port = 23000;
+		plan.retries = 0;
+		plan.duration_us = 50000;
+		bench_begin(&plan);
+		bench_play(49990);
+		assert_int_equal(bench_count(FIGURE_started), 3000);
+		assert_int_equal(bench_count(FIGURE_opened), 3000);
+		assert_int_equal(bench_count(FIGURE_syn_retransmits), 0);
+		assert_int_equal(rig_connections(&bench.rig), 3000);
+		bench_play(1000);
+		assert_true(load_is_done(&bench.generator));
+		assert_int_equal(rig_connections(&bench.rig), 0);
+		bench_end();
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -280,6 +307,7 @@ main(int argc, char **argv)
 			BENCH_TEST(challenges_do_not_fill_the_window),
 			BENCH_TEST(all_that_is_held_is_reset_at_the_end),
 			BENCH_TEST(a_device_that_takes_no_resets_is_not_waited_for),
+			BENCH_TEST(workers_hold_all_tuples_together),
 	};
 
 	(void)argc;
