@@ -50,11 +50,14 @@ capacity_needed(struct settings *settings, const struct eal_cores *cores)
 	return said.memory_size != 0 ? RTE_MIN(said.memory_size, memory.bytes) : memory.bytes;
 }
 
-/* Outside DPDK's memory: a byte for each connection to be held, by every worker (load_idle.c). */
+/* Outside DPDK's memory: a byte for each tuple that may be held, by every worker (load_idle.c). */
 static uint64_t
 capacity_needed_held(const struct load_plan *plan, const struct eal_cores *cores)
 {
-	return plan->exchange == LOAD_IDLE ? (uint64_t)plan->concurrency * cores->worker_count : 0;
+	const unsigned int workers = cores->worker_count;
+
+	return plan->exchange == LOAD_IDLE ? load_idle_span(plan->concurrency, workers) * workers
+					   : 0;
 }
 
 /* Ordinary memory that can be had; when the kernel does not say, all there may ever be. */
