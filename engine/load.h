@@ -11,7 +11,7 @@
  * machine are the engine's; in place of services there is a plan.  Its addresses are ranges of
  * sources that answer ARP and neighbour discovery like any address of ours.  Nothing is kept for a
  * tuple that has no connection, and the stateless exchanges keep nothing at all (syn, forged-ack,
- * rst-flood) or two bits (idle).
+ * rst-flood) or a byte (idle).
  *
  * A connection's own data lies over the 24 bytes of its conn_tail, which the responder does not
  * need here.
