@@ -229,6 +229,9 @@ load_idle_spoken(struct load_worker *load, uint8_t *conn, const struct tcp_segme
 {
 	const uint32_t length = tcp_segment_length(segment);
 
+	/* RFC 9293 3.10.7.4, fifth; an ICMP error comes as a segment without flags. */
+	if ((segment->flags & (TCP_RST | TCP_ACK)) == 0)
+		return false;
 	if ((segment->flags & (TCP_RST | TCP_FIN)) != 0) {
 		figures_count(load->figures, FIGURE_lost, 1);
 		load_idle_set(load, conn, LOAD_IDLE_OVER, 0);

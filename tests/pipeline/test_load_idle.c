@@ -294,6 +294,22 @@ workers_hold_all_tuples_together(void **state)
 	}
 }
 
+/* It says nothing that an answer could be made of. */
+static void
+what_acknowledges_nothing_is_not_answered(void **state)
+{
+	(void)state;
+	begin_one(3);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	bench_say(TCP_SYN, 1000, NULL);
+	assert_false(bench_hear());
+	bench_say(TCP_FIN, 1000, NULL);
+	assert_false(bench_hear());
+	assert_int_equal(bench_load()->active, 1);
+	bench_end();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -308,6 +324,7 @@ main(int argc, char **argv)
 			BENCH_TEST(all_that_is_held_is_reset_at_the_end),
 			BENCH_TEST(a_device_that_takes_no_resets_is_not_waited_for),
 			BENCH_TEST(workers_hold_all_tuples_together),
+			BENCH_TEST(what_acknowledges_nothing_is_not_answered),
 	};
 
 	(void)argc;
