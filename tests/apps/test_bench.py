@@ -358,6 +358,21 @@ class Processes(unittest.TestCase):
         self.assertEqual(list(self.run_time.iterdir()), [other])
 
 
+class RunTimeFolders(unittest.TestCase):
+    """What DPDK makes for a program of the tests goes with it: thousands would be left."""
+
+    def test_micro_benchmarks_and_rigs_leave_none(self):
+        tests = Path(HANDFAST).parents[2] / "tests"
+        for words in (("bench/bench_limit", "--quick"), ("pipeline/test_flow",)):
+            with self.subTest(words[0]), tempfile.TemporaryDirectory() as folder:
+                done = subprocess.run([tests / words[0], *words[1:]], capture_output=True,
+                                      check=False, timeout=100,
+                                      env={**os.environ, "RUNTIME_DIRECTORY": folder,
+                                           "ASAN_OPTIONS": "detect_leaks=0"})
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(list((Path(folder) / "dpdk").iterdir()), [])
+
+
 TABLES = """\
 AMD EPYC, DPDK 22.11.11, commit abc, 4 KiB pages, 31 repetitions
 

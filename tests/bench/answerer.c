@@ -32,6 +32,7 @@
 #include <rte_mbuf.h>
 #include <rte_tcp.h>
 
+#include "engine/eal.h"
 #include "wire/checksum.h"
 
 #define BURST     64
@@ -211,6 +212,7 @@ start_dpdk(const char *program, const char *device)
 		snprintf(text[i], sizeof(text[i]), "%s", words[i]);
 		arguments[i] = text[i];
 	}
+	eal_leave_no_folder();
 	if (rte_eal_init(RTE_DIM(words), arguments) < 0)
 		rte_exit(EXIT_FAILURE, "DPDK does not start\n");
 }

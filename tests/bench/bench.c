@@ -19,6 +19,7 @@
 #include <rte_version.h>
 
 #include "bench.h"
+#include "engine/eal.h"
 #include "version.h"
 
 #define CASES_MAX         16
@@ -80,6 +81,7 @@ start_eal(const char *program, unsigned int memory_mb)
 	snprintf(argv[argc++], sizeof(text[0]), "--no-telemetry");
 	snprintf(argv[argc++], sizeof(text[0]), "--log-level=error");
 	snprintf(argv[argc++], sizeof(text[0]), huge_pages ? "--in-memory" : "--no-huge");
+	eal_leave_no_folder();
 	if (rte_eal_init(argc, argv) < 0)
 		rte_exit(EXIT_FAILURE, "the EAL does not start with %u MiB\n", memory_mb);
 }

@@ -90,6 +90,7 @@ start_dpdk(const char *program)
 		snprintf(text[i], sizeof(text[i]), "%s", words[i]);
 		arguments[i] = text[i];
 	}
+	eal_leave_no_folder();
 	if (rte_eal_init(RTE_DIM(words), arguments) < 0)
 		rte_exit(EXIT_FAILURE, "DPDK does not start\n");
 	log_init(LOG_LEVEL_WARNING);

@@ -63,6 +63,7 @@ rig_start_dpdk(const char *program)
 		snprintf(text[i], sizeof(text[i]), "%s", words[i]);
 		arguments[i] = text[i];
 	}
+	eal_leave_no_folder();
 	if (rte_eal_init(RTE_DIM(words), arguments) < 0) {
 		fprintf(stderr, "DPDK does not start\n");
 		exit(1);
