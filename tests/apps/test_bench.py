@@ -46,8 +46,8 @@ def document() -> dict:
     flood = [{"times": times, "arrived_times": times * 0.9, "flood_rate": times * 1e6, "rate": 1e5,
               **packets, "completed_share": 1.0, "failures": 0, "engine_rss_mib": 70,
               "cycles_per_syn": 300, "cookies": 1, "latency_us": latencies(30)} for times in (0, 1, 3, 10)]
-    curve = [{"offered": step * 1e6, "done": min(step, 1) * 1e6, "lost_share": 0.0,
-              "retransmits": 0, "kept": 0.99, "core_to_core_ns": 90, "p50_us": 9, "p99_us": 90,
+    curve = [{"offered": step * 1e6, "done": min(step, 1) * 1e6, "lost": 0, "lost_share": 0.0,
+              "failures": 0, "retransmits": 0, "kept": 0.99, "past_knee": step > 0.85, "core_to_core_ns": 90, "p50_us": 9, "p99_us": 90,
               **packets} for step in (0.5, 1.0, 1.5)]
     return {
         "schema": 1,
@@ -216,8 +216,68 @@ class Bench(unittest.TestCase):
         faster = document()
         self.assertNotIn("while this searched", REPORT.text(faster))
         faster["results"][4]["later"] = 1_200_000
-        self.assertIn("careful: later 1,200,000/s were done without a failed connection",
-                      REPORT.text(faster))
+        self.assertIn("careful: later 1,200,000/s were done and none lost", REPORT.text(faster))
+
+    def trial(self, offered: int, done: int, **more) -> dict:
+        """What a second of an open loop says."""
+        return {"offered": offered, "rate": done, "done": done, "kept": 1.0, "taken": done / offered,
+                "failures": 0, "not_started": 0, "unfinished": 0, "retransmits": 0,
+                "core_to_core_ns": 90, "packets_per_connection": 6,
+                "packets_per_connection_seen": 6, "latency_us": latencies(20), **more}
+
+    def lost(self, done: int, **more) -> int:
+        """Of a million that were offered."""
+        return SEARCH.lost(self.trial(1_000_000, done, **more), 1.0)
+
+    def test_whatever_was_due_and_not_done_is_lost(self):
+        self.assertEqual(self.lost(1_000_000), 0)
+        self.assertEqual(self.lost(999_000, failures=1), 1)
+        self.assertEqual(self.lost(993_000, not_started=6_000, unfinished=1_000), 7_000)
+        # What came due in the last 10 ms may be done after the end, no more than that.
+        self.assertEqual(self.lost(990_010), 0)
+        self.assertEqual(self.lost(980_000), 9_993)  # The generator's gaps are rounded.
+
+    def test_goals_are_of_what_was_lost(self):
+        asked = mock.Mock(repetitions=1, concurrency=512, seconds=1, exchange="open-close")
+        for missing, ndr, pdr in ((0, True, True), (1, False, True), (5_000, False, True),
+                                  (5_001, False, False)):
+            search = SEARCH.Search(mock.Mock(), asked)
+            with mock.patch.object(SEARCH, "run_once", lambda *_, missing=missing: self.trial(
+                    1, 1_000_000 - missing, not_started=missing)):
+                run = search.run(1_000_000, "")
+            self.assertEqual((SEARCH.reaches(run, "ndr"), SEARCH.reaches(run, "pdr")), (ndr, pdr))
+
+    def test_losses_of_all_repetitions_count(self):
+        runs = [self.trial(1_000_000, 999_990 + number, lost=lost, failures=lost, retransmits=2)
+                for number, lost in enumerate((0, 0, 30))]
+        one = SEARCH.row(1.0, SEARCH.condense(runs, 1.0))
+        self.assertEqual((one["lost"], one["failures"], one["retransmits"]), (30, 30, 6))
+        self.assertAlmostEqual(one["lost_share"], 1e-5)
+        self.assertEqual(one["rates"], [999_990, 999_991, 999_992])
+        self.assertFalse(SEARCH.reaches(one, "ndr"))
+
+    def test_the_plateau_is_of_what_is_past_the_knee(self):
+        kept = (1.0, 1.0, 0.89, 0.99, 0.91, 1.056, 0.911, 1.071)
+        curve = [SEARCH.row(step, SEARCH.condense([self.trial(
+            round(step * 1e6), 900_000, kept=share, lost=0)], 1.0))
+                 for step, share in zip(SEARCH.STEPS, kept)]
+        self.assertEqual(SEARCH.plateau(curve), {"plateau": 0.91, "plateau_kept": True})
+        slow = document()
+        slow["results"][4].update(curve=curve, **SEARCH.plateau(curve))
+        said = REPORT.text(slow)
+        self.assertIn("ok: past the knee goodput stays within 10 % of the peak: at least 91.0%",
+                      said)
+        self.assertIn("careful: below the knee, 75% of the capacity, only 89.0% of the offer were "
+                      "done", said)
+        curve[4]["kept"] = 0.899
+        self.assertIs(SEARCH.plateau(curve)["plateau_kept"], False)
+
+    def test_the_criterion_of_a_goal_is_said(self):
+        self.assertIn("NDR (none lost) 900,000/s, PDR (at most 0.5 % lost) 950,000/s, closed loop "
+                      "1,000,000/s; in most of 3 trials of a load\n  lost: failed, not started "
+                      "though due, or not done by the end of the trial (RFC 9971: of load times "
+                      "duration); what came due in its last 10 ms may end later",
+                      REPORT.text(document()))
 
     def test_a_load_and_its_closed_loop_are_of_the_same_cores(self):
         asked = mock.Mock(repetitions=1, concurrency=512, seconds=1, exchange="open-close")
@@ -227,7 +287,8 @@ class Bench(unittest.TestCase):
         places = iter((100, 400, 410))
         with mock.patch.object(SEARCH, "core_to_core", lambda _: next(places)), \
              mock.patch.object(SEARCH, "run_once", lambda *_: {
-                 "rate": next(rates), "done": 1, "failures": 0}):
+                 "rate": next(rates), "done": 1, "failures": 0, "not_started": 0,
+                 "unfinished": 0}):
             run = search.point(1.5, 0)
         self.assertEqual((run["rate"], run["kept"], run["core_to_core_ns"]), (7.6e5, 0.95, 410))
 

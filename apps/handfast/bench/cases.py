@@ -104,7 +104,8 @@ def summarise(end: dict, engine: dict, tsc_hz: int) -> dict:
     busy = engine["busy_us"] * min(1.0, engine["share"])
     return {
         "rate": end["rate"], "done": end["done"], "failures": end["failures"],
-        "unfinished": end["unfinished"], "goodput": end["goodput"],
+        "unfinished": end["unfinished"], "not_started": end["figures"]["not_started"],
+        "goodput": end["goodput"],
         "packets_per_connection": end["packets_per_connection"],
         "packets_per_connection_seen": end["packets_per_connection_seen"],
         "latency_us": end["latency_us"], "generator_busy": end["busy"],

@@ -59,11 +59,13 @@ COLUMNS = (
                           "of proxy and forward, the core that generator and backend share"),
     ("connect", "from the time a start was due to ESTABLISHED"),
     ("failed", "connections, over all repetitions"),
+    ("lost", "over all repetitions: failed, not started though due, or not done by the end"),
     ("core to core", "how long a cache line takes to the other core and back; on virtual machines "
                      "it changes from second to second, and rates with it"),
 )
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99", "max")
 AT_LEAST = {"syn": 0.5}
+ENOUGH = 0.99  # of an offer below the knee, all of which a machine at rest does
 OWN_CORE = 0.8  # An engine that spins has all of it when nobody else wants it.
 
 
@@ -183,13 +185,13 @@ def flood_table(result: dict) -> Table:
 
 def search_table(result: dict) -> Table:
     """search."""
-    table = Table("offered per second", "of capacity", "done per second", "of what could be",
-                  "packets/conn", "failed", "retransmitted", "connect p50 us", "p99 us",
+    table = Table("offered per second", "of capacity", "done per second", "of the peak",
+                  "packets/conn", "lost", "failed", "retransmitted", "connect p50 us", "p99 us",
                   "core to core ns")
     for row in result["curve"]:
         table.add(number(row["offered"]), f"{row['offered'] / result['capacity']:.0%}",
                   number(row["done"]), f"{row['kept']:.1%}", packets(row),
-                  f"{row['lost_share']:.3%}",
+                  f"{row['lost_share']:.3%}", number(row["failures"]),
                   number(row["retransmits"]), micro(row["p50_us"]), micro(row["p99_us"]),
                   number(row["core_to_core_ns"]))
     return table
@@ -218,6 +220,30 @@ def unlike(ours: dict, theirs: dict, name: str) -> list:
     if moved(near, far):
         why.append(f"core to core and back took {near:.0f} ns, and {far:.0f} ns while {name} ran")
     return why
+
+
+def search_notes(result: dict) -> list:
+    """What the search found, by what criterion, and whether the plateau is one."""
+    said = [(None, f"{result['case']}: NDR (none lost) {number(result['ndr'])}/s, PDR (at most 0.5 "
+             f"% lost) {number(result['pdr'])}/s, closed loop {number(result['closed_loop'])}/s; "
+             f"in most of {result['trials_of_a_load']} trials of a load"),
+            (None, "lost: failed, not started though due, or not done by the end of the trial "
+             "(RFC 9971: of load times duration); what came due in its last 10 ms may end later")]
+    if result.get("later", 0) > result["ndr"]:
+        said.append((None, f"careful: later {number(result['later'])}/s were done and none lost: "
+                     "the machine was slower while this searched"))
+    said.append((result["plateau_kept"], "past the knee goodput stays within 10 % of the peak: at "
+                 f"least {result['plateau']:.1%} of it"))
+    if result["plateau_kept"] is None:
+        said.append((None, "the knee was not reached: all of the highest offer was done"))
+    said.append((None, "the peak: a closed loop's rate right before, or the offer where that is "
+                 "less; past the knee: offers of 90 % of the capacity and more; capacity: the "
+                 "highest of closed loop, NDR and PDR"))
+    for row in result["curve"]:
+        if not row["past_knee"] and row["kept"] < ENOUGH:
+            said.append((None, f"careful: below the knee, {row['offered'] / result['capacity']:.0%}"
+                         f" of the capacity, only {row['kept']:.1%} of the offer were done"))
+    return said
 
 
 def notes(result: dict) -> list:
@@ -251,18 +277,7 @@ def notes(result: dict) -> list:
                   f"{row['what']}: at most {row['most']:g} {row['unit']}")
                  for row in result["rows"] if row["most"]]
     if result["name"] == "search":
-        said.append((None, f"{result['case']}: NDR (no failed connection) "
-                     f"{number(result['ndr'])}/s, PDR (0.5 %) {number(result['pdr'])}/s, closed "
-                     f"loop {number(result['closed_loop'])}/s"))
-        if result.get("later", 0) > result["ndr"]:
-            said.append((None, f"careful: later {number(result['later'])}/s were done without a "
-                         "failed connection: the machine was slower while this searched"))
-        said.append((result["plateau_kept"], "past the knee goodput stays within 10 % of the "
-                     f"peak: at least {result['plateau']:.1%} of it"))
-        if result["plateau_kept"] is None:
-            said.append((None, "the knee was not reached: all of the highest offer was done"))
-        said.append((None, "what could be: what was offered, or a closed loop's rate right before "
-                     "where that is less"))
+        said += search_notes(result)
     if result["name"] == "flood":
         least = min(row["completed_share"] for row in result["rows"])
         said.append((least == 1.0, f"clients completed: {least:.3%} at worst"))

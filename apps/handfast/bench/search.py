@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The highest rate without loss, and what comes of more than that.
 
-Bisection as RFC 2544 26.1 has it for throughput, with MLRsearch's two goals: NDR, no failed
-connection, and PDR, at most 0.5 % of them.  A trial also fails when less than 99 % of what was
-offered was done, for then the offer was not taken.  A load passes when most of its trials do
-(MLRsearch's goal exceed ratio of one half): one trial that the machine disturbed decides nothing.
+Bisection as RFC 2544 26.1 has it for throughput, with the loss ratio of MLRsearch (RFC 9971): what
+was lost by what was to be done, which is the load times the duration, whether the generator got
+around to it or not.  Lost is a connection that failed, was not started though it was due, or was
+not done by the trial's end; RFC 2544 23 waits for what is under way then, and so do we for what
+came due within the last TAIL_S.  There are two goals: NDR, none lost, and PDR, at most 0.5 %.  A
+load passes when most of its trials do (a goal exceed ratio of one half): one trial that the machine
+disturbed decides nothing.
 
 Offers are an open loop: what does not get through is not waited for, up to LEAST_CONCURRENCY
-connections at once.  How much is done past the knee is compared with a closed loop right before: a
-virtual machine whose cores move apart loses a fifth of its capacity between two seconds.  When they
-moved meanwhile, both are done again.
+connections at once.  The knee lies at the capacity or, if it was overrated, a little before: what
+is offered from there on is compared with the peak, a closed loop's rate right before, for a virtual
+machine whose cores move apart loses a fifth of its capacity between two seconds.  When they moved
+meanwhile, both are done again.
 """
 
+import math
 import statistics
 
 from cases import run_once
@@ -19,24 +24,28 @@ from machine import Trouble, core_to_core, moved
 from pace import progress, until_stopped
 
 GOALS = {"ndr": 0.0, "pdr": 0.005}
-TAKEN = 0.99
+# The generator calls no start late that came due so shortly before the end (LOAD_LATE_US).
+TAIL_S = 0.01
+GAP_S = 1e-6 / 65536  # What its gaps between starts are whole multiples of (PACE_SHIFT).
+TAKEN = 0.99  # An offer that was done but for the tail of its plan, with what a machine jitters.
 STEPS = (0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5)
 PLATEAU = 0.9  # Past the knee goodput stays within 10 % of the peak.
+KNEE = 0.85  # of the capacity; steps above that are past the knee.
 LEAST_CONCURRENCY = 65536
 TRIALS_MAX = 3
-KNEE = 0.85
 FASTER = 1.1  # A machine that has become so much faster since is searched once more.
 
 
-def lost_share(run: dict) -> float:
-    """Failed connections by all that ended."""
-    ended = run["done"] + run["failures"]
-    return run["failures"] / ended if ended else 1.0
+def lost(run: dict, seconds: float) -> int:
+    """Of a trial's connections: failed, not started, never done, or done long after its end."""
+    known = run["failures"] + run["not_started"] + run["unfinished"]
+    planned = run["offered"] * seconds * (1 - run["offered"] * GAP_S / 2)
+    return max(known, math.ceil(planned - run["done"] - run["offered"] * TAIL_S))
 
 
 def reaches(run: dict, goal: str) -> bool:
     """Whether a trial reaches a goal."""
-    return run["lost_share"] <= GOALS[goal] and run["taken"] >= TAKEN
+    return run["lost_share"] <= GOALS[goal]
 
 
 class Search:
@@ -53,10 +62,12 @@ class Search:
             "--rate", str(offered), "--concurrency",
             str(max(self.asked.concurrency, LEAST_CONCURRENCY))])
         run["offered"] = offered
-        run["lost_share"] = lost_share(run)
+        run["lost"] = lost(run, self.asked.seconds)
+        run["lost_share"] = run["lost"] / (offered * self.asked.seconds)
         run["taken"] = run["rate"] / offered
         progress(f"{self.case}, {why}: offered {offered:,}/s, done {run['rate']:,.0f}/s "
-                 f"({run['taken']:.1%}), failed {run['lost_share']:.4%}")
+                 f"({run['taken']:.1%}), lost {run['lost']:,} ({run['lost_share']:.4%}), of which "
+                 f"{run['failures']:,} failed")
         return run
 
     def verdict(self, offered: int, goal: str):
@@ -145,13 +156,35 @@ class Search:
             self.rounds.append([self.point(step, number) for step in STEPS])
 
 
-def middle_run(runs: list) -> dict:
-    """The run of the median rate, with the medians of what others say."""
+def condense(runs: list, seconds: float) -> dict:
+    """The run of the median rate, with the medians of what others say and the sums of losses."""
     chosen = dict(sorted(runs, key=lambda run: run["rate"])[len(runs) // 2])
     for key in ("rate", "kept", "taken", "core_to_core_ns"):
         chosen[key] = statistics.median(run[key] for run in runs)
-    chosen["rates"] = [run["rate"] for run in runs]
+    for key in ("failures", "lost", "retransmits"):
+        chosen[key] = sum(run[key] for run in runs)
+    chosen["lost_share"] = chosen["lost"] / sum(run["offered"] * seconds for run in runs)
+    for key in ("rate", "kept"):
+        chosen[f"{key}s"] = [run[key] for run in runs]
     return chosen
+
+
+def row(step: float, run: dict) -> dict:
+    """A step of the curve in the words of the results."""
+    return {"offered": run["offered"], "past_knee": step > KNEE, "done": run["rate"],
+            **{key: run[key] for key in ("rates", "kept", "kepts", "taken", "core_to_core_ns",
+                                         "lost", "lost_share", "failures", "retransmits",
+                                         "packets_per_connection", "packets_per_connection_seen")},
+            "p50_us": run["latency_us"]["connect"]["p50"],
+            "p99_us": run["latency_us"]["connect"]["p99"]}
+
+
+def plateau(curve: list) -> dict:
+    """How much of the peak is done past the knee, at least, and whether that is enough."""
+    kept = min(one["kept"] for one in curve if one["past_knee"])
+    # All of the highest offer done: nothing was seen of what comes after the knee.
+    unseen = kept >= PLATEAU and curve[-1]["taken"] >= TAKEN
+    return {"plateau": round(kept, 3), "plateau_kept": None if unseen else kept >= PLATEAU}
 
 
 def measure(bench, asked) -> dict:
@@ -162,24 +195,15 @@ def measure(bench, asked) -> dict:
     if not search.rounds:
         known = [f"{goal.upper()} {rate:,}/s" for goal, rate in search.found.items()]
         raise Trouble("; ".join(["ended before the curve had its first round", *known]))
-    curve = [middle_run(list(runs)) for runs in zip(*search.rounds)]
-    kept = min(run["kept"] for run in curve)
-    later = [run["offered"] for run in curve if reaches(run, "ndr")]
+    steps = [condense(list(runs), asked.seconds) for runs in zip(*search.rounds)]
+    curve = [row(step, run) for step, run in zip(STEPS, steps)]
+    later = [run["offered"] for run in steps if reaches(run, "ndr")]
     return {
         "name": "search", "case": search.case, "closed_loop": search.closed_loop(),
         "capacity": search.capacity(), **search.found, "later": max(later, default=0),
-        "trials": [{key: run[key] for key in ("offered", "rate", "lost_share", "taken")}
+        "trials": [{key: run[key] for key in ("offered", "rate", "lost", "lost_share", "failures",
+                                              "not_started", "unfinished", "taken")}
                    for runs in search.runs.values() for run in runs],
         "trials_of_a_load": search.count,
-        "curve": [{"offered": run["offered"], "done": run["rate"], "rates": run["rates"],
-                   "kept": run["kept"], "core_to_core_ns": run["core_to_core_ns"],
-                   "lost_share": run["lost_share"], "retransmits": run["retransmits"],
-                   **{key: run[key] for key in ("packets_per_connection",
-                                                "packets_per_connection_seen")},
-                   "p50_us": run["latency_us"]["connect"]["p50"],
-                   "p99_us": run["latency_us"]["connect"]["p99"]} for run in curve],
-        "plateau": round(kept, 3),
-        # All of the highest offer done: nothing was seen of what comes after the knee.
-        "plateau_kept": None if kept >= PLATEAU and curve[-1]["taken"] >= TAKEN
-        else kept >= PLATEAU,
+        "curve": curve, **plateau(curve),
     }
