@@ -60,11 +60,18 @@ def document() -> dict:
         "results": [
             {"name": "syn", "rows": [{"case": "syn4", "pps": 20e6, "ns_per_packet": 50.0,
                                       "limit_pps": 30e6, "limit_ns_per_packet": 33.3,
+                                      "pps_quartiles": {"q1": 19e6, "median": 20e6, "q3": 21e6},
+                                      "limit_pps_quartiles": {"q1": 29e6, "median": 30e6,
+                                                              "q3": 31e6},
+                                      "ratio_quartiles": {"q1": 0.65, "median": 0.667, "q3": 0.7},
+                                      "core_to_core_ns": {"q1": 90, "median": 91, "q3": 92},
                                       "ratio": 0.667, "core_share": 0.99}]},
             {"name": "open-close", "contestants": {"handfast": contestant(1e6),
                                                    "testpmd 5tswap, packets": contestant(9e6)},
              "core_to_core_ns": {"median": 100, "q1": 90, "q3": 110}, "load_average": 1.0,
-             "ratio_to_limit": {"5tswap": 0.333}},
+             "ratio_to_limit": {"5tswap": 0.333}, "pairs_moved": {"5tswap": 0},
+             "ratio_to_limit_runs": {"5tswap": [0.3, 0.333, 0.4]},
+             "ratio_to_limit_quartiles": {"5tswap": {"median": 0.333, "q1": 0.317, "q3": 0.367}}},
             {"name": "table", "rows": [{"connections": size, "rate": {
                 "median": 1e6, "q1": 9e5, "q3": 1.1e6}, **packets, "cycles_per_connection": 900,
                 "failures": 0, "engine_rss_mib": size // 10000} for size in (10000, 1000000)]},
@@ -205,12 +212,67 @@ class Bench(unittest.TestCase):
 
     def test_a_limit_under_other_conditions_is_said(self):
         unlike = document()
-        self.assertIn("0.333 of the packets that testpmd 5tswap passes on the same port and core\n",
-                      REPORT.text(unlike))
+        self.assertIn("0.333 of the packets that testpmd 5tswap passes on the same port and core; "
+                      "median of 3 pairs, quartiles 0.317 .. 0.367\n", REPORT.text(unlike))
         ours, limit = unlike["results"][1]["contestants"].values()
         limit["engine_share"], ours["core_to_core_ns"], limit["core_to_core_ns"] = 0.3, 90, 380
         self.assertIn("port and core; careful: testpmd had 30% of its core; careful: core to core "
                       "and back took 90 ns, and 380 ns while testpmd ran", REPORT.text(unlike))
+
+    def test_a_limit_is_of_pairs_and_moved_cores_are_said(self):
+        # The machine had two places: each pair is of one of them, but that the last one moved.
+        asked = mock.Mock(repetitions=3, concurrency=512, seconds=1, limit=["io"], against=None)
+        ours, limit = iter((5e6, 1e6, 5e6)), iter((20e6, 4e6, 4e6))
+        places = iter((90, 90, 90, 400, 400, 90, 400))
+        with mock.patch.object(CASES, "state", lambda _: {"core_to_core_ns": next(places),
+                                                          "load_average": 1.0}), \
+             mock.patch.object(BENCH, "run_once", lambda *_: {
+                 "rate": next(ours), "packets_per_connection_seen": 6}), \
+             mock.patch.object(BENCH, "limit_once", lambda *_: {"rate": next(limit)}):
+            result = BENCH.measure_case(mock.Mock(cores=(0, 1)), "open-close", asked)
+        self.assertEqual(result["ratio_to_limit"]["io"], 0.75)
+        self.assertEqual(result["ratio_to_limit_runs"]["io"], [0.75, 0.75, 3.75])
+        self.assertEqual(result["ratio_to_limit_quartiles"]["io"]["q3"], 2.25)
+        self.assertEqual(result["pairs_moved"]["io"], 2)
+        self.assertEqual(result["core_to_core_ns_runs"], [90, 90, 90, 400, 400, 90, 400])
+        result["ratio_to_limit"]["io"] = 1.212
+        said = REPORT.limit_note(result, "io")
+        self.assertIn("careful: in 2 of 3 pairs the cores moved meanwhile; careful: above 1", said)
+
+    def test_every_row_has_its_repetitions(self):
+        asked = mock.Mock(repetitions=3, seconds=1, core_pair=(0, 1), sizes=[10], concurrency=1)
+        rates = iter((3.0, 1.0, 2.0))
+        with mock.patch.object(BENCH, "state", lambda _: {"core_to_core_ns": 90,
+                                                          "load_average": 1.0}), \
+             mock.patch.object(BENCH, "Bench"), mock.patch.object(
+                 BENCH, "crowd_once", lambda *_: {
+                     "rate": next(rates), "packets_per_connection": 6, "failures": 0,
+                     "packets_per_connection_seen": 6, "cycles_per_connection": 1,
+                     "engine_rss_mib": 1}):
+            row = BENCH.measure_table(None, "table", asked)["rows"][0]
+        self.assertEqual(row["rates"], [3.0, 1.0, 2.0])
+        self.assertEqual(row["core_to_core_ns_runs"], [90, 90, 90])
+        self.assertEqual(row["load_average"], 1.0)
+
+    def test_syn_ratios_are_of_pairs(self):
+        module, runs = BENCH.syn_ratio(), iter((100, 50, 200, 150, 100, 80))
+        contestant = mock.Mock()
+        contestant.measure = lambda _: {"ns": next(runs), "packets": 1, "counters": {},
+                                        "best_ns_per_packet": 1, "share": 1.0}
+        asked = mock.Mock(repetitions=3, seconds=1, core_pair=(0, 1))
+        with mock.patch.object(BENCH, "state", lambda _: {"core_to_core_ns": 90,
+                                                          "load_average": 1.0}), \
+             mock.patch.object(BENCH, "syn_ratio", lambda: module), \
+             mock.patch.dict(BENCH.SYN_CASES, {"syn": ("syn4",)}), \
+             mock.patch.multiple(module, start_engine=lambda *_: contestant,
+                                 start_testpmd=lambda *_: contestant,
+                                 check_answers=lambda *_: None):
+            row = BENCH.measure_syn(None, "syn", asked)["rows"][0]
+        self.assertEqual(row["pps_runs"], [10_000_000, 5_000_000, 10_000_000])
+        self.assertEqual(row["pps_quartiles"], {"q1": 7_500_000, "median": 10_000_000,
+                                                "q3": 10_000_000})
+        self.assertEqual((row["ratio_runs"], row["ratio"]), ([0.5, 0.75, 0.8], 0.75))
+        self.assertEqual(row["core_to_core_ns_runs"], [90] * 4)
 
     def test_a_search_while_the_machine_was_slower_is_said(self):
         faster = document()

@@ -295,13 +295,17 @@ def measure_case(case: str, program: str, cores: tuple, rounds: int, seconds: fl
             told(f"{case} {number + 1}/{rounds}: " + ", 5tswap ".join(
                 f"{results[-1]['packets'] * 1e9 / results[-1]['ns']:,.0f}/s"
                 for results in (engine, limit)))
-    ns = statistics.median(run["ns"] / run["packets"] for run in engine)
-    limit_ns = statistics.median(run["ns"] / run["packets"] for run in limit)
+    each, limit_each = ([run["ns"] / run["packets"] for run in runs] for runs in (engine, limit))
+    ns, limit_ns = statistics.median(each), statistics.median(limit_each)
+    # Of each round's two, which the machine disturbed alike.
+    ratios = [theirs / ours for ours, theirs in zip(each, limit_each)]
     best_ns = min(run["best_ns_per_packet"] for run in engine)
     limit_best_ns = min(run["best_ns_per_packet"] for run in limit)
     return {"case": case, "pps": round(1e9 / ns), "ns_per_packet": round(ns, 2),
             "limit_pps": round(1e9 / limit_ns), "limit_ns_per_packet": round(limit_ns, 2),
-            "ratio": round(limit_ns / ns, 3), "best_ns_per_packet": round(best_ns, 2),
+            "pps_runs": [round(1e9 / one) for one in each],
+            "limit_pps_runs": [round(1e9 / one) for one in limit_each],
+            "ratio": round(statistics.median(ratios), 3), "ratio_runs": ratios, "best_ns_per_packet": round(best_ns, 2),
             "limit_best_ns_per_packet": round(limit_best_ns, 2),
             "best_ratio": round(limit_best_ns / best_ns, 3),
             "core_share": round(min(run["share"] for run in engine + limit), 2)}

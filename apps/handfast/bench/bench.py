@@ -20,7 +20,7 @@ import report
 import search
 from arguments import parse
 from cases import crowd_once, limit_once, rounds, run_once
-from machine import Trouble, choose_cores, environment, in_front
+from machine import Trouble, choose_cores, environment, in_front, moved, state
 from pace import PACE, end_by_sigterm, expected, minutes, progress, stopped, until_stopped
 from processes import Bench
 
@@ -35,6 +35,13 @@ def quartiles(values: list) -> dict:
         return {"median": values[0], "q1": values[0], "q3": values[0]}
     q1, median, q3 = statistics.quantiles(values, n=4, method="inclusive")
     return {"median": median, "q1": q1, "q3": q3}
+
+
+def conditions(states: list) -> dict:
+    """What machine.state() said around some runs."""
+    places = [one["core_to_core_ns"] for one in states]
+    return {"core_to_core_ns": quartiles(places), "core_to_core_ns_runs": places,
+            "load_average": max(one["load_average"] for one in states)}
 
 
 def middle_run(runs: list) -> dict:
@@ -57,11 +64,25 @@ def condense(name: str, measured: dict) -> dict:
                        for run in runs for second in run.get("series", ())],
             "failures_of_all": sum(run.get("failures", 0) for run in runs),
             "core_to_core_ns": statistics.median(run["core_to_core_ns"] for run in runs),
+            **{f"{key}_runs": [run[key] for run in runs]
+               for key in ("core_to_core_ns", "core_to_core_after_ns")},
             "repeated": sum(run.get("repeated", False) for run in runs)}
-    machine = measured["machine"]
-    return {"name": name, "contestants": contestants,
-            "core_to_core_ns": quartiles([one["core_to_core_ns"] for one in machine]),
-            "load_average": max(one["load_average"] for one in machine)}
+    return {"name": name, "contestants": contestants, **conditions(measured["machine"])}
+
+
+def compare_pairs(ours: list, theirs: list) -> dict:
+    """The ratio to a limit, of each run to the limit's in the same turn: the machine changes."""
+    ratios, apart = [], 0
+    for one, limit in zip(ours, theirs):
+        # testpmd is counted by packets; what it passes comes in and goes out.
+        packets = one["rate"] * one["packets_per_connection_seen"] / 2
+        ratios.append(packets / limit["rate"])
+        places = [run[key] for run in (one, limit)
+                  for key in ("core_to_core_ns", "core_to_core_after_ns")]
+        apart += moved(min(places), max(places))
+    return {"ratio_to_limit": round(statistics.median(ratios), 3),
+            "ratio_to_limit_quartiles": quartiles(ratios), "ratio_to_limit_runs": ratios,
+            "pairs_moved": apart}
 
 
 def measure_case(bench: Bench, name: str, asked) -> dict:
@@ -74,13 +95,12 @@ def measure_case(bench: Bench, name: str, asked) -> dict:
     for mode in asked.limit:
         contestants.append((f"testpmd {mode}, packets",
                             lambda mode=mode: limit_once(bench, mode, asked.seconds)))
-    result = condense(name, rounds(bench, name, asked, contestants))
-    ours = result["contestants"]["handfast"]
+    measured_runs = rounds(bench, name, asked, contestants)
+    result, runs = condense(name, measured_runs), measured_runs["runs"]
     for mode in asked.limit:
-        limit = result["contestants"][f"testpmd {mode}, packets"]["rate"]["median"]
-        # testpmd is counted by packets; what it passes comes in and goes out.
-        packets = ours["rate"]["median"] * ours["packets_per_connection_seen"] / 2
-        result.setdefault("ratio_to_limit", {})[mode] = round(packets / limit, 3)
+        for key, value in compare_pairs(runs["handfast"],
+                                        runs[f"testpmd {mode}, packets"]).items():
+            result.setdefault(key, {})[mode] = value
     return result
 
 
@@ -100,11 +120,19 @@ def measure_syn(_bench: Bench, name: str, asked) -> dict:
     module, rows = syn_ratio(), []
     with until_stopped():
         for case in SYN_CASES[name]:
+            states = [state(asked.core_pair)]
+
+            def told(text: str, states=states) -> None:
+                progress(text)
+                states.append(state(asked.core_pair))
             try:
-                rows.append(module.measure_case(case, os.environ["HANDFAST"], asked.core_pair,
-                                                asked.repetitions, asked.seconds, progress))
+                row = module.measure_case(case, os.environ["HANDFAST"], asked.core_pair,
+                                          asked.repetitions, asked.seconds, told)
             except (RuntimeError, OSError) as problem:
                 raise Trouble(f"{case}: {problem}") from None
+            rows.append({**row, **conditions(states), **{
+                f"{key}_quartiles": quartiles(row[f"{key}_runs"])
+                for key in ("pps", "limit_pps", "ratio")}})
             progress(f"{case}: {rows[-1]['ratio']:.3f} of 5tswap")
     if not rows:
         raise Trouble("ended before its first figure")
@@ -118,14 +146,17 @@ def measure_table(_bench: Bench, _name: str, asked) -> dict:
         for number in range(asked.repetitions):
             for size in asked.sizes:
                 with Bench(asked.core_pair, asked.memory, size * 9 // 8 + 65536) as bench:
-                    runs[size].append(crowd_once(bench, size, asked.seconds, asked.concurrency))
+                    runs[size].append({**state(asked.core_pair), **crowd_once(
+                        bench, size, asked.seconds, asked.concurrency)})
             progress(f"table {number + 1}/{asked.repetitions}: " + ", ".join(
                 f"beside {size:,} {of[-1]['rate']:,.0f}/s" for size, of in runs.items()))
     rows = []
     for size, of in runs.items():
         if not of:
             continue
-        rows.append({"connections": size, "rate": quartiles([run["rate"] for run in of]),
+        rates = [run["rate"] for run in of]
+        rows.append({"connections": size, "rate": quartiles(rates), "rates": rates,
+                     **conditions(of),
                      **{key: statistics.median(run[key] for run in of) for key in (
                          "packets_per_connection", "packets_per_connection_seen")},
                      "cycles_per_connection": round(statistics.median(

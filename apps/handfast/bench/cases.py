@@ -3,7 +3,7 @@
 
 import time
 
-from machine import Gone, Trouble, core_to_core, load_average
+from machine import Gone, Trouble, state
 from pace import progress, until_stopped
 from processes import (BACK_MAC, Bench, CLIENT, COPIED, ENGINE_MAC, LENT, Load, RING, SERVER,
                        SERVER_MAC, SOURCES, Testpmd, WILD, WILD_SOURCES)
@@ -272,20 +272,22 @@ def _no_packets(testpmd: Testpmd, load: Load) -> str:
 
 
 def rounds(bench: Bench, case: str, asked, contestants: list) -> dict:
-    """Every contestant once in each round, in turns, with the machine's state between."""
+    """Every contestant once in each round, in turns, with the machine's state before and after."""
     runs = {name: [] for name, _ in contestants}
     machine, beginning = [], time.monotonic()
     with until_stopped():
+        machine.append(state(bench.cores))
         for number in range(asked.repetitions):
             for name, run in contestants:
-                machine.append({"core_to_core_ns": core_to_core(bench.cores),
-                                "load_average": load_average()})
                 begun = time.monotonic() - beginning
                 try:
-                    runs[name].append({**run(), "begun": round(begun, 3), **machine[-1]})
+                    done = run()
                 except Trouble as trouble:
                     bench.end_all()
                     raise Trouble(f"{case}, {name}: {trouble}") from None
+                machine.append(state(bench.cores))
+                runs[name].append({**done, "begun": round(begun, 3), **machine[-2],
+                                   "core_to_core_after_ns": machine[-1]["core_to_core_ns"]})
             progress(f"{case} {number + 1}/{asked.repetitions}: " + ", ".join(
                 f"{name} {runs[name][-1]['rate']:,.0f}/s" for name, _ in contestants)
                 + f"; core to core {machine[-1]['core_to_core_ns']:.0f} ns")

@@ -70,6 +70,11 @@ def load_average() -> float:
     return os.getloadavg()[0]
 
 
+def state(cores: tuple) -> dict:
+    """What a figure depends on beside the code, at this moment."""
+    return {"core_to_core_ns": core_to_core(cores), "load_average": load_average()}
+
+
 def memory_words() -> dict:
     """What the kernel says of memory: a name, and kB or a number."""
     lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()

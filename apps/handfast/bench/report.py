@@ -152,11 +152,15 @@ def case_table(result: dict) -> Table:
 
 def syn_table(result: dict) -> Table:
     """syn and forged-ack."""
-    table = Table("frames", "packets per second", "ns each", "5tswap per second", "ratio",
-                  "core share")
+    table = Table("frames", "packets per second", "quartiles", "ns each", "5tswap per second",
+                  "quartiles", "ratio", "quartiles", "core share", "core to core ns")
     for row in result["rows"]:
-        table.add(row["case"], number(row["pps"]), row["ns_per_packet"], number(row["limit_pps"]),
-                  row["ratio"], f"{row['core_share']:.0%}")
+        ratio = row["ratio_quartiles"]
+        table.add(row["case"], number(row["pps"]), spread(row["pps_quartiles"]),
+                  row["ns_per_packet"], number(row["limit_pps"]),
+                  spread(row["limit_pps_quartiles"]), row["ratio"],
+                  f"{ratio['q1']:.3f} .. {ratio['q3']:.3f}", f"{row['core_share']:.0%}",
+                  number(row["core_to_core_ns"]["median"]))
     return table
 
 
@@ -222,6 +226,21 @@ def unlike(ours: dict, theirs: dict, name: str) -> list:
     return why
 
 
+def limit_note(result: dict, mode: str) -> str:
+    """How near we came to testpmd, and what may be wrong with that."""
+    ratio, count = result["ratio_to_limit"][mode], len(result["ratio_to_limit_runs"][mode])
+    part = result["ratio_to_limit_quartiles"][mode]
+    why = unlike(result["contestants"]["handfast"],
+                 result["contestants"].get(f"testpmd {mode}, packets", {}), "testpmd")
+    if result["pairs_moved"][mode]:
+        why.append(f"in {result['pairs_moved'][mode]} of {count} pairs the cores moved meanwhile")
+    if ratio > 1:
+        why.append("above 1, so that testpmd was no limit, or the machine was slower in its turns")
+    return (f"{ratio:.3f} of the packets that testpmd {mode} passes on the same port and core"
+            + "".join(f"; careful: {one}" for one in why)
+            + f"; median of {count} pairs, quartiles {part['q1']:.3f} .. {part['q3']:.3f}")
+
+
 def search_notes(result: dict) -> list:
     """What the search found, by what criterion, and whether the plateau is one."""
     said = [(None, f"{result['case']}: NDR (none lost) {number(result['ndr'])}/s, PDR (at most 0.5 "
@@ -263,11 +282,7 @@ def notes(result: dict) -> list:
         said.append((None, f"core to core and back {probe['median']:.0f} ns (quartiles "
                      f"{probe['q1']:.0f} .. {probe['q3']:.0f}), load average "
                      f"{result['load_average']:.2f}"))
-    for mode, ratio in result.get("ratio_to_limit", {}).items():
-        why = unlike(result["contestants"]["handfast"],
-                     result["contestants"].get(f"testpmd {mode}, packets", {}), "testpmd")
-        said.append((None, f"{ratio:.3f} of the packets that testpmd {mode} passes on the same "
-                     "port and core" + "".join(f"; careful: {one}" for one in why)))
+    said += [(None, limit_note(result, mode)) for mode in result.get("ratio_to_limit", ())]
     if result["name"] in AT_LEAST:
         least = min(row["ratio"] for row in result["rows"])
         said.append((least >= AT_LEAST[result["name"]],
@@ -400,7 +415,8 @@ def syn_plots(result: dict) -> str:
     """Beside 5tswap."""
     rows = []
     for row in result["rows"]:
-        rows += [(row["case"], *[row["pps"]] * 3), (f"{row['case']} 5tswap", *[row["limit_pps"]] * 3)]
+        rows += [(row["case"], *row["pps_quartiles"].values()),
+                 (f"{row['case']} 5tswap", *row["limit_pps_quartiles"].values())]
     return plots.bars("packets by second of the core's time", "per second", rows)
 
 

@@ -164,8 +164,9 @@ def condense(runs: list, seconds: float) -> dict:
     for key in ("failures", "lost", "retransmits"):
         chosen[key] = sum(run[key] for run in runs)
     chosen["lost_share"] = chosen["lost"] / sum(run["offered"] * seconds for run in runs)
-    for key in ("rate", "kept"):
-        chosen[f"{key}s"] = [run[key] for run in runs]
+    for name, key in (("rates", "rate"), ("kepts", "kept"),
+                      ("core_to_core_ns_runs", "core_to_core_ns")):
+        chosen[name] = [run[key] for run in runs]
     return chosen
 
 
@@ -173,7 +174,7 @@ def row(step: float, run: dict) -> dict:
     """A step of the curve in the words of the results."""
     return {"offered": run["offered"], "past_knee": step > KNEE, "done": run["rate"],
             **{key: run[key] for key in ("rates", "kept", "kepts", "taken", "core_to_core_ns",
-                                         "lost", "lost_share", "failures", "retransmits",
+                                         "core_to_core_ns_runs", "lost", "lost_share", "failures", "retransmits",
                                          "packets_per_connection", "packets_per_connection_seen")},
             "p50_us": run["latency_us"]["connect"]["p50"],
             "p99_us": run["latency_us"]["connect"]["p99"]}
