@@ -543,6 +543,16 @@ class Compare(unittest.TestCase):
         self.assertEqual(self.verdict([100, 130, 100, 130], [122, 123, 124, 150]), "slower?")
         self.assertEqual(self.verdict([90, 92, 110, 112], [100, 108, 112, 130]), "slower?")
 
+    def test_too_few_rounds_are_said(self):
+        builds = (mock.Mock(), mock.Mock())
+        for build in builds:
+            build.name = "same"
+        found = [self.compare.judge(("parse", "row", "ns"), ([1, 2], [1, 2]), False, 0.05)]
+        said = {rounds: self.compare.text(builds, found, mock.Mock(rounds=rounds, threshold=0.05))
+                for rounds in (4, 10)}
+        self.assertIn("careful: 4 rounds say little about the machine's noise", said[4])
+        self.assertNotIn("careful", said[10])
+
     def test_unknown_words_are_usage_errors(self):
         for words in ((), ("nosuchcommit",), ("HEAD", "-b", "nosuchbench"), (".", "--rounds", "1")):
             done = subprocess.run([Path(SOURCE_ROOT) / "tests" / "bench" / "compare", *words],
