@@ -560,6 +560,54 @@ class Compare(unittest.TestCase):
             self.assertEqual(done.returncode, 2, f"{words}: {done.stderr}")
 
 
+class Generators(unittest.TestCase):
+    """tests/bench/generators.py: its words, and its end before the end."""
+
+    @classmethod
+    def setUpClass(cls):
+        path = Path(SOURCE_ROOT) / "tests" / "bench" / "generators.py"
+        spec = importlib.util.spec_from_file_location("generators", path)
+        cls.generators = importlib.util.module_from_spec(spec)
+        with mock.patch.object(sys, "path", [str(path.parent), *sys.path]):
+            spec.loader.exec_module(cls.generators)
+
+    def test_senseless_words_are_usage_errors(self):
+        for words, said in ((("handfast", "--rounds", "0"), "argument --rounds: '0' is not"),
+                            (("--seconds", "-1"), "argument --seconds: '-1' is not"),
+                            (("--concurrency", "0"), "argument --concurrency: '0' is not"),
+                            (("apache",), "argument SERVER: 'apache' is not one of nginx, "),
+                            (("--generators", "wrk,hey"), "'hey' is not one of wrk, ab, load")):
+            done = subprocess.run([Path(SOURCE_ROOT) / "tests" / "bench" / "generators.py", *words],
+                                  capture_output=True, text=True, check=False, timeout=60)
+            self.assertEqual(done.returncode, 2, f"{words}: {done.stderr}")
+            self.assertIn(said, done.stderr)
+            self.assertIn("[SERVER ...]", done.stderr)
+
+    def test_an_interrupt_ends_with_what_is_complete(self):
+        lab, one = self.generators.lab, {"rate": 1.0}
+        runs = iter((one, one, one))
+
+        def run(*_):
+            try:
+                return next(runs)
+            except StopIteration:
+                raise KeyboardInterrupt from None
+        asked, results = self.generators.options(["--generators", "wrk,ab"]), {}
+        place = mock.MagicMock()
+        place.__exit__.return_value = False
+        with mock.patch.object(self.generators, "Place"), \
+             mock.patch.object(self.generators, "run", run), \
+             mock.patch.object(lab, "Lab", lambda: place):
+            self.assertFalse(self.generators.measure(asked, results))
+        self.assertEqual(results, {"nginx": {"wrk": [one, one], "ab": [one]}})
+        # Of a failure the files are kept, of this none.
+        self.assertIs(place.__exit__.call_args.args[0], lab.Skip)
+        with mock.patch.object(self.generators, "measure", lambda *_: False), \
+             mock.patch.multiple(lab, need_privileges=mock.DEFAULT, need=mock.DEFAULT), \
+             mock.patch.object(sys, "argv", ["generators.py"]):
+            self.assertEqual(self.generators.main(), 130)
+
+
 if __name__ == "__main__":
     HANDFAST, SOURCE_ROOT = sys.argv[1:3]
     os.environ["HANDFAST"] = HANDFAST

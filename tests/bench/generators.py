@@ -37,6 +37,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import statistics
 import sys
 import time
@@ -47,6 +48,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "system"))
 sys.path.insert(0, str(HERE.parents[1] / "apps" / "handfast" / "bench"))
 import lab  # noqa: E402  pylint: disable=wrong-import-position
+from arguments import DAY_S, amount, refuse, several  # noqa: E402  pylint: disable=wrong-import-position
 import nginx  # noqa: E402  pylint: disable=wrong-import-position
 from flood_compare import core_times  # noqa: E402  pylint: disable=wrong-import-position
 from report import Table, number  # noqa: E402  pylint: disable=wrong-import-position
@@ -60,6 +62,8 @@ WORK_US = 100  # of the slow server
 SOURCES = "10.9.0.64/26"
 WARM_UP = 1.0
 FULL = 0.95  # of a core: who has less left is the limit
+INTERRUPTED = "ended early"
+EXIT_INTERRUPTED = 128 + signal.SIGINT
 URL = f"http://{lab.ENGINE4}/"
 
 
@@ -270,27 +274,64 @@ def verdict(by_generator: dict) -> str:
     return "; ".join(said)
 
 
-def options() -> argparse.Namespace:
+def one_of(allowed: tuple):
+    """A type of some names."""
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise refuse(text, f"one of {', '.join(allowed)}")
+        return text
+    return read
+
+
+def options(words: list) -> argparse.Namespace:
     """What is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("servers", nargs="*", choices=[*SERVERS, []], default=[])
-    parser.add_argument("--seconds", type=float, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--concurrency", type=int, default=256)
-    parser.add_argument("--generators", default=",".join(GENERATORS))
-    parser.add_argument("--idle", default="spin", help="of handfast-load: sleep, pause or spin")
+    parser.add_argument("servers", nargs="*", type=one_of(SERVERS), metavar="SERVER",
+                        help=f"{', '.join(SERVERS)}; all when none is given")
+    parser.add_argument("--seconds", type=amount(float, 0.2, DAY_S), default=2)
+    parser.add_argument("--rounds", type=amount(int, 1, 1_000_000), default=5)
+    # ab takes no more at once.
+    parser.add_argument("--concurrency", type=amount(int, 1, 20_000), default=256)
+    parser.add_argument("--generators", type=several(one_of(GENERATORS)), default=GENERATORS,
+                        metavar="GENERATOR,...", help=",".join(GENERATORS))
+    parser.add_argument("--idle", default="spin", choices=("sleep", "pause", "spin"),
+                        help="of handfast-load")
     parser.add_argument("--more", default="", help="further words for handfast-load")
     parser.add_argument("--json", help="file for all results")
-    asked = parser.parse_args()
-    asked.generators, asked.more = asked.generators.split(","), asked.more.split()
-    if set(asked.generators) - set(GENERATORS):
-        parser.error(f"--generators takes {', '.join(GENERATORS)}, separated by commas")
+    asked = parser.parse_args(words)
+    asked.more = asked.more.split()
     return asked
+
+
+def measure(asked, results: dict) -> bool:
+    """All servers by all generators, into results; Ctrl-C ends it, and what is complete is kept."""
+    try:
+        for server in asked.servers or SERVERS:
+            with lab.Lab() as here:
+                try:
+                    take_turns(Place(here, server), asked, results, server)
+                except KeyboardInterrupt:
+                    # What is skipped is taken down without a word, and none of its files is kept.
+                    raise lab.Skip(INTERRUPTED) from None
+    except lab.Skip as reason:
+        if str(reason) != INTERRUPTED:
+            raise
+        print(f"{INTERRUPTED}; what is complete by now:", flush=True)
+        return False
+    return True
+
+
+def take_turns(place: Place, asked, results: dict, server: str) -> None:
+    """All rounds about one server; results have a run when it is complete."""
+    for _ in range(asked.rounds):
+        for name in asked.generators:
+            one = run(name, place, asked)
+            results.setdefault(server, {}).setdefault(name, []).append(one)
 
 
 def main() -> int:
     """Compare."""
-    asked = options()
+    asked = options(sys.argv[1:])
     try:
         lab.need_privileges()
         lab.need("wrk", "ab", "curl", "nginx", "taskset")
@@ -302,19 +343,13 @@ def main() -> int:
     print(f"{os.uname().release}, {os.cpu_count()} cores, generators on core {GENERATOR_CORE}, "
           f"servers on core {SERVER_CORE}, {asked.concurrency} connections at once", flush=True)
     results = {}
-    for server in asked.servers or SERVERS:
-        results[server] = {name: [] for name in asked.generators}
-        with lab.Lab() as here:
-            place = Place(here, server)
-            for _ in range(asked.rounds):
-                for name in asked.generators:
-                    results[server][name].append(run(name, place, asked))
+    complete = measure(asked, results)
     show(results)
     if asked.json:
         Path(asked.json).write_text(json.dumps({"kernel": os.uname().release,
                                                 "cores": os.cpu_count(), "results": results},
                                                indent=1))
-    return 0
+    return 0 if complete else EXIT_INTERRUPTED
 
 
 if __name__ == "__main__":
