@@ -3,8 +3,11 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
+import tempfile
+import time
 
 import lab
 
@@ -77,6 +80,31 @@ def test_interrupted_it_tells_what_is_complete():
               results)
     rates = results[0]["contestants"]["handfast"]["rates"]
     lab.check(0 < len(rates) < 99 and min(rates) > 0, results)
+
+
+def test_a_second_signal_disturbs_no_end():
+    """SIGTERM twice, as `timeout` does it: what is complete is printed, and nothing is left."""
+    if len(os.sched_getaffinity(0)) < 2:
+        raise lab.Skip("one core only")
+    here = tempfile.TemporaryDirectory()
+    with subprocess.Popen([lab.HANDFAST, "bench", "open-close", "--repetitions", "99", "--seconds",
+                           "0.2", "--memory", "none", "--json"], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env={**os.environ, "TMPDIR": here.name}) as process:
+        try:
+            while "open-close 1/99" not in process.stderr.readline():
+                pass
+            for _ in range(20):
+                process.send_signal(signal.SIGTERM)
+                time.sleep(0.01)
+            told, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    lab.check(process.returncode == 143, f"exit code {process.returncode}")
+    lab.check(json.loads(told)["results"][0]["contestants"]["handfast"]["rates"], told)
+    left = [*os.listdir(here.name), *pathlib.Path("/var/run/dpdk").glob(f"hfb{process.pid}-*")]
+    here.cleanup()
+    lab.check(not left, left)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import search
 from arguments import parse
 from cases import crowd_once, limit_once, rounds, run_once
 from machine import Trouble, choose_cores, environment, in_front, moved, state
-from pace import PACE, end_by_sigterm, expected, minutes, progress, stopped, until_stopped
+from pace import PACE, end_by_signal, expected, minutes, progress, stopped, until_stopped
 from processes import Bench
 
 EXIT_RUNTIME = 1
@@ -177,6 +177,8 @@ MEASURES = {"syn": measure_syn, "forged-ack": measure_syn, "table": measure_tabl
 def measure_all(asked, document: dict) -> None:
     """Every name; one that cannot be measured here says why and the others go on."""
     for name in asked.names:
+        if stopped():
+            return
         PACE.next(name)
         measure = MEASURES.get(name, measure_case)
         with Bench(asked.core_pair, asked.memory, lends=asked.lends,
@@ -229,7 +231,9 @@ def main() -> int:
     """The command line."""
     asked = parse(sys.argv[1:])
     # Whoever ends us ends what we started, and what we wrote down for it.
-    signal.signal(signal.SIGTERM, end_by_sigterm)
+    signal.signal(signal.SIGTERM, end_by_signal)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, end_by_signal)
     try:
         document = measured(asked)
         print(json.dumps(document) if asked.json else report.text(document))

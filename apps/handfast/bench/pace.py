@@ -24,6 +24,7 @@ class Pace:
     def __init__(self):
         self.begun = self.name_begun = time.monotonic()
         self.name, self.ahead, self.ended_by = "", {}, 0
+        self.measuring = False  # Whether a signal may interrupt what runs.
 
     def plan(self, seconds: dict) -> None:
         """What is to be done, and how long each name takes about."""
@@ -69,16 +70,30 @@ def stopped() -> bool:
 def until_stopped():
     """Measure in here; Ctrl-C goes to the end of it, with what is complete by then."""
     try:
-        yield
+        try:
+            PACE.measuring = True
+            if stopped():
+                raise KeyboardInterrupt
+            yield
+        finally:
+            PACE.measuring = False
     except KeyboardInterrupt:
         PACE.ended_by = PACE.ended_by or signal.SIGINT
         progress("ending; what is complete is reported")
 
 
-def end_by_sigterm(number: int, _frame) -> None:
-    """SIGTERM does what Ctrl-C does."""
+def end_by_signal(number: int, _frame) -> None:
+    """SIGINT or SIGTERM: the first ends what is measured, and nothing interrupts the end of it.
+
+    `timeout` and terminals signal a whole group, and people do so twice.
+    """
+    if stopped():
+        return  # It came together with the first.
     PACE.ended_by = number
-    raise KeyboardInterrupt
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    if PACE.measuring:
+        raise KeyboardInterrupt
 
 
 def search_runs(asked) -> float:

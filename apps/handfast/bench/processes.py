@@ -325,10 +325,13 @@ class Bench(contextlib.AbstractContextManager):
 
     def end_all(self) -> None:
         """End what runs, last things first."""
+        # Nothing is forgotten before it is done: a signal may come amid this.
         while self.running:
-            self.running.pop().end()
+            self.running[-1].end()
+            self.running.pop()
         while self.names:
-            remove_run_time(self.names.pop())
+            remove_run_time(self.names[-1])
+            self.names.pop()
         # testpmd leaves its socket behind now and then, where the next one could not listen.
         for left in self.folder.glob("*.sock"):
             left.unlink(missing_ok=True)
