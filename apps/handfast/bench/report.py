@@ -16,10 +16,10 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:1360px;margin:2em auto;padding
 color:var(--ink);background:var(--paper)}
 h1{font-size:1.6em;margin-bottom:0}h2{margin-top:2em;border-bottom:2px solid #2b83c6}
 .wide{overflow-x:auto}table{border-collapse:collapse;margin:1em 0}
-td,th{padding:.25em .7em;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
-th{background:var(--head);white-space:normal;vertical-align:bottom}td:first-child,th:first-child{text-align:left}
-.plots{display:flex;flex-wrap:wrap;gap:1em}figure{margin:0;width:640px;max-width:100%}
-figcaption{font-weight:600}svg{width:100%;background:var(--sheet);border:1px solid var(--line)}
+td,th{padding:.25em .5em;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
+th{background:var(--head);white-space:normal;vertical-align:bottom}td:first-child,th:first-child{text-align:left;white-space:normal}
+.plots{display:flex;flex-wrap:wrap;gap:1em}figure{margin:0;flex:1 1 500px;min-width:0;max-width:760px}
+figcaption{font-weight:600}svg{width:100%;box-sizing:border-box;background:var(--sheet);border:1px solid var(--line)}
 .grid{stroke:var(--line)}.whisker{stroke:var(--ink);stroke-width:2}
 .mark{stroke:var(--soft);stroke-dasharray:2 3}.tick{font-size:12px;fill:var(--soft)}.name{font-size:13px;fill:var(--ink)}
 .about{max-width:60em}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1em 1em;
