@@ -158,6 +158,8 @@ class Bench(unittest.TestCase):
                 (("flood", "--flood-times", "0,-1"), "-1", times),
                 (("flood", "--flood-times", "1,3"), "1,3", "a list that begins with 0, no flood"),
                 (("flood", "--flood-clients", "0"), "0", clients),
+                (("flood", "--flood-times", "0"), "0", "a list that begins with 0, no flood"),
+                (("open-close", "--report", ""), "", "a file's name"),
                 (("open-close", "--against", "/nonexistent"), "/nonexistent", "an executable file"),
                 (("open-close", "--against", "/etc/passwd"), "/etc/passwd", "an executable file"),
                 (("open-close", "--against", "/"), "/", "an executable file"),
@@ -169,6 +171,22 @@ class Bench(unittest.TestCase):
             self.assertEqual(done.returncode, 2, f"{words}: {done.stderr}")
             option = next(word for word in words if word.startswith("--"))
             self.assertIn(f"argument {option}: '{refused}' is not {allowed}", done.stderr)
+
+    def test_options_that_no_name_uses_are_refused(self):
+        for words in (("syn", "forged-ack", "--memory", "none"), ("table", "--limit"),
+                      ("flood", "--against", "/bin/true"), ("table", "--zero-copy", "no"),
+                      ("idle", "--concurrency", "9"), ("open-close", "--sizes", "9")):
+            done = self.run_bench(*words)
+            self.assertEqual(done.returncode, 2, f"{words}: {done.stderr}")
+            option = next(word for word in words if word.startswith("--"))
+            self.assertIn(f"argument {option}: ", done.stderr)
+            self.assertIn(" would not use it, only ", done.stderr)
+
+    def test_what_is_asked_twice_is_done_once(self):
+        asked = BENCH.parse(["open-close", "table", "open-close", "--limit", "io,5tswap,io",
+                             "--sizes", "9,8,9"])
+        self.assertEqual((asked.names, asked.limit, asked.sizes),
+                         (["open-close", "table"], ["io", "5tswap"], [9, 8]))
 
     def test_page_has_every_result_and_nothing_from_elsewhere(self):
         text = REPORT.page(document())
