@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -181,12 +182,72 @@ class Bench(unittest.TestCase):
             option = next(word for word in words if word.startswith("--"))
             self.assertIn(f"argument {option}: ", done.stderr)
             self.assertIn(" would not use it, only ", done.stderr)
+        asked = BENCH.parse(["syn", "open-close", "--memory", "huge", "--zero-copy", "no"])
+        self.assertEqual([BENCH.ran_with(asked, name)["memory"] for name in asked.names],
+                         ["none", "huge"])
+
+    def test_huge_pages_that_nobody_has_are_refused_at_once(self):
+        asked = BENCH.parse(["open-close", "--memory", "huge"])
+        with mock.patch.object(BENCH, "free_huge_mib", lambda: 0), \
+             self.assertRaises(BENCH.Trouble) as raised:
+            BENCH.measured(asked)
+        self.assertEqual(raised.exception.code, 2)
+
+    def test_conditions_are_said_of_each_name(self):
+        asked = BENCH.parse(["all", "--flood-clients", "7"])
+        said = {name: REPORT.conditions({"ran_with": BENCH.ran_with(asked, name)})
+                for name in asked.names}
+        self.assertEqual(said["flood"], "ran with memory: auto, 7 at once, the engine copies")
+        self.assertEqual(said["syn"], "ran with memory: none")
+        self.assertIn("512 at once, the engine lends its buffers", said["request"])
+        self.assertIn("512 at once in closed loops, 65,536 in open ones",
+                      said["search"])
+        whole = document()
+        whole["results"][1]["ran_with"] = BENCH.ran_with(asked, "open-close")
+        for shown in (REPORT.text(whole), REPORT.page(whole)):
+            self.assertIn(said["open-close"], shown)
 
     def test_what_is_asked_twice_is_done_once(self):
         asked = BENCH.parse(["open-close", "table", "open-close", "--limit", "io,5tswap,io",
                              "--sizes", "9,8,9"])
         self.assertEqual((asked.names, asked.limit, asked.sizes),
                          (["open-close", "table"], ["io", "5tswap"], [9, 8]))
+
+    def test_accidents_are_said_everywhere(self):
+        hurt = document()
+        hurt["results"][2]["accidents"] = hurt["results"][6]["accidents"] = [
+            "repetition 2: exit code -11 (SIGSEGV), its last words:\n<oh>"]
+        self.assertEqual(REPORT.text(hurt).count("  accident: repetition 2: exit code -11"), 2)
+        page = " ".join(Page(REPORT.page(hurt)).words)
+        self.assertEqual(page.count("accident: repetition 2: exit code -11"), 4)
+        self.assertEqual(page.count("<oh>"), 2)
+
+    def test_a_page_that_cannot_be_written_leaves_the_old_one(self):
+        with tempfile.TemporaryDirectory() as folder:
+            asked = mock.Mock(report=f"{folder}/page.html")
+            BENCH.write_page(asked, document())
+            self.assertFalse(asked.unwritten)
+            old = Path(asked.report).read_text(encoding="utf-8")
+            writes = Path.write_text
+
+            def full(path, text, **more):
+                writes(path, text[:99], **more)
+                raise OSError(28, "No space left on device")
+            with mock.patch.object(Path, "write_text", full):
+                BENCH.write_page(asked, document())
+            self.assertTrue(asked.unwritten)
+            self.assertEqual(Path(asked.report).read_text(encoding="utf-8"), old)
+            self.assertEqual(os.listdir(folder), ["page.html"])
+
+    def test_a_failed_page_or_an_accident_is_a_failure(self):
+        for unwritten, accidents, code in ((False, [], 0), (True, [], 1), (False, ["x"], 1)):
+            asked = mock.Mock(json=True, unwritten=unwritten)
+            told = {"results": [{"name": "idle", "accidents": accidents}]}
+            with mock.patch.object(BENCH, "parse", lambda _, asked=asked: asked), \
+                 mock.patch.object(BENCH, "measured", lambda _, told=told: told), \
+                 mock.patch.object(BENCH.signal, "signal"), mock.patch("builtins.print") as said:
+                self.assertEqual(BENCH.main(), code)
+            said.assert_called_once_with(json.dumps(told))
 
     def test_page_has_every_result_and_nothing_from_elsewhere(self):
         text = REPORT.page(document())
@@ -473,6 +534,65 @@ class Processes(unittest.TestCase):
             bench.engine(CASES.RESPOND, path="/bin/true")
         self.assertIn("does not run: exit code 0, it printed nothing", str(raised.exception))
 
+    def test_who_crashes_is_not_waited_for(self):
+        generator = self.folder / "handfast-load"
+        generator.write_text("#!/bin/sh\nexec sleep 60\n", encoding="utf-8")
+        generator.chmod(0o755)
+
+        def crash():
+            bench.keep(PROCESSES.Process(["sh", "-c", "echo oh; sleep 0.3; kill -SEGV $$"],
+                                         bench.folder, "engine"))
+            return bench.load().result(30)
+        begun = time.monotonic()
+        with PROCESSES.Bench((0, 0), "none") as bench:
+            with self.assertRaises(CASES.Gone) as raised:
+                CASES.twice(bench, crash)
+            self.assertEqual(len(bench.accidents), 1)
+        for said in (str(raised.exception), bench.accidents[0]):
+            self.assertIn("engine ended by itself: exit code -11 (SIGSEGV), its last words:\noh", said)
+        self.assertLess(time.monotonic() - begun, 20)
+
+    def test_what_is_complete_outlives_trouble(self):
+        turns = iter([1, 2, CASES.Trouble("no memory")])
+
+        def run():
+            turn = next(turns)
+            if isinstance(turn, Exception):
+                raise turn
+            return {"rate": turn}
+
+        def never():
+            raise CASES.Trouble("does not run")
+        with PROCESSES.Bench((0, 0), "none") as bench:
+            runs = CASES.rounds(bench, "request", mock.Mock(repetitions=9), [
+                ("handfast", run), ("against", never)])["runs"]
+        self.assertEqual([run["rate"] for run in runs.pop("handfast")], [1, 2])
+        self.assertEqual(runs, {})
+        self.assertEqual(bench.accidents, [
+            "against, repetition 1 of 9: 0 complete, no more: does not run",
+            "handfast, repetition 3 of 9: 2 complete, no more: no memory"])
+
+    def test_sizes_that_fail_leave_the_others(self):
+        def crowd(_bench, size, *_):
+            if size == 90:
+                raise CASES.Trouble("no memory")
+            return {key: 1 for key in ("rate", "packets_per_connection", "failures", "engine_rss_mib",
+                                       "packets_per_connection_seen", "cycles_per_connection")}
+        asked = mock.Mock(repetitions=2, sizes=[80, 90])
+        with PROCESSES.Bench((0, 0), "none") as bench, \
+             mock.patch.object(BENCH, "crowd_once", crowd):
+            rows = BENCH.measure_table(bench, "table", asked)["rows"]
+        self.assertEqual([(row["connections"], row["repetitions"]) for row in rows], [(80, 2)])
+        self.assertEqual(bench.accidents,
+                         ["beside 90, repetition 1 of 2: 0 complete, no more: no memory"])
+
+    def test_a_flood_that_does_not_arrive_is_trouble(self):
+        engine = mock.Mock()
+        engine.ask.return_value = {"syn_received": 3}
+        with mock.patch.object(FLOOD.time, "monotonic", iter(range(0, 99, 4)).__next__), \
+             mock.patch.object(FLOOD.time, "sleep"), self.assertRaises(CASES.Trouble):
+            FLOOD._wait_for_flood(engine)
+
     def test_one_core_has_no_other_for_the_control_threads(self):
         words = self.folder / "words"
         for name in ("handfast-load", "dpdk-testpmd"):
@@ -632,6 +752,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(SOURCE_ROOT) / "apps" / "handfast" / "bench"))
     import bench as BENCH
     import cases as CASES
+    import flood as FLOOD
     import processes as PROCESSES
     import report as REPORT
     import search as SEARCH

@@ -173,10 +173,13 @@ class Contestant:
             except (OSError, ValueError, KeyError, TypeError):
                 self.socket.close()
             if self.process.poll() is not None or time.monotonic() > until:
-                self.said.seek(0)
-                raise RuntimeError(f"{self.name} does not run:\n"
-                                   + self.said.read().decode(errors="replace"))
+                raise RuntimeError(f"{self.name} does not run:\n{self.last_words()}")
             time.sleep(0.05)
+
+    def last_words(self) -> str:
+        """What it printed."""
+        self.said.seek(0)
+        return self.said.read().decode(errors="replace")
 
     def counters(self) -> dict:
         """All counters of the port."""
@@ -209,7 +212,13 @@ class Contestant:
 
     def look(self) -> dict:
         """What the counters and clocks say now."""
-        counters = self.counters()
+        try:
+            counters = self.counters()
+        except (OSError, ValueError) as problem:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(1)
+            raise RuntimeError(f"{self.name} does not answer ({problem}), exit code "
+                               f"{self.process.poll()}:\n{self.last_words()}") from None
         return {"packets": counters[self.counted], "counters": counters,
                 "threads": self.thread_ns(), "clock": time.monotonic_ns()}
 

@@ -82,6 +82,44 @@ def test_interrupted_it_tells_what_is_complete():
     lab.check(0 < len(rates) < 99 and min(rates) > 0, results)
 
 
+def crash_engine(bench: subprocess.Popen) -> None:
+    """SIGSEGV to the engine of a bench, amid what is measured."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        children = pathlib.Path(f"/proc/{bench.pid}/task/{bench.pid}/children").read_text()
+        for child in children.split():
+            words = pathlib.Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+            if words[1:2] == [b"run"]:
+                time.sleep(1)
+                os.kill(int(child), signal.SIGSEGV)
+                return
+        time.sleep(0.05)
+    lab.check(False, "no engine")
+
+
+def test_a_crash_of_the_engine_is_in_all_outputs():
+    """SIGSEGV: measured once more at once, and said on the terminal, in JSON, on the page."""
+    if len(os.sched_getaffinity(0)) < 2:
+        raise lab.Skip("one core only")
+    for words in (["open-close"], ["table", "--sizes", "1000"]):
+        with lab.Lab() as here:
+            page, begun = here.path("report.html"), time.monotonic()
+            with subprocess.Popen([lab.HANDFAST, "bench", *words, "--repetitions", "1", "--seconds",
+                                   "3", "--memory", "none", "--json", "--report", page], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+                try:
+                    crash_engine(process)
+                    told, _ = process.communicate(timeout=60)
+                finally:
+                    process.kill()
+            result = json.loads(told)["results"][0]
+            lab.check(process.returncode == 1 and "skipped" not in result, result)
+            lab.check(len(result["accidents"]) == 1, result)
+            lab.check("exit code -11 (SIGSEGV)" in result["accidents"][0], result)
+            lab.check("exit code -11 (SIGSEGV)" in page.read_text(), "the page says it")
+            lab.check(time.monotonic() - begun < 25, "nobody waits for who is gone")
+
+
 def test_a_second_signal_disturbs_no_end():
     """SIGTERM twice, as `timeout` does it: what is complete is printed, and nothing is left."""
     if len(os.sched_getaffinity(0)) < 2:

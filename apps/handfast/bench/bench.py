@@ -18,9 +18,10 @@ import flood
 import idle
 import report
 import search
-from arguments import parse
-from cases import crowd_once, limit_once, rounds, run_once
-from machine import Trouble, choose_cores, environment, in_front, moved, state
+from arguments import USED, parse
+from cases import SYNS_AT_ONCE, crowd_once, limit_once, rounds, run_once, until_trouble
+from machine import (Gone, Trouble, choose_cores, environment, free_huge_mib, in_front, moved,
+                     state)
 from pace import PACE, end_by_signal, expected, minutes, progress, stopped, until_stopped
 from processes import Bench
 
@@ -98,6 +99,8 @@ def measure_case(bench: Bench, name: str, asked) -> dict:
     measured_runs = rounds(bench, name, asked, contestants)
     result, runs = condense(name, measured_runs), measured_runs["runs"]
     for mode in asked.limit:
+        if f"testpmd {mode}, packets" not in runs:
+            continue
         for key, value in compare_pairs(runs["handfast"],
                                         runs[f"testpmd {mode}, packets"]).items():
             result.setdefault(key, {})[mode] = value
@@ -115,10 +118,10 @@ def syn_ratio():
     return module
 
 
-def measure_syn(_bench: Bench, name: str, asked) -> dict:
+def measure_syn(bench: Bench, name: str, asked) -> dict:
     """SYNs or forged ACKs from net_pcap infinite_rx, with testpmd's 5tswap in turns."""
     module, rows = syn_ratio(), []
-    with until_stopped():
+    with until_stopped(), until_trouble(bench, rows):
         for case in SYN_CASES[name]:
             states = [state(asked.core_pair)]
 
@@ -128,7 +131,7 @@ def measure_syn(_bench: Bench, name: str, asked) -> dict:
             try:
                 row = module.measure_case(case, os.environ["HANDFAST"], asked.core_pair,
                                           asked.repetitions, asked.seconds, told)
-            except (RuntimeError, OSError) as problem:
+            except (RuntimeError, OSError, ValueError) as problem:
                 raise Trouble(f"{case}: {problem}") from None
             rows.append({**row, **conditions(states), **{
                 f"{key}_quartiles": quartiles(row[f"{key}_runs"])
@@ -139,17 +142,25 @@ def measure_syn(_bench: Bench, name: str, asked) -> dict:
     return {"name": name, "rows": rows}
 
 
-def measure_table(_bench: Bench, _name: str, asked) -> dict:
+def measure_table(bench: Bench, _name: str, asked) -> dict:
     """Opening and closing beside more and more connections that are held, by turns."""
-    runs = {size: [] for size in asked.sizes}
+    runs, left = {size: [] for size in asked.sizes}, list(asked.sizes)
     with until_stopped():
         for number in range(asked.repetitions):
-            for size in asked.sizes:
-                with Bench(asked.core_pair, asked.memory, size * 9 // 8 + 65536) as bench:
+            for size in list(left):
+                bench.turn = f"beside {size:,}, repetition {number + 1} of {asked.repetitions}"
+                bench.connections = size * 9 // 8 + 65536
+                try:
                     runs[size].append({**state(asked.core_pair), **crowd_once(
                         bench, size, asked.seconds, asked.concurrency)})
+                except (Trouble, OSError) as trouble:
+                    left.remove(size)
+                    bench.end_all()
+                    bench.accident(f"{len(runs[size])} complete, no more: {trouble}")
+            if not left:
+                break
             progress(f"table {number + 1}/{asked.repetitions}: " + ", ".join(
-                f"beside {size:,} {of[-1]['rate']:,.0f}/s" for size, of in runs.items()))
+                f"beside {size:,} {runs[size][-1]['rate']:,.0f}/s" for size in left))
     rows = []
     for size, of in runs.items():
         if not of:
@@ -162,9 +173,9 @@ def measure_table(_bench: Bench, _name: str, asked) -> dict:
                      "cycles_per_connection": round(statistics.median(
                          run["cycles_per_connection"] for run in of)),
                      "failures": sum(run["failures"] for run in of),
-                     "engine_rss_mib": of[-1]["engine_rss_mib"]})
+                     "repetitions": len(of), "engine_rss_mib": of[-1]["engine_rss_mib"]})
     if not rows:
-        raise Trouble("ended before its first figure")
+        raise Trouble((bench.accidents or ["ended before its first figure"])[-1])
     return {"name": "table", "rows": rows}
 
 
@@ -174,27 +185,66 @@ MEASURES = {"syn": measure_syn, "forged-ack": measure_syn, "table": measure_tabl
             "idle": lambda bench, _name, asked: idle.measure(bench, asked)}
 
 
+def ran_with(asked, name: str) -> dict:
+    """What a name ran with: options that it has no use for are not among it."""
+    at_once = {"syn": 0, "forged-ack": 0, "forward": SYNS_AT_ONCE, "flood": asked.flood_clients,
+               "idle": 1}
+    return {"memory": asked.memory if name in USED["memory"][1] else "none",
+            "zero_copy": asked.lends and name in USED["zero_copy"][1],
+            "concurrency": at_once.get(name, asked.concurrency),
+            **({"open_loop_concurrency": max(asked.concurrency, search.LEAST_CONCURRENCY)}
+               if name == "search" else {})}
+
+
+def measure_one(asked, name: str) -> dict:
+    """One name, or why it cannot be measured here; and what went wrong meanwhile."""
+    accidents = []
+    try:
+        with Bench(asked.core_pair, asked.memory, lends=asked.lends,
+                   concurrency=asked.concurrency) as bench:
+            accidents = bench.accidents
+            result = MEASURES.get(name, measure_case)(bench, name, asked)
+    except (Trouble, OSError) as trouble:
+        progress(f"{name}: cannot be measured here: {trouble}")
+        result = {"name": name, "skipped": str(trouble)}
+        if isinstance(trouble, Gone):
+            accidents.append(str(trouble))
+    return {**result, "ran_with": ran_with(asked, name), "accidents": accidents, "ended_early": stopped(),
+            "one_core": asked.core_pair[0] == asked.core_pair[1]}
+
+
 def measure_all(asked, document: dict) -> None:
     """Every name; one that cannot be measured here says why and the others go on."""
     for name in asked.names:
         if stopped():
             return
         PACE.next(name)
-        measure = MEASURES.get(name, measure_case)
-        with Bench(asked.core_pair, asked.memory, lends=asked.lends,
-                   concurrency=asked.concurrency) as bench:
-            try:
-                result = measure(bench, name, asked)
-            except Trouble as trouble:
-                progress(f"{name}: cannot be measured here: {trouble}")
-                result = {"name": name, "skipped": str(trouble)}
+        document["results"].append(measure_one(asked, name))
         PACE.done()
-        document["results"].append({**result, "ended_early": stopped(),
-                                    "one_core": asked.core_pair[0] == asked.core_pair[1]})
         if asked.report:
-            Path(asked.report).write_text(report.page(document), encoding="utf-8")
-        if stopped():
-            return
+            write_page(asked, document)
+
+
+def page_beside(asked, document: dict) -> Path:
+    """The page, written beside its place, so that half a page never takes the place of a whole."""
+    place = Path(asked.report).resolve()
+    beside = place.with_name(f"{place.name}.{os.getpid()}")
+    try:
+        beside.write_text(report.page(document), encoding="utf-8")
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+    return beside
+
+
+def write_page(asked, document: dict) -> None:
+    """What is known by now; a page that cannot be written ends nothing that is measured."""
+    try:
+        page_beside(asked, document).replace(Path(asked.report).resolve())
+        asked.unwritten = False
+    except OSError as problem:
+        asked.unwritten = True
+        progress(f"the report is not written: {problem}")
 
 
 def say_what_comes(asked) -> None:
@@ -209,20 +259,20 @@ def say_what_comes(asked) -> None:
 def measured(asked) -> dict:
     """What the report is made of."""
     asked.core_pair = choose_cores(asked.cores)
+    if asked.memory == "huge" and not free_huge_mib():
+        raise Trouble("argument --memory: 'huge' is not possible: no hugepage is free", 2)
     if in_front():
         # Who reads counters and clock in turn must not wait for what it measures between them.
         os.setpriority(os.PRIO_PROCESS, 0, -20)
     document = {"schema": 1, "environment": environment(asked.core_pair),
                 "settings": {"repetitions": asked.repetitions, "seconds": asked.seconds,
-                             "concurrency": asked.concurrency, "memory": asked.memory,
-                             "zero_copy": asked.lends,
                              "priority": bool(in_front())}, "results": []}
     if asked.report:
         # Half an hour later would be late to find that this cannot be written.
-        Path(asked.report).write_text(report.page(document), encoding="utf-8")
+        page_beside(asked, document).unlink()
     say_what_comes(asked)
     measure_all(asked, document)
-    if asked.report:
+    if asked.report and not asked.unwritten:
         progress(f"report: {asked.report}")
     return document
 
@@ -247,7 +297,9 @@ def main() -> int:
         return 128 + (PACE.ended_by or signal.SIGINT)
     if stopped():
         return 128 + PACE.ended_by
-    return EXIT_RUNTIME if all("skipped" in one for one in document["results"]) else 0
+    failed = asked.unwritten or any(one["accidents"] for one in document["results"])
+    nothing = all("skipped" in one for one in document["results"])
+    return EXIT_RUNTIME if failed or nothing else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What can be measured between an engine and handfast-load over memif, and one run of it."""
 
+import contextlib
 import time
 
 from machine import Gone, Trouble, state
@@ -54,6 +55,8 @@ FORWARD = PROXY.replace("mode: proxy, pool: web, max_syn_backlog: {backlog}",
 # Generator and backend share a core: who spins there has the other one's packets wait for its turn
 # to end, milliseconds later, in rings that are full by then; and who naps has the engine wait.
 SHARED = ["--idle", "yield"]
+# Of SYNs that nobody waits for, how many may be under way.
+SYNS_AT_ONCE = 4096
 # Seconds after which they are: they are asked for once a second.
 BACKENDS_KNOWN = 2
 # Seconds until packets come to testpmd, at most, and until they come evenly.
@@ -149,7 +152,7 @@ def engine_and_load(bench: Bench, text: str, words: list, path: str, backend: bo
 
 def forward_once(bench: Bench, seconds: float, path: str = "") -> dict:
     """Frames passed on to a backend; the generator sends SYNs and waits for nobody."""
-    words = [*target(80), "--exchange", "syn", "--concurrency", "4096", "--duration",
+    words = [*target(80), "--exchange", "syn", "--concurrency", str(SYNS_AT_ONCE), "--duration",
              f"{int(seconds * 1000) + 1000}ms", *SHARED]
     engine, load = engine_and_load(bench, FORWARD, words, path, True)
     until = time.monotonic() + 30
@@ -174,16 +177,37 @@ def forward_once(bench: Bench, seconds: float, path: str = "") -> dict:
             "engine_share": round(spent["share"], 3), "engine_rss_mib": spent["rss_kib"] // 1024}
 
 
+def watched(bench: Bench, run):
+    """A run; when a process ended by itself that is the trouble, whatever showed it first."""
+    try:
+        return run()
+    except (Trouble, OSError, ValueError):
+        bench.all_run()
+        raise
+
+
 def twice(bench: Bench, run):
     """A run, and once more when a process ended by itself; the result says so."""
     try:
-        return run()
+        return watched(bench, run)
     except Gone as gone:
         bench.end_all()
-        progress(f"once more: {gone}")
-    result = run()
+        bench.accident(f"measured once more: {gone}")
+    result = watched(bench, run)
     result["repeated"] = True
     return result
+
+
+@contextlib.contextmanager
+def until_trouble(bench: Bench, complete: list):
+    """Measure in here; trouble goes to the end of it when anything is complete by then."""
+    try:
+        yield
+    except (Trouble, OSError) as trouble:
+        bench.end_all()
+        if not complete:
+            raise
+        bench.accident(trouble)
 
 
 def run_once(bench: Bench, case: str, seconds: float, words: list, path: str = "") -> dict:
@@ -272,25 +296,35 @@ def _no_packets(testpmd: Testpmd, load: Load) -> str:
 
 
 def rounds(bench: Bench, case: str, asked, contestants: list) -> dict:
-    """Every contestant once in each round, in turns, with the machine's state before and after."""
+    """Every contestant once in each round, in turns, with the machine's state before and after.
+
+    Who has trouble has no more turns; what it and the others have done by then counts.
+    """
     runs = {name: [] for name, _ in contestants}
-    machine, beginning = [], time.monotonic()
+    machine, beginning, left = [], time.monotonic(), list(contestants)
     with until_stopped():
         machine.append(state(bench.cores))
         for number in range(asked.repetitions):
-            for name, run in contestants:
+            for name, run in list(left):
+                bench.turn = f"{name}, repetition {number + 1} of {asked.repetitions}"
                 begun = time.monotonic() - beginning
                 try:
                     done = run()
-                except Trouble as trouble:
+                except (Trouble, OSError) as trouble:
+                    left.remove((name, run))
                     bench.end_all()
-                    raise Trouble(f"{case}, {name}: {trouble}") from None
+                    if not runs[contestants[0][0]]:
+                        raise Trouble(f"{case}, {name}: {trouble}") from None
+                    bench.accident(f"{len(runs[name])} complete, no more: {trouble}")
+                    continue
                 machine.append(state(bench.cores))
                 runs[name].append({**done, "begun": round(begun, 3), **machine[-2],
                                    "core_to_core_after_ns": machine[-1]["core_to_core_ns"]})
+            if contestants[0] not in left:
+                break
             progress(f"{case} {number + 1}/{asked.repetitions}: " + ", ".join(
-                f"{name} {runs[name][-1]['rate']:,.0f}/s" for name, _ in contestants)
+                f"{name} {runs[name][-1]['rate']:,.0f}/s" for name, _ in left)
                 + f"; core to core {machine[-1]['core_to_core_ns']:.0f} ns")
-    if not all(runs.values()):
-        raise Trouble("ended before every contestant had its turn")
-    return {"runs": runs, "machine": machine}
+    if not runs[contestants[0][0]]:
+        raise Trouble("ended before its first figure")
+    return {"runs": {name: of for name, of in runs.items() if of}, "machine": machine}

@@ -9,7 +9,7 @@ what is offered is less than what is asked for; the table says what arrived.
 import statistics
 import time
 
-from cases import FLOODED, SHARED, summarise, target, twice, wild_target
+from cases import FLOODED, SHARED, summarise, target, twice, until_trouble, wild_target
 from machine import Trouble
 from pace import progress, until_stopped
 
@@ -46,12 +46,13 @@ def survive(bench, asked, times: int, packets_per_second: float) -> dict:
 
 
 def _wait_for_flood(engine) -> None:
-    """Until the flood has begun."""
+    """Until the flood has begun: clients that live through none prove nothing."""
     until = time.monotonic() + 10
     while time.monotonic() < until:
         if engine.ask("/handfast/counters").get("syn_received", 0) > 1000:
             return
         time.sleep(0.05)
+    raise Trouble("no flood arrives")
 
 
 def one_round(bench, asked) -> list:
@@ -89,8 +90,9 @@ def condense(runs: list) -> dict:
 def measure(bench, asked) -> dict:
     """The table."""
     turns = []
-    with until_stopped():
+    with until_stopped(), until_trouble(bench, turns):
         for number in range(asked.repetitions):
+            bench.turn = f"repetition {number + 1} of {asked.repetitions}"
             turns.append(one_round(bench, asked))
             progress(f"flood {number + 1}/{asked.repetitions}: " + ", ".join(
                 f"x{run['times']} {run['flood_rate']:,.0f} SYN/s, clients {run['rate']:,.0f}/s, "

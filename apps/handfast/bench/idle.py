@@ -8,7 +8,7 @@ millisecond, from the SYN to the SYN-ACK, in microseconds, the generator spinnin
 
 import time
 
-from cases import RESPOND, target
+from cases import RESPOND, target, until_trouble, watched
 from machine import Trouble
 from pace import progress, until_stopped
 
@@ -62,7 +62,7 @@ def policy_rows(bench, asked, policy: str) -> list:
     """What is measured with one idle policy."""
     bench.idle = policy
     few = asked.repetitions if policy == "sleep" else 1
-    shares = [share_once(bench, asked.seconds) * 100 for _ in range(few)]
+    shares = [watched(bench, lambda: share_once(bench, asked.seconds)) * 100 for _ in range(few)]
     trips = [trip_once(bench, asked.seconds) for _ in range(asked.repetitions)]
     progress(f"idle: {policy}: {shares[-1]:.2f} % of a core, handshake p50 {trips[-1]['p50']} us")
     return [row(f"core taken, idle: {policy}", "%", shares,
@@ -74,7 +74,7 @@ def policy_rows(bench, asked, policy: str) -> list:
 def measure(bench, asked) -> dict:
     """All figures."""
     rows, usual = [], bench.idle
-    with until_stopped():
+    with until_stopped(), until_trouble(bench, rows):
         rows.append(row("start-up, exec to ready", "ms",
                         [startup_once(bench) * 1000 for _ in range(asked.repetitions)],
                         READY_WITHIN_S * 1000))

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from machine import Gone, Trouble, free_huge_mib, in_front, program
+from pace import progress
 
 CLIENT, SERVER = "10.9.0.1", "10.9.0.2"
 SOURCES = "10.9.128.0/17"
@@ -66,6 +67,7 @@ class Process:
 
     def __init__(self, argv: list, folder: Path, name: str):
         self.name, self.log = name, folder / f"{name}.log"
+        self.may_end = False  # Until somebody wants it to end or waits for that.
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, preexec_fn=_child)
@@ -79,6 +81,8 @@ class Process:
         code = self.process.poll()
         self.end()
         how = "it did not end by itself" if code is None else f"exit code {code}"
+        if code is not None and code < 0:
+            how += f" ({signal.Signals(-code).name})"
         said = self.said()[-2000:].strip()
         return f"{how}, its last words:\n{said}" if said else f"{how}, it printed nothing"
 
@@ -99,6 +103,7 @@ class Process:
     def end(self) -> None:
         """Ask it to end, then make it."""
         if self.process.poll() is None:
+            self.may_end = True
             self.process.terminate()
             try:
                 self.process.wait(1)
@@ -149,15 +154,17 @@ class Dpdk(Process):
                     return
             except (OSError, ValueError):
                 pass
-            if self.process.poll() is not None or time.monotonic() > until:
-                raise Trouble(f"{self.name} does not run: {self.last_words()}")
+            code = self.process.poll()
+            if code is not None or time.monotonic() > until:
+                kind = Gone if code is not None and code < 0 else Trouble
+                raise kind(f"{self.name} does not run: {self.last_words()}")
             time.sleep(0.02)
 
     def ask(self, command: str):
         """The value that a telemetry command answers with."""
         try:
             return self.telemetry.ask(command)
-        except OSError as problem:
+        except (OSError, ValueError) as problem:  # Who ends amid a question answers nothing.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(1)
             raise Gone(f"{self.name} does not answer ({problem}): "
@@ -210,7 +217,7 @@ class Load(Process):
     """handfast-load, left running; its JSON lines at the end."""
 
     def __init__(self, bench: "Bench", socket_name: str, role: str, *words: object):
-        name, core = bench.name(), bench.cores[1]
+        name, core, self.bench = bench.name(), bench.cores[1], bench
         self.out = bench.folder / f"{name}.json"
         argv = [*bench.front, program("handfast-load"), "--port",
                 f"memif:role={role},id=0,socket={bench.folder}/{socket_name},socket-abstract=no",
@@ -221,12 +228,20 @@ class Load(Process):
                          bench.folder, name)
 
     def result(self, patience: float) -> dict:
-        """The last line, with the seconds before it."""
+        """The last line, with the seconds before it; Gone as soon as anybody else ends."""
+        until, self.may_end = time.monotonic() + patience, True
+        while self.process.poll() is None:
+            self.bench.all_run()
+            if time.monotonic() > until:
+                raise Trouble(f"handfast-load does not end: {self.last_words()}")
+            time.sleep(0.02)
+        self.bench.all_run()
+        if self.process.returncode < 0:
+            raise Gone(f"handfast-load: {self.last_words()}")
         try:
-            self.process.wait(patience)
-        except subprocess.TimeoutExpired:
-            raise Trouble(f"handfast-load does not end: {self.last_words()}") from None
-        lines = [json.loads(line) for line in self.out.read_text().splitlines()]
+            lines = [json.loads(line) for line in self.out.read_text().splitlines()]
+        except ValueError as problem:
+            raise Trouble(f"handfast-load's figures are cut off: {problem}") from None
         if not lines or lines[-1]["type"] != "end":
             raise Trouble(f"handfast-load: {self.last_words()}")
         # The last one may be so short that its rate says nothing.
@@ -275,6 +290,7 @@ class Bench(contextlib.AbstractContextManager):
         self.idle = "yield" if self.one_core else "spin"
         self.load_idle = "yield" if self.one_core else "pause"
         self.count, self.running, self.names = 0, [], []
+        self.turn, self.accidents = "", []  # What is being measured; what went wrong.
 
     def name(self) -> str:
         """A name nobody else has."""
@@ -322,6 +338,17 @@ class Bench(contextlib.AbstractContextManager):
         """It ends with us at the latest."""
         self.running.append(process)
         return process
+
+    def all_run(self) -> None:
+        """Gone when one has ended by itself: what the others then say is of no use."""
+        for process in self.running:
+            if process.process.poll() is not None and not process.may_end:
+                raise Gone(f"{process.name} ended by itself: {process.last_words()}")
+
+    def accident(self, text: object) -> None:
+        """What went wrong while the rest is measured all the same; the results say it."""
+        self.accidents.append(f"{self.turn}: {text}" if self.turn else str(text))
+        progress(self.accidents[-1])
 
     def end_all(self) -> None:
         """End what runs, last things first."""

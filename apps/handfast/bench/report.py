@@ -267,7 +267,7 @@ def search_notes(result: dict) -> list:
 
 def notes(result: dict) -> list:
     """Sentences below a table: (good, text); good is None for what is no verdict."""
-    said = []
+    said = [(None, conditions(result))] if "ran_with" in result else []
     if result.get("ended_early"):
         said.append((None, "ended before all repetitions were done"))
     if result.get("one_core"):
@@ -305,6 +305,20 @@ def notes(result: dict) -> list:
     return said
 
 
+def conditions(result: dict) -> str:
+    """What a name ran with, which is not the same for all of them."""
+    how = result.get("ran_with")
+    if how is None:
+        return ""
+    said = [f"memory: {how['memory']}"]
+    if how["concurrency"]:
+        said.append(f"{how['concurrency']:,} at once"
+                    + (f" in closed loops, {how['open_loop_concurrency']:,} in open ones"
+                       if "open_loop_concurrency" in how else ""))
+        said.append("the engine lends its buffers" if how["zero_copy"] else "the engine copies")
+    return "ran with " + ", ".join(said)
+
+
 def describe(document: dict) -> dict:
     """The environment: {what: text}."""
     where, how = document["environment"], document["settings"]
@@ -315,11 +329,22 @@ def describe(document: dict) -> dict:
                    f"{where['system']} {where['kernel']}",
         "cores": f"engine on {where['engine_core']}, generator on {where['generator_core']}"
                  f"{', raised priority' if how['priority'] else ', no priority'}",
-        "memory": f"{how['memory']}, {where['free_hugepages']} free hugepages",
+        "memory": f"{where['free_hugepages']} free hugepages",
         "runs": f"medians of {how['repetitions']} of {how['seconds']:g} s, in turns where there "
-                f"is more than one contestant; {how['concurrency']} connections at once",
+                "is more than one contestant",
         "begun": f"{where['date']}, load average {where['load_average']:.2f}",
     }
+
+
+def accidents_text(result: dict) -> list:
+    """What went wrong, with the last words of whom it happened to."""
+    return ["  accident: " + one.replace("\n", "\n    ") for one in result.get("accidents", ())]
+
+
+def accidents_page(result: dict) -> str:
+    """The same in HTML."""
+    return "".join(f'<pre class="bad">accident: {html.escape(one)}</pre>'
+                   for one in result.get("accidents", ()))
 
 
 def text(document: dict) -> str:
@@ -329,12 +354,14 @@ def text(document: dict) -> str:
         parts.append("")
         if "skipped" in result:
             parts.append(f"{result['name']}: {result['skipped'].splitlines()[0]}")
+            parts += accidents_text(result)
             continue
         parts.append(f"{result['name']}: {ABOUT[result['name']]}")
         parts.append(TABLES.get(result["name"], case_table)(result).text())
         for good, sentence in notes(result):
             mark = "" if good is None else "ok: " if good else "missed: "
             parts.append(f"  {mark}{sentence}")
+        parts += accidents_text(result)
     return "\n".join(parts)
 
 
@@ -441,6 +468,10 @@ def verdicts(document: dict) -> str:
         f'{"reached" if good else "missed"}: {html.escape(sentence)}</li>'
         for one in results if "skipped" not in one
         for good, sentence in notes(one) if good is not None)
+    said += "".join(
+        f'<li class="bad">{html.escape(one["name"])}: accident: '
+        f'{html.escape(accident.splitlines()[0])}</li>'
+        for one in results for accident in one.get("accidents", ()))
     return f"<nav>{links}</nav>" + (f"<ul>{said}</ul>" if said else "")
 
 
@@ -451,12 +482,13 @@ def section(result: dict) -> str:
     if "skipped" in result:
         why, _, more = result["skipped"].partition("\n")
         more = f'<pre class="note">{html.escape(more)}</pre>' if more else ""
-        return f'{head}<p class="note">not measured: {html.escape(why)}</p>{more}</section>'
+        return f'{head}<p class="note">not measured: {html.escape(why)}</p>{more}' \
+               f'{accidents_page(result)}</section>'
     said = "".join(
         f'<p class="{"note" if good is None else "good" if good else "bad"}">'
         f'{html.escape(sentence)}</p>' for good, sentence in notes(result))
     return (head + TABLES.get(result["name"], case_table)(result).page() + said
-            + f'<div class="plots">{PLOTS.get(result["name"], case_plots)(result)}</div></section>')
+            + accidents_page(result) + f'<div class="plots">{PLOTS.get(result["name"], case_plots)(result)}</div></section>')
 
 
 def pairs(of) -> str:

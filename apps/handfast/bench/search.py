@@ -19,7 +19,7 @@ meanwhile, both are done again.
 import math
 import statistics
 
-from cases import run_once
+from cases import run_once, until_trouble
 from machine import Trouble, core_to_core, moved
 from pace import progress, until_stopped
 
@@ -191,7 +191,7 @@ def plateau(curve: list) -> dict:
 def measure(bench, asked) -> dict:
     """Search, then the curve of offered and done."""
     search = Search(bench, asked)
-    with until_stopped():
+    with until_stopped(), until_trouble(bench, search.rounds):
         search.all()
     if not search.rounds:
         known = [f"{goal.upper()} {rate:,}/s" for goal, rate in search.found.items()]
