@@ -323,12 +323,11 @@ class Bench(unittest.TestCase):
         rates = iter((3.0, 1.0, 2.0))
         with mock.patch.object(BENCH, "state", lambda _: {"core_to_core_ns": 90,
                                                           "load_average": 1.0}), \
-             mock.patch.object(BENCH, "Bench"), mock.patch.object(
-                 BENCH, "crowd_once", lambda *_: {
+             mock.patch.object(BENCH, "crowd_once", lambda *_: {
                      "rate": next(rates), "packets_per_connection": 6, "failures": 0,
                      "packets_per_connection_seen": 6, "cycles_per_connection": 1,
                      "engine_rss_mib": 1}):
-            row = BENCH.measure_table(None, "table", asked)["rows"][0]
+            row = BENCH.measure_table(mock.Mock(), "table", asked)["rows"][0]
         self.assertEqual(row["rates"], [3.0, 1.0, 2.0])
         self.assertEqual(row["core_to_core_ns_runs"], [90, 90, 90])
         self.assertEqual(row["load_average"], 1.0)
@@ -580,6 +579,8 @@ class Processes(unittest.TestCase):
                                        "packets_per_connection_seen", "cycles_per_connection")}
         asked = mock.Mock(repetitions=2, sizes=[80, 90])
         with PROCESSES.Bench((0, 0), "none") as bench, \
+             mock.patch.object(BENCH, "state", lambda _: {"core_to_core_ns": 90,
+                                                          "load_average": 1.0}), \
              mock.patch.object(BENCH, "crowd_once", crowd):
             rows = BENCH.measure_table(bench, "table", asked)["rows"]
         self.assertEqual([(row["connections"], row["repetitions"]) for row in rows], [(80, 2)])
