@@ -239,6 +239,21 @@ class Bench(unittest.TestCase):
             self.assertEqual(Path(asked.report).read_text(encoding="utf-8"), old)
             self.assertEqual(os.listdir(folder), ["page.html"])
 
+    def test_a_page_takes_no_place_of_a_pipe(self):
+        with tempfile.TemporaryDirectory() as folder:
+            asked = mock.Mock(report=f"{folder}/pipe")
+            os.mkfifo(asked.report)
+            # Open at both ends, so that nobody waits.
+            pipe = os.open(asked.report, os.O_RDWR)
+            with mock.patch.object(BENCH.report, "page", lambda _: "a page"):
+                BENCH.put_page(asked, document(), stays=False)
+                BENCH.write_page(asked, document())
+            self.assertEqual(os.read(pipe, 99), b"a page")
+            os.close(pipe)
+            self.assertFalse(asked.unwritten)
+            self.assertEqual(os.listdir(folder), ["pipe"])
+            self.assertTrue(Path(asked.report).is_fifo())
+
     def test_a_failed_page_or_an_accident_is_a_failure(self):
         for unwritten, accidents, code in ((False, [], 0), (True, [], 1), (False, ["x"], 1)):
             asked = mock.Mock(json=True, unwritten=unwritten)

@@ -225,22 +225,29 @@ def measure_all(asked, document: dict) -> None:
             write_page(asked, document)
 
 
-def page_beside(asked, document: dict) -> Path:
-    """The page, written beside its place, so that half a page never takes the place of a whole."""
+def put_page(asked, document: dict, stays: bool = True) -> None:
+    """Put the page where it is wanted, or only try to.
+
+    It is written beside its place, so that half a page never takes the place of a whole one; a
+    device or a pipe stays what it is.
+    """
     place = Path(asked.report).resolve()
-    beside = place.with_name(f"{place.name}.{os.getpid()}")
+    special = place.exists() and not place.is_file()
+    beside = place if special else place.with_name(f"{place.name}.{os.getpid()}")
     try:
-        beside.write_text(report.page(document), encoding="utf-8")
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
-    return beside
+        beside.write_text(report.page(document) if stays or not special else "",
+                          encoding="utf-8")
+        if stays and not special:
+            beside.replace(place)
+    finally:
+        if not special:
+            beside.unlink(missing_ok=True)
 
 
 def write_page(asked, document: dict) -> None:
     """What is known by now; a page that cannot be written ends nothing that is measured."""
     try:
-        page_beside(asked, document).replace(Path(asked.report).resolve())
+        put_page(asked, document)
         asked.unwritten = False
     except OSError as problem:
         asked.unwritten = True
@@ -269,7 +276,7 @@ def measured(asked) -> dict:
                              "priority": bool(in_front())}, "results": []}
     if asked.report:
         # Half an hour later would be late to find that this cannot be written.
-        page_beside(asked, document).unlink()
+        put_page(asked, document, stays=False)
     say_what_comes(asked)
     measure_all(asked, document)
     if asked.report and not asked.unwritten:
