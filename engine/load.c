@@ -67,7 +67,7 @@ load_part(uint64_t whole, unsigned int worker, unsigned int workers)
 	return whole * (worker + 1) / workers - whole * worker / workers;
 }
 
-static bool
+bool
 load_keeps_state(enum load_exchange exchange)
 {
 	return exchange == LOAD_HANDSHAKE || exchange == LOAD_OPEN_CLOSE ||

@@ -374,6 +374,9 @@ bool load_owns(const struct worker *worker, const struct tuple *tuple);
 /** A worker's part of a number that all share. */
 uint64_t load_part(uint64_t whole, unsigned int worker, unsigned int workers);
 
+/** Whether connections have places in the table; the others keep no time of their SYNs. */
+bool load_keeps_state(enum load_exchange exchange);
+
 /** How many workers begin connections: with fewer to be had at once than workers, not all. */
 unsigned int load_starters(const struct engine *engine);
 

@@ -128,14 +128,6 @@ make_request(struct given *given)
 	return code;
 }
 
-/* The others keep no time of their SYNs. */
-static bool
-has_latency(enum load_exchange exchange)
-{
-	return exchange == LOAD_HANDSHAKE || exchange == LOAD_OPEN_CLOSE ||
-	       exchange == LOAD_REQUEST || exchange == LOAD_KEEPALIVE;
-}
-
 /* What the exchange has no use for is a misunderstanding. */
 static int
 check_exchange(const struct given *given)
@@ -157,7 +149,7 @@ check_exchange(const struct given *given)
 		return complain(given,
 				"--exchange idle opens --concurrency connections, and ends after "
 				"--duration: it has no --count");
-	if (given->options->max_p99_us > 0 && !has_latency(plan->exchange))
+	if (given->options->max_p99_us > 0 && !load_keeps_state(plan->exchange))
 		return complain(given, "--max-p99 is for --exchange handshake, open-close, request "
 				       "and keepalive");
 	return EXIT_CODE_OK;

@@ -184,11 +184,8 @@ run(struct engine *engine, const struct options *options, const sigset_t *signal
 static uint64_t
 at_once(const struct load_plan *plan)
 {
-	if (plan->exchange == LOAD_SYN || plan->exchange == LOAD_FORGED_ACK ||
-			plan->exchange == LOAD_RST_FLOOD)
-		return 0;
 	/* In an open loop --concurrency is only a limit. */
-	if (plan->rate > 0.0 && plan->exchange != LOAD_IDLE)
+	if (plan->exchange != LOAD_IDLE && (!load_keeps_state(plan->exchange) || plan->rate > 0.0))
 		return 0;
 	return plan->count != 0 ? RTE_MIN(plan->count, plan->concurrency) : plan->concurrency;
 }
