@@ -554,8 +554,7 @@ class Processes(unittest.TestCase):
         generator.chmod(0o755)
 
         def crash():
-            bench.keep(PROCESSES.Process(["sh", "-c", "echo oh; sleep 0.3; kill -SEGV $$"],
-                                         bench.folder, "engine"))
+            PROCESSES.Process(bench, ["sh", "-c", "echo oh; sleep 0.3; kill -SEGV $$"], "engine")
             return bench.load().result(30)
         begun = time.monotonic()
         with PROCESSES.Bench((0, 0), "none") as bench:
@@ -565,6 +564,22 @@ class Processes(unittest.TestCase):
         for said in (str(raised.exception), bench.accidents[0]):
             self.assertIn("engine ended by itself: exit code -11 (SIGSEGV), its last words:\noh", said)
         self.assertLess(time.monotonic() - begun, 20)
+
+    def test_a_signal_amid_a_start_loses_no_process(self):
+        pace = sys.modules["pace"]
+        started = subprocess.Popen
+
+        def interrupted(*words, **more):
+            process = started(*words, **more)
+            pace.end_by_signal(2, None)
+            return process
+        with mock.patch.object(pace, "PACE", pace.Pace()), mock.patch.object(pace.signal, "signal"), \
+             PROCESSES.Bench((0, 0), "none") as bench:
+            with mock.patch.object(subprocess, "Popen", interrupted), pace.until_stopped():
+                PROCESSES.Process(bench, ["sleep", "60"], "engine")
+                self.fail("the signal was lost")
+            self.assertEqual([one.name for one in bench.running], ["engine"])
+        self.assertEqual(bench.running, [])
 
     def test_what_is_complete_outlives_trouble(self):
         turns = iter([1, 2, CASES.Trouble("no memory")])
@@ -630,7 +645,7 @@ class Processes(unittest.TestCase):
         other = self.run_time / f"hfb{os.getpid()}-x"
         other.mkdir(parents=True)
         with PROCESSES.Bench((0, 0), "none") as bench:
-            testpmd = bench.keep(PROCESSES.Testpmd(bench, "a.sock", "io"))
+            testpmd = PROCESSES.Testpmd(bench, "a.sock", "io")
             self.assertTrue((self.run_time / testpmd.name / "fbarray_nohugemem").exists())
         self.assertEqual(list(self.run_time.iterdir()), [other])
 

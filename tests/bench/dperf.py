@@ -105,9 +105,8 @@ class Dperf(Process):
         role = "server" if bench.lends else mode
         eal = (f"{memory} -m 2048 --no-pci --no-telemetry --file-prefix {name} --vdev net_memif0,"
                f"role={role},id=0,socket={bench.folder}/a.sock,socket-abstract=no")
-        super().__init__([*bench.front, "env", f"DPERF_EAL={eal}", "stdbuf", "-oL", asked.dperf,
-                          "-c", config], bench.folder, name)
-        bench.keep(self)
+        super().__init__(bench, [*bench.front, "env", f"DPERF_EAL={eal}", "stdbuf", "-oL",
+                                 asked.dperf, "-c", config], name)
 
     def seconds(self) -> list:
         """What it said of each second that is over."""

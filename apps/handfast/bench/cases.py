@@ -262,7 +262,7 @@ def _crowd_once(bench: Bench, size: int, seconds: float, concurrency: int) -> di
 
 def limit_once(bench: Bench, mode: str, seconds: float) -> dict:
     """Packets per second that testpmd passes on the same memif and core, from the same generator."""
-    testpmd = bench.keep(Testpmd(bench, "a.sock", mode))
+    testpmd = Testpmd(bench, "a.sock", mode)
     # What testpmd sends back is nobody's answer, so the generator sends stateless SYNs.
     load = bench.load(*target(9), "--target-mac", ENGINE_MAC, "--exchange", "syn", "--concurrency",
                       "4096", "--duration", f"{int((PACKETS_WITHIN + SETTLED + seconds) * 1000)}ms")

@@ -82,6 +82,18 @@ def until_stopped():
         progress("ending; what is complete is reported")
 
 
+@contextlib.contextmanager
+def undisturbed():
+    """What a signal must not cut in two: it takes effect at the end of this."""
+    before, PACE.measuring = PACE.measuring, False
+    try:
+        yield
+    finally:
+        PACE.measuring = before
+    if before and stopped():
+        raise KeyboardInterrupt
+
+
 def end_by_signal(number: int, _frame) -> None:
     """SIGINT or SIGTERM: the first ends what is measured, and nothing interrupts the end of it.
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from machine import Gone, Trouble, free_huge_mib, in_front, program
-from pace import progress
+from pace import progress, undisturbed
 
 CLIENT, SERVER = "10.9.0.1", "10.9.0.2"
 SOURCES = "10.9.128.0/17"
@@ -63,14 +63,15 @@ def _child() -> None:
 
 
 class Process:
-    """A running program, and its end."""
+    """A running program, and its end, which is the benchmark's at the latest."""
 
-    def __init__(self, argv: list, folder: Path, name: str):
-        self.name, self.log = name, folder / f"{name}.log"
+    def __init__(self, bench: "Bench", argv: list, name: str):
+        self.bench, self.name, self.log = bench, name, bench.folder / f"{name}.log"
         self.may_end = False  # Until somebody wants it to end or waits for that.
-        with open(self.log, "wb") as log:
+        with open(self.log, "wb") as log, undisturbed():
             self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, preexec_fn=_child)
+            bench.running.append(self)
 
     def said(self) -> str:
         """What it printed."""
@@ -134,15 +135,10 @@ class Telemetry:
 class Dpdk(Process):
     """A DPDK process that answers telemetry."""
 
-    def __init__(self, argv: list, folder: Path, name: str, probe: str, wait: bool = True):
-        super().__init__(argv, folder, name)
-        try:
-            if wait:
-                self.await_answer(probe)
-        except BaseException:
-            # Nobody keeps what was never there, to end it later.
-            self.end()
-            raise
+    def __init__(self, bench: "Bench", argv: list, name: str, probe: str, wait: bool = True):
+        super().__init__(bench, argv, name)
+        if wait:
+            self.await_answer(probe)
 
     def await_answer(self, probe: str) -> None:
         """Until it says something of itself."""
@@ -156,6 +152,7 @@ class Dpdk(Process):
                 pass
             code = self.process.poll()
             if code is not None or time.monotonic() > until:
+                self.may_end = True  # It is told here.
                 kind = Gone if code is not None and code < 0 else Trouble
                 raise kind(f"{self.name} does not run: {self.last_words()}")
             time.sleep(0.02)
@@ -194,8 +191,8 @@ class Engine(Dpdk):
                                       connections=bench.connections,
                                       ring=bench.ring, backlog=bench.backlog,
                                       time_wait=max(bench.time_wait, bench.connections)))
-        super().__init__([*bench.front, path or os.environ["HANDFAST"], "run", "-c", config],
-                         bench.folder, name, "/handfast/info", wait)
+        super().__init__(bench, [*bench.front, path or os.environ["HANDFAST"], "run", "-c",
+                                 config], name, "/handfast/info", wait)
         self.tsc_hz = self.ask("/handfast/info")["tsc_hz"] if wait else 0
 
     def snapshot(self) -> dict:
@@ -217,15 +214,15 @@ class Load(Process):
     """handfast-load, left running; its JSON lines at the end."""
 
     def __init__(self, bench: "Bench", socket_name: str, role: str, *words: object):
-        name, core, self.bench = bench.name(), bench.cores[1], bench
+        name, core = bench.name(), bench.cores[1]
         self.out = bench.folder / f"{name}.json"
         argv = [*bench.front, program("handfast-load"), "--port",
                 f"memif:role={role},id=0,socket={bench.folder}/{socket_name},socket-abstract=no",
                 "--workers", f"[{core}]", "--main-core", bench.main_core(core), "--memory",
                 bench.memory, "--idle", bench.load_idle, "--instance", name, "--json", "--quiet",
                 *words]
-        super().__init__(["sh", "-c", 'out=$1; shift; exec "$@" >"$out"', "sh", self.out, *argv],
-                         bench.folder, name)
+        super().__init__(bench, ["sh", "-c", 'out=$1; shift; exec "$@" >"$out"', "sh", self.out,
+                                 *argv], name)
 
     def result(self, patience: float) -> dict:
         """The last line, with the seconds before it; Gone as soon as anybody else ends."""
@@ -258,12 +255,13 @@ class Testpmd(Dpdk):
         name = bench.name()
         memory = ["--in-memory"] if bench.hugepages else ["--no-huge", "-m", "512"]
         super().__init__(
+            bench,
             [*bench.front, "dpdk-testpmd", "--lcores", f"0@{bench.cores[1]},1@{bench.cores[0]}",
              *memory, "--no-pci", f"--file-prefix={name}", "--vdev",
              f"net_memif0,role=server,id=0,socket={bench.folder}/{socket_name},socket-abstract=no",
              "--", f"--forward-mode={mode}", "--auto-start", "--stats-period", "60",
              "--nb-cores=1", "--total-num-mbufs=16384", "--disable-link-check"],
-            bench.folder, name, "/ethdev/list")
+            name, "/ethdev/list")
 
     def received(self) -> int:
         """Packets taken from the port."""
@@ -301,7 +299,7 @@ class Bench(contextlib.AbstractContextManager):
     def engine(self, text: str, **more) -> Engine:
         """Start an engine on the engine's core."""
         core = more.pop("core", self.cores[0])
-        return self.keep(Engine(self, text, core, self.main_core(core), **more))
+        return Engine(self, text, core, self.main_core(core), **more)
 
     def main_core(self, core: int) -> object:
         """Of a process with this worker: the other one.  Of one core only auto takes the worker's."""
@@ -311,11 +309,11 @@ class Bench(contextlib.AbstractContextManager):
 
     def load(self, *words: object, socket_name: str = "a.sock", ring: int = RING) -> Load:
         """Start a generator on the generator's core."""
-        return self.keep(Load(self, socket_name, f"client,rsize={ring}", *words))
+        return Load(self, socket_name, f"client,rsize={ring}", *words)
 
     def listening_load(self, *words: object) -> Load:
         """The same for an engine that is the memif's client, and to be started then."""
-        load = self.keep(Load(self, "a.sock", "server", *words))
+        load = Load(self, "a.sock", "server", *words)
         self.await_socket(load)
         return load
 
@@ -333,11 +331,6 @@ class Bench(contextlib.AbstractContextManager):
         # Number, references, protocol, flags: those of who listens, type, state, inode, path.
         return any(line.endswith(" " + path) and line.split()[3] == "00010000"
                    for line in Path("/proc/net/unix").read_text().splitlines())
-
-    def keep(self, process: Process) -> Process:
-        """It ends with us at the latest."""
-        self.running.append(process)
-        return process
 
     def all_run(self) -> None:
         """Gone when one has ended by itself: what the others then say is of no use."""
@@ -364,5 +357,6 @@ class Bench(contextlib.AbstractContextManager):
             left.unlink(missing_ok=True)
 
     def __exit__(self, *_unused) -> None:
-        self.end_all()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with undisturbed():
+            self.end_all()
+            shutil.rmtree(self.folder, ignore_errors=True)
