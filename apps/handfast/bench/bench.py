@@ -6,6 +6,7 @@
 two processes on two cores with shared memory between them.  Standard library only.
 """
 
+import errno
 import importlib.util
 import json
 import os
@@ -20,9 +21,9 @@ import report
 import search
 from arguments import USED, parse
 from cases import SYNS_AT_ONCE, crowd_once, limit_once, rounds, run_once, until_trouble
-from machine import (Gone, Trouble, choose_cores, environment, free_huge_mib, in_front, moved,
-                     state)
-from pace import PACE, end_by_signal, expected, minutes, progress, stopped, until_stopped
+from machine import (HIGHEST, Gone, Trouble, choose_cores, environment, free_huge_mib, in_front,
+                     moved, state)
+from pace import ENDS, PACE, end_by_signal, expected, minutes, progress, stopped, until_stopped
 from processes import Bench
 
 EXIT_RUNTIME = 1
@@ -221,37 +222,65 @@ def measure_all(asked, document: dict) -> None:
         PACE.next(name)
         document["results"].append(measure_one(asked, name))
         PACE.done()
-        if asked.report:
+        if asked.report and not is_special(asked.report):
             write_page(asked, document)
 
 
-def put_page(asked, document: dict, stays: bool = True) -> None:
-    """Put the page where it is wanted, or only try to.
+def is_special(page: str) -> bool:
+    """Whether a page's place is no file that another one may take the place of."""
+    return page.startswith(("/dev/", "/proc/")) or (os.path.exists(page)
+                                                    and not os.path.isfile(page))
 
-    It is written beside its place, so that half a page never takes the place of a whole one; a
-    device or a pipe stays what it is.
-    """
-    place = Path(asked.report).resolve()
-    special = place.exists() and not place.is_file()
-    beside = place if special else place.with_name(f"{place.name}.{os.getpid()}")
+
+def beside(page: str) -> Path:
+    """Where a page is written, so that half of it never takes the place of a whole one."""
+    place = Path(page).resolve()
+    return place.with_name(f"{place.name}.{os.getpid()}")
+
+
+def try_page(page: str) -> None:
+    """Half an hour later would be late to find that it cannot be written."""
+    if not is_special(page):
+        beside(page).touch()
+        beside(page).unlink()
+    elif os.path.isdir(page) or not os.access(page, os.W_OK):
+        raise PermissionError(errno.EACCES, "no page can be written there", page)
+
+
+def put_page(page: str, document: dict) -> None:
+    """Put it where it is wanted; a device or a pipe stays what it is."""
+    text = report.page(document)
+    if is_special(page):
+        # Of a pipe that nobody reads that is an error, not an endless wait.
+        with open(os.open(page, os.O_WRONLY | os.O_NONBLOCK), "w", encoding="utf-8") as special:
+            os.set_blocking(special.fileno(), True)
+            special.write(text)
+        return
     try:
-        beside.write_text(report.page(document) if stays or not special else "",
-                          encoding="utf-8")
-        if stays and not special:
-            beside.replace(place)
+        beside(page).write_text(text, encoding="utf-8")
+        beside(page).replace(Path(page).resolve())
     finally:
-        if not special:
-            beside.unlink(missing_ok=True)
+        beside(page).unlink(missing_ok=True)
 
 
 def write_page(asked, document: dict) -> None:
     """What is known by now; a page that cannot be written ends nothing that is measured."""
     try:
-        put_page(asked, document)
+        put_page(asked.report, document)
         asked.unwritten = False
     except OSError as problem:
         asked.unwritten = True
         progress(f"the report is not written: {problem}")
+
+
+def end_page(asked, document: dict) -> None:
+    """The last of it, when the results are printed: who does not read a pipe holds up nothing."""
+    if is_special(asked.report):
+        for each in ENDS:
+            signal.signal(each, signal.SIG_DFL)
+        write_page(asked, document)
+    if not asked.unwritten:
+        progress(f"report: {asked.report}")
 
 
 def say_what_comes(asked) -> None:
@@ -270,17 +299,14 @@ def measured(asked) -> dict:
         raise Trouble("argument --memory: 'huge' is not possible: no hugepage is free", 2)
     if in_front():
         # Who reads counters and clock in turn must not wait for what it measures between them.
-        os.setpriority(os.PRIO_PROCESS, 0, -20)
+        os.setpriority(os.PRIO_PROCESS, 0, HIGHEST)
     document = {"schema": 1, "environment": environment(asked.core_pair),
                 "settings": {"repetitions": asked.repetitions, "seconds": asked.seconds,
                              "priority": bool(in_front())}, "results": []}
     if asked.report:
-        # Half an hour later would be late to find that this cannot be written.
-        put_page(asked, document, stays=False)
+        try_page(asked.report)
     say_what_comes(asked)
     measure_all(asked, document)
-    if asked.report and not asked.unwritten:
-        progress(f"report: {asked.report}")
     return document
 
 
@@ -288,12 +314,14 @@ def main() -> int:
     """The command line."""
     asked = parse(sys.argv[1:])
     # Whoever ends us ends what we started, and what we wrote down for it.
-    signal.signal(signal.SIGTERM, end_by_signal)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, end_by_signal)
+    for each in ENDS:
+        if signal.getsignal(each) is not signal.SIG_IGN:  # As nohup has it.
+            signal.signal(each, end_by_signal)
     try:
         document = measured(asked)
-        print(json.dumps(document) if asked.json else report.text(document))
+        print(json.dumps(document) if asked.json else report.text(document), flush=True)
+        if asked.report:
+            end_page(asked, document)
     except Trouble as trouble:
         print(f"handfast bench: {trouble}", file=sys.stderr)
         return trouble.code

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How long it takes, said before it begins and with every line; and an end before that.
 
-Ctrl-C and SIGTERM end what runs.  What is complete by then is still reported: nobody is to lose
+Ctrl-C, SIGTERM and SIGHUP end what runs.  What is complete by then is still reported: nobody is to lose
 twenty minutes of figures for not having had thirty.
 """
 
@@ -15,6 +15,7 @@ import time
 STARTUP_S = {"open-close": 0.5, "cookies": 0.5, "request": 0.5, "proxy": 2.3, "forward": 3.9,
              "syn": 1.2, "forged-ack": 1.2, "table": 1.2, "flood": 1.0, "search": 0.6, "idle": 0.5}
 LIMIT_S = 2.0
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OPENED_PER_S = 1.4e6  # Connections that bench table opens before it measures.
 
 
@@ -95,14 +96,14 @@ def undisturbed():
 
 
 def end_by_signal(number: int, _frame) -> None:
-    """SIGINT or SIGTERM: the first ends what is measured, and nothing interrupts the end of it.
+    """Of SIGINT, SIGTERM and SIGHUP the first ends what is measured, and nothing interrupts the end of it.
 
     `timeout` and terminals signal a whole group, and people do so twice.
     """
     if stopped():
         return  # It came together with the first.
     PACE.ended_by = number
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in ENDS:
         signal.signal(each, signal.SIG_IGN)
     if PACE.measuring:
         raise KeyboardInterrupt
