@@ -61,7 +61,7 @@ def document() -> dict:
         "results": [
             {"name": "syn", "rows": [{"case": "syn4", "pps": 20e6, "ns_per_packet": 50.0,
                                       "limit_pps": 30e6, "limit_ns_per_packet": 33.3,
-                                      "pps_quartiles": {"q1": 19e6, "median": 20e6, "q3": 21e6},
+                                      "pps_quartiles": BENCH.quartiles([18e6, 20e6, 22e6]),
                                       "limit_pps_quartiles": {"q1": 29e6, "median": 30e6,
                                                               "q3": 31e6},
                                       "ratio_quartiles": {"q1": 0.65, "median": 0.667, "q3": 0.7},
@@ -245,14 +245,27 @@ class Bench(unittest.TestCase):
             os.mkfifo(asked.report)
             # Open at both ends, so that nobody waits.
             pipe = os.open(asked.report, os.O_RDWR)
-            with mock.patch.object(BENCH.report, "page", lambda _: "a page"):
-                BENCH.put_page(asked, document(), stays=False)
-                BENCH.write_page(asked, document())
-            self.assertEqual(os.read(pipe, 99), b"a page")
+            with mock.patch.object(BENCH.report, "page", lambda _: "a page"), \
+                 mock.patch.object(BENCH.signal, "signal"):
+                BENCH.try_page(asked.report)
+                for name in (asked.report, f"/dev/fd/{pipe}"):
+                    asked.unwritten, asked.report = True, name
+                    BENCH.end_page(asked, document())
+                    self.assertFalse(asked.unwritten)
+                    self.assertEqual(os.read(pipe, 99), b"a page")
             os.close(pipe)
-            self.assertFalse(asked.unwritten)
             self.assertEqual(os.listdir(folder), ["pipe"])
-            self.assertTrue(Path(asked.report).is_fifo())
+            self.assertTrue(Path(folder, "pipe").is_fifo())
+            # A pipe that nobody reads holds up nobody.
+            BENCH.write_page(mock.Mock(report=f"{folder}/pipe"), document())
+            with self.assertRaises(PermissionError):
+                BENCH.try_page(folder)
+
+    def test_the_plot_of_frames_has_the_medians(self):
+        row = {"case": "syn4", "pps_quartiles": BENCH.quartiles([10e6, 23e6, 40e6]),
+               "limit_pps_quartiles": BENCH.quartiles([40e6, 40e6, 40e6])}
+        drawn = REPORT.syn_plots({"rows": [row]})
+        self.assertIn(">23M<", drawn)
 
     def test_a_failed_page_or_an_accident_is_a_failure(self):
         for unwritten, accidents, code in ((False, [], 0), (True, [], 1), (False, ["x"], 1)):
@@ -261,8 +274,9 @@ class Bench(unittest.TestCase):
             with mock.patch.object(BENCH, "parse", lambda _, asked=asked: asked), \
                  mock.patch.object(BENCH, "measured", lambda _, told=told: told), \
                  mock.patch.object(BENCH.signal, "signal"), mock.patch("builtins.print") as said:
+                asked.report = None
                 self.assertEqual(BENCH.main(), code)
-            said.assert_called_once_with(json.dumps(told))
+            said.assert_called_once_with(json.dumps(told), flush=True)
 
     def test_page_has_every_result_and_nothing_from_elsewhere(self):
         text = REPORT.page(document())
@@ -518,7 +532,7 @@ class Processes(unittest.TestCase):
         contestant.end()
         self.assertEqual(list(self.run_time.iterdir()), [])
 
-    def no_packets(self, load: str) -> str:
+    def no_packets(self, load: str, seconds: float = 0.2) -> str:
         """What a limit says that is not to be measured, with a generator that is a shell's line."""
         generator = self.folder / "handfast-load"
         generator.write_text(f"#!/bin/sh\n{load}\n", encoding="utf-8")
@@ -526,7 +540,7 @@ class Processes(unittest.TestCase):
         with PROCESSES.Bench((0, 0), "none") as bench, \
              mock.patch.object(CASES, "PACKETS_WITHIN", 0.3), \
              self.assertRaises(CASES.Trouble) as raised:
-            CASES.limit_once(bench, "5tswap", 0.2)
+            CASES.limit_once(bench, "5tswap", seconds)
         return str(raised.exception)
 
     def test_a_limit_of_no_packets_is_trouble(self):
@@ -541,6 +555,20 @@ class Processes(unittest.TestCase):
     def test_a_limit_whose_packets_cease_is_trouble(self):
         os.environ["PACKETS"] = "1"
         self.assertIn("testpmd passes no packets", self.no_packets("exec sleep 60"))
+
+    def test_a_limit_whose_generator_crashes_is_trouble(self):
+        said = self.no_packets("sleep 0.4; printf '\\033[2Joh' >&2; kill -SEGV $$", 2)
+        self.assertIn("hfb", said)
+        self.assertIn(" ended by itself: exit code -11 (SIGSEGV), its last words:\noh", said)
+
+    def test_cpu_time_that_was_given_away_is_not_taken_off_twice(self):
+        ask = mock.Mock(busy_us=0)
+        before, after = ({"clock": clock, "threads": {"1": cpu}, "counters": {}, "busy_us": busy}
+                         for clock, cpu, busy in ((0, 0, 0), (10**9, 5 * 10**8, 400_000)))
+        for idle, busy in (("spin", 200_000), ("yield", 400_000)):
+            ask.bench.idle = idle
+            with self.subTest(idle):
+                self.assertEqual(PROCESSES.Engine.spent(ask, before, after)["busy_us"], busy)
 
     def test_a_program_that_ends_at_once_says_how(self):
         with PROCESSES.Bench((0, 0), "none") as bench, \

@@ -145,7 +145,7 @@ def engine_between(engine, before: dict, after: dict) -> dict:
     counters = spent["counters"]
     seconds = (after["clock"] - before["clock"]) / 1e9
     # Busy time is by the clock; what others took of the core meanwhile is not ours.
-    busy = spent["busy_us"] * min(1.0, spent["share"])
+    busy = spent["busy_us"]
     opened = counters.get("opened", 0)
     return {"rate": opened / seconds, "busy": busy / 1e6 / seconds,
             "cycles": busy * engine.tsc_hz / 1e6 / opened if opened else 0,

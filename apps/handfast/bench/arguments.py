@@ -23,7 +23,7 @@ EXCHANGES = ("open-close", "cookies", "request", "proxy", "forward")
 USED = {
     "memory": ("auto", (*EXCHANGES, "table", "flood", "search", "idle")),
     "zero_copy": ("yes", (*EXCHANGES, "search")),
-    "concurrency": (512, (*EXCHANGES, "table", "search")),
+    "concurrency": (512, ("open-close", "cookies", "request", "proxy", "table", "search")),
     "against": (None, EXCHANGES), "limit": ([], EXCHANGES),
     "exchange": ("open-close", ("search",)), "precision": (0.05, ("search",)),
     "flood_clients": (64, ("flood",)), "flood_times": ([0, 1, 3, 10], ("flood",)),

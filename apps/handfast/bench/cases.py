@@ -103,8 +103,7 @@ def summarise(end: dict, engine: dict, tsc_hz: int) -> dict:
     """One run in the words of the results."""
     opened = engine["counters"].get("opened", 0)
     packets = engine["counters"].get("rx", 0) + engine["counters"].get("tx", 0)
-    # Busy time is by the clock; what others took of the core meanwhile is not ours.
-    busy = engine["busy_us"] * min(1.0, engine["share"])
+    busy = engine["busy_us"]
     return {
         "rate": end["rate"], "done": end["done"], "failures": end["failures"],
         "unfinished": end["unfinished"], "not_started": end["figures"]["not_started"],
@@ -164,12 +163,14 @@ def forward_once(bench: Bench, seconds: float, path: str = "") -> dict:
     before = engine.snapshot()
     time.sleep(seconds)
     after = engine.snapshot()
+    bench.all_run()
     spent = engine.spent(before, after)
-    load.end()
-    bench.end_all()
     forwards = spent["counters"].get("forwards", 0)
+    if not forwards:
+        raise Trouble(f"nothing more is passed on; handfast-load: {load.last_words()}")
+    bench.end_all()
     elapsed_us = (after["clock"] - before["clock"]) / 1000
-    busy_us = spent["busy_us"] * min(1.0, spent["share"])
+    busy_us = spent["busy_us"]
     return {"rate": forwards * 1e6 / elapsed_us, "failures": 0,
             "packets_per_connection": 2, "packets_per_connection_seen": 2,
             "cycles_per_connection": round(busy_us * engine.tsc_hz / 1e6 / forwards),
@@ -271,10 +272,10 @@ def limit_once(bench: Bench, mode: str, seconds: float) -> dict:
     before, first = testpmd.snapshot(), testpmd.received()
     time.sleep(seconds)
     after, last = testpmd.snapshot(), testpmd.received()
+    bench.all_run()
     if last == first:
         raise Trouble(_no_packets(testpmd, load))
     spent = testpmd.spent(before, after)
-    load.end()
     bench.end_all()
     return {"mode": mode, "rate": (last - first) * 1e9 / (after["clock"] - before["clock"]),
             "engine_share": round(spent["share"], 3)}

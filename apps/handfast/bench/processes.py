@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -27,6 +28,7 @@ TIME_WAIT, TIME_WAIT_LONG = 262144, 4194304
 COPIED, LENT = "role=server", "role=client,zero-copy=yes"
 # Seconds that a process may take to listen, and another one to come.
 PATIENCE = 30
+TERMINAL = re.compile(r"\x1b\[[0-9;?]*[@-~]")
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -74,8 +76,8 @@ class Process:
             bench.running.append(self)
 
     def said(self) -> str:
-        """What it printed."""
-        return self.log.read_text(errors="replace")
+        """What it printed, without what moves a terminal's cursor or clears it."""
+        return TERMINAL.sub("", self.log.read_text(errors="replace"))
 
     def last_words(self) -> str:
         """How it ended, or that it did not, and what it printed last; it has ended then."""
@@ -206,8 +208,13 @@ class Engine(Dpdk):
         counters = {name: value - before["counters"][name]
                     for name, value in after["counters"].items()
                     if value != before["counters"][name]}
-        return {**Dpdk.spent(before, after), "counters": counters,
-                "busy_us": after["busy_us"] - before["busy_us"], "rss_kib": self.rss_kib()}
+        spent = Dpdk.spent(before, after)
+        # Busy time is by the clock; what others took of the core meanwhile is not ours.  Who
+        # yields the core gives it away while there is nothing to do, too.
+        busy_us = after["busy_us"] - before["busy_us"]
+        own_us = (min(busy_us, spent["cpu_ns"] / 1000) if self.bench.idle == "yield"
+                  else busy_us * min(1.0, spent["share"]))
+        return {**spent, "counters": counters, "busy_us": own_us, "rss_kib": self.rss_kib()}
 
 
 class Load(Process):
