@@ -155,7 +155,7 @@ def bars(title: str, unit: str, rows: list) -> str:
     if not rows:
         return ""
     height = TOP + BOTTOM + 30 * len(rows)
-    left = 210
+    left = 240
     axis = Axis([0] + [row[3] for row in rows], left, WIDTH - 70)
     body = []
     for index, (name, q1, median, q3) in enumerate(rows):
