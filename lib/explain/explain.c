@@ -131,8 +131,6 @@ find_record(const struct explain *explain, const struct explain_packet *packet)
 
 	while (record != NULL && !is_of(&record->conn, packet))
 		record = record->chain;
-	if (record != NULL && explain_conn_is_next(&record->conn, packet))
-		return NULL;
 	return record;
 }
 
@@ -280,10 +278,10 @@ explain_add(struct explain *explain, const struct explain_frame *frame, int64_t 
 	packet.time_ns = time_ns;
 	packet.number = explain_packets(explain);
 	record = find_record(explain, &packet);
-	if (record == NULL)
-		record = add_record(explain, &packet);
-	else if (explain_conn_is_replaced(&record->conn, &packet))
+	if (record != NULL && explain_conn_is_replaced(&record->conn, &packet))
 		record = replace(explain, record);
+	else if (record == NULL || explain_conn_is_next(&record->conn, &packet))
+		record = add_record(explain, &packet);
 	return record != NULL && track(explain, record, &packet);
 }
 

@@ -117,6 +117,19 @@ is_gone(const struct explain_end *end)
 	return end->state == TCP_CLOSED || end->state == TCP_LISTEN || end->state == TCP_TIME_WAIT;
 }
 
+/*
+ * Whether a SYN-ACK is of the next connection, whose SYN the capture has later or not at all: an
+ * end that is gone has no new one for this connection.  An old one may come again; one for the same
+ * SYN is a SYN cookie (RFC 4987 3.6), or comes from behind who refused it.
+ */
+static bool
+is_next_syn_ack(const struct explain_conn *conn, const struct explain_end *sender,
+		const struct tcp_segment *segment)
+{
+	return sender->heard && is_gone(sender) && segment->seq != sender->base &&
+	       segment->ack != conn->syn_acked_seq;
+}
+
 bool
 explain_conn_is_next(const struct explain_conn *conn, const struct explain_packet *packet)
 {
@@ -134,7 +147,7 @@ explain_conn_is_next(const struct explain_conn *conn, const struct explain_packe
 	if (conn->end[!from].packets == 0 && sender->fin_sent && segment->seq != sender->base)
 		return true;
 	if (segment->flags & TCP_ACK)
-		return false;
+		return is_next_syn_ack(conn, sender, segment);
 	if (packet->time_ns - conn->times.last > CONN_FORGOTTEN_NS)
 		return true;
 	/* What began in the middle and is ending has said all that it will. */

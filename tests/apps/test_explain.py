@@ -140,6 +140,47 @@ class Explain(unittest.TestCase):
             only, = told(pcap(enumerate(both + [forged])))["connections"]
             self.assertEqual(only["ladder"][-1]["events"], ["stray_syn"])
 
+    def test_syn_ack_of_an_end_that_is_gone_opens_the_next(self):
+        def client(first, *numbers):
+            return packet(CLIENT, SERVER, first, *numbers)
+
+        def server(first, *numbers):
+            return packet(SERVER, CLIENT, first, *numbers, ports=(80, 40000))
+
+        def segments(packets):
+            return [(each["end"], each["segments"])
+                    for each in told(pcap(enumerate(packets)))["connections"]]
+        opened = [client(SYN, 1000, 0), server(SYN | ACK, 5000, 1001), client(ACK, 1001, 5001)]
+        reset = opened + [client(RST | ACK, 1001, 5001)]
+        aborted = opened + [server(RST | ACK, 5001, 1001)]
+        closed = opened + [client(FIN | ACK, 1001, 5001), server(FIN | ACK, 5001, 1002),
+                           client(ACK, 1002, 5002)]
+        refused = [opened[0], server(RST | ACK, 0, 1001)]
+        server_alone = [opened[1], server(ACK, 5001, 1010, b"hello"), server(RST | ACK, 5006, 1010)]
+        syn, answer = client(SYN, 70000, 0), server(SYN | ACK, 90000, 70001)
+        request = [client(ACK, 70001, 90001), client(ACK, 70001, 90001, b"hello")]
+        for old, end in ((reset, "reset"), (aborted, "reset"), (closed, "closed"),
+                         (refused, "refused"), (server_alone, "reset")):
+            # Without its SYN, and before it.
+            self.assertEqual(segments(old + [answer] + request), [(end, len(old)), ("open", 3)])
+            late = told(pcap(enumerate(old + [answer, syn] + request)))["connections"]
+            self.assertEqual([each["segments"] for each in late], [len(old), 4])
+            self.assertEqual([step["events"] for step in late[1]["ladder"]],
+                             [["syn_ack"], ["syn", "out_of_order"], ["handshake"], ["data"]])
+            self.assertIn("time_connect", late[1]["times"])
+            # The old one once more, and another one for the same SYN, are none.
+            for again in opened[1], server(SYN | ACK, 7000, 1001):
+                self.assertEqual(segments(old + [again])[1:], [])
+        # Of one direction.
+        after = [answer, server(ACK, 90001, 70006, b"hello"), server(FIN | ACK, 90006, 70006)]
+        self.assertEqual(segments(server_alone + after), [("reset", 3), ("closing", 3)])
+        # Forged, as long as there is somebody: nothing begins there.
+        for old in opened[:1], opened[:2], opened, closed[:4], closed[:5]:
+            self.assertEqual(len(segments(old + [answer])), 1)
+        # A SYN that was held goes with its answer, though nobody but the client had it open.
+        half = opened + [server(FIN | ACK, 5001, 1001), client(FIN | ACK, 1001, 5002)]
+        self.assertEqual(segments(half + [syn, answer] + request), [("closing", 5), ("open", 4)])
+
     def test_answered_syn_for_an_open_connection_opens_the_next(self):
         back = (80, 40000)
         syn = packet(CLIENT, SERVER, SYN, 70000, 0)
