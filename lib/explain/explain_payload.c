@@ -20,8 +20,17 @@
 
 #define HTTP_METHOD_MAX  8 /**< The longest that is known, with its space; TLS needs less. */
 
-/** So much without the client's first bytes: the capture lacks them, or he has nothing to say. */
-#define UNRECOGNISED_BYTES 8192
+/**
+ * So much in order without the client's first bytes: the capture lacks them, or he has nothing to
+ * say.  No more than that is kept beyond a gap.
+ */
+#define UNRECOGNISED_BYTES UINT32_C(8192)
+
+/**
+ * Whoever has come so far does not say his first bytes again: that they are lost is known after ten
+ * segments (RFC 6928 2), two more (RFC 3042 2), and some for a window that has grown.
+ */
+#define UNRECOGNISED_REACH (3 * UNRECOGNISED_BYTES)
 
 /** TLS record types (RFC 8446 5.1). */
 enum tls_record {
@@ -339,10 +348,13 @@ give_up_turn(struct explain_payload *payload)
 static bool
 is_unknown(const struct explain_payload *payload)
 {
-	return payload->protocol == EXPLAIN_PROTOCOL_UNKNOWN &&
-	       (payload->end[0].stream.ready >= HTTP_METHOD_MAX ||
-			       payload->end[0].stream.room > UNRECOGNISED_BYTES ||
-			       payload->end[1].stream.room > UNRECOGNISED_BYTES);
+	if (payload->protocol != EXPLAIN_PROTOCOL_UNKNOWN)
+		return false;
+	for (unsigned int i = 0; i < RTE_DIM(payload->end); i++)
+		if (payload->end[i].stream.ready > UNRECOGNISED_BYTES ||
+				payload->end[i].next > UNRECOGNISED_REACH)
+			return true;
+	return payload->end[0].stream.ready >= HTTP_METHOD_MAX;
 }
 
 static void
@@ -424,19 +436,30 @@ is_new_turn(const struct explain_payload *payload, const struct explain_text *te
 	       tcp_seq_lt(payload->end[0].next, text->offset + text->length);
 }
 
-/* Into the stream, without what was said before that began. */
+/*
+ * Into the stream, without what was said before that began.  Beyond a gap it may be of no use, and
+ * as long as nobody knows what it is, little is kept.
+ */
 static void
-keep_text(struct explain_payload_end *end, const struct explain_text *text)
+keep_text(const struct explain_payload *payload, struct explain_payload_end *end,
+		const struct explain_text *text)
 {
 	const uint32_t offset = text->offset - end->origin;
 	const uint32_t before = tcp_seq_lt(text->offset, end->origin) ? -offset : 0;
 	const uint32_t missing = RTE_MIN(before, text->captured);
-	const struct explain_text rest = {.offset = offset + before,
+	struct explain_text rest = {.offset = offset + before,
 			.length = text->length - before,
 			.captured = text->captured - missing,
 			.bytes = missing > 0 ? text->bytes + missing : text->bytes};
 
-	if (before < text->length && !explain_stream_add(&end->stream, &rest))
+	if (before >= text->length)
+		return;
+	if (payload->protocol == EXPLAIN_PROTOCOL_UNKNOWN && rest.offset > end->stream.ready) {
+		const uint32_t from = RTE_MIN(rest.offset, UNRECOGNISED_BYTES);
+
+		rest.length = RTE_MIN(rest.length, UNRECOGNISED_BYTES - from);
+	}
+	if (!explain_stream_add(&end->stream, &rest))
 		end->lost = true;
 }
 
@@ -454,7 +477,7 @@ explain_payload_add(
 		end->next = text->offset + text->length;
 	if (end->lost)
 		return false;
-	keep_text(end, text);
+	keep_text(payload, end, text);
 	if (payload->protocol == EXPLAIN_PROTOCOL_UNKNOWN)
 		payload->protocol = recognise(&payload->end[0].stream);
 	/* The other end may have said something before it was known what that would be. */

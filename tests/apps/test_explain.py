@@ -342,6 +342,15 @@ class Explain(unittest.TestCase):
             (30, packet(SERVER, CLIENT, ACK, 105, 6, b"more", ports=(80, 40000)))]))["connections"]
         self.assertAlmostEqual(one["times"]["time_starttransfer"], 0.01)
 
+    def test_first_segment_of_a_request_may_come_last(self):
+        request = b"POST / HTTP/1.1\r\nContent-Length: 13000\r\n\r\n" + bytes(13000)
+        segments = [packet(CLIENT, SERVER, ACK, 1 + at, 100, request[at:at + 1448])
+                    for at in range(0, len(request), 1448)]
+        for order in segments, segments[1:] + segments[:1]:
+            packets = exchange()[:3] + [(30 + at, data) for at, data in enumerate(order)]
+            one, = told(pcap(packets))["connections"]
+            self.assertEqual(one["protocol"], "HTTP")
+
     def test_request_may_follow_finished_in_its_segment(self):
         cipher, finished, text = tls(20, b"\1"), tls(22, bytes(40)), tls(23, bytes(60))
         answers = [text, b"", text]

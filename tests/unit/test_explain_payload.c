@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <rte_common.h>
+
 #include "explain/explain_payload.h"
 
 #define CLIENT 0
@@ -475,6 +477,69 @@ nothing_is_kept_of_tls_that_is_read(void **state)
 	assert_true(keeps_nothing(&talk));
 }
 
+/* What the client says from @p from on, in segments of 1448 bytes. */
+static void
+say_segments(struct talk *talk, const uint8_t *bytes, uint32_t from, uint32_t to)
+{
+	for (talk->said[CLIENT] = from; talk->said[CLIENT] < to;)
+		say(talk, CLIENT, bytes + talk->said[CLIENT],
+				RTE_MIN(to - talk->said[CLIENT], UINT32_C(1448)));
+}
+
+static void
+first_bytes_may_come_after_the_others(void **state)
+{
+	static const char post[] = "POST / HTTP/1.1\r\n\r\n";
+	static uint8_t request[17376]; /* Ten segments, and the two that follow them. */
+	struct talk talk = {0};
+
+	(void)state;
+	memcpy(request, post, sizeof(post) - 1);
+	say_segments(&talk, request, 1448, sizeof(request));
+	assert_false(keeps_nothing(&talk));
+	assert_in_range(talk.payload.end[CLIENT].stream.room, 1, 8192);
+	say_segments(&talk, request, 0, 1448);
+	assert_string_equal(explain_payload_name(&talk.payload), "HTTP");
+	assert_true(keeps_nothing(&talk));
+}
+
+static void
+handshake_may_lack_its_first_segment_for_a_while(void **state)
+{
+	static const char begin[] = "GET / HTTP/1.1\r\nCookie: ";
+	static const char end[] = "\r\nUpgrade: websocket\r\n\r\n";
+	static uint8_t request[8000]; /* Longer than a segment. */
+	struct talk talk = {0};
+
+	(void)state;
+	memset(request, 'a', sizeof(request));
+	memcpy(request, begin, sizeof(begin) - 1);
+	memcpy(request + sizeof(request) - (sizeof(end) - 1), end, sizeof(end) - 1);
+	say_segments(&talk, request, 1448, sizeof(request));
+	say_segments(&talk, request, 0, 1448);
+	talk.said[CLIENT] = sizeof(request);
+	assert_true(say(&talk, SERVER, switching, sizeof(switching) - 1));
+	assert_string_equal(explain_payload_name(&talk.payload), "WebSocket");
+	explain_payload_free(&talk.payload);
+}
+
+static void
+who_lacks_his_first_bytes_is_given_up(void **state)
+{
+	static const uint8_t zeros[30000];
+	struct talk talk = {0};
+
+	(void)state;
+	say_segments(&talk, zeros, 1448, sizeof(zeros));
+	assert_true(keeps_nothing(&talk));
+	memset(&talk, 0, sizeof(talk));
+	talk.said[SERVER] = 1448;
+	say(&talk, SERVER, zeros, 9000);
+	assert_in_range(talk.payload.end[SERVER].stream.room, 1, 8192);
+	say(&talk, SERVER, zeros, 20000);
+	assert_true(keeps_nothing(&talk));
+}
+
 static void
 answer_may_be_captured_before_the_question(void **state)
 {
@@ -510,6 +575,9 @@ main(void)
 			cmocka_unit_test(other_protocols_have_no_name),
 			cmocka_unit_test(nothing_is_kept_of_other_protocols),
 			cmocka_unit_test(nothing_is_kept_of_tls_that_is_read),
+			cmocka_unit_test(first_bytes_may_come_after_the_others),
+			cmocka_unit_test(handshake_may_lack_its_first_segment_for_a_while),
+			cmocka_unit_test(who_lacks_his_first_bytes_is_given_up),
 			cmocka_unit_test(answer_may_be_captured_before_the_question),
 	};
 
