@@ -378,21 +378,26 @@ load_expire(struct worker *worker, struct burst *burst)
 	return true;
 }
 
+bool
+load_is_drained(const struct worker *worker)
+{
+	const struct load *load = worker->load->load;
+	const uint64_t end_us = RTE_MIN(__atomic_load_n(&load->end_us, __ATOMIC_RELAXED),
+			load_planned_end_us(load));
+
+	return end_us != UINT64_MAX && worker->now_us >= end_us + load->plan.drain_us;
+}
+
 /* All has ended, or the patience for it has. */
 static void
 load_settle_end(struct worker *worker, struct burst *burst)
 {
 	struct load_worker *load = worker->load;
-	const struct load_plan *plan = &load->load->plan;
-	uint64_t end_us;
 	uint32_t slot = 0;
 
 	if (!load->began || load->starting || load->done)
 		return;
-	end_us = RTE_MIN(__atomic_load_n(&load->load->end_us, __ATOMIC_RELAXED),
-			load_planned_end_us(load->load));
-	if ((load->active > 0 || load->batch_first < load->batch_end) &&
-			(end_us == UINT64_MAX || worker->now_us < end_us + plan->drain_us))
+	if ((load->active > 0 || load->batch_first < load->batch_end) && !load_is_drained(worker))
 		return;
 	if (load->idle != NULL && load_idle_is_releasing(worker))
 		return;

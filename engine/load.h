@@ -286,6 +286,9 @@ bool load_turn(struct worker *worker);
  * Its parts, for load_turn().
  */
 
+/** Whether the end was so long ago that what is unfinished may be no longer. */
+bool load_is_drained(const struct worker *worker);
+
 /** What is the same for every connection in this turn. */
 void load_set_env(struct worker *worker);
 
@@ -340,7 +343,10 @@ void load_idle_free(struct load_worker *load);
 void load_idle_input(struct worker *worker, struct burst *burst);
 unsigned int load_idle(struct worker *worker);
 
-/** Held connections, after the end: whether some are still to be reset, and can be. */
+/**
+ * Held connections, after the end: whether SYNs are still waited for, or connections are to be
+ * reset, and can be.
+ */
 bool load_idle_is_releasing(const struct worker *worker);
 
 /**

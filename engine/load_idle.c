@@ -39,8 +39,11 @@ enum load_idle_state {
 	LOAD_IDLE_OVER = 0xc0,
 	LOAD_IDLE_STATE = 0xc0,
 	LOAD_IDLE_PEER = 0x3f,
-	/* In the lower bits, until there is a peer: in this pass the SYN went out again. */
+	/* In the lower bits, until there is a peer: in this pass a challenge had the SYN go again.
+	 */
 	LOAD_IDLE_CHALLENGED = 0x01,
+	/* It went again, in any pass. */
+	LOAD_IDLE_REPEATED = 0x02,
 };
 
 struct load_idle {
@@ -50,6 +53,7 @@ struct load_idle {
 	uint64_t total;  /* Tuples of the walk. */
 	uint64_t wanted; /* Connections this worker is to hold, so far. */
 	uint64_t asked;
+	uint64_t waiting; /* Of those, SYNs without an answer. */
 	uint64_t held;
 	uint64_t next;      /* Where this pass is, from base on. */
 	uint64_t flying[2]; /* SYNs without an answer: sent before the latest mark, and since. */
@@ -115,6 +119,8 @@ load_idle_is_releasing(const struct worker *worker)
 	const struct load_idle *idle = load->idle;
 	const bool unsent = load->batch_first < load->batch_end;
 
+	if (!idle->releasing)
+		return true;
 	return (unsent || (idle->held > 0 && idle->next < idle->span)) &&
 	       worker->now_us - load->batch_us < LOAD_IDLE_STUCK_US;
 }
@@ -139,10 +145,8 @@ load_idle_set(struct load_worker *load, uint8_t *conn, enum load_idle_state stat
 	const uint8_t before = *conn & LOAD_IDLE_STATE;
 
 	*conn = (uint8_t)(state | (peer & LOAD_IDLE_PEER));
-	if (before != LOAD_IDLE_HELD && state == LOAD_IDLE_HELD)
-		idle->held++;
-	else if (before == LOAD_IDLE_HELD && state != LOAD_IDLE_HELD)
-		idle->held--;
+	idle->held += (state == LOAD_IDLE_HELD) - (before == LOAD_IDLE_HELD);
+	idle->waiting += (state == LOAD_IDLE_ASKED) - (before == LOAD_IDLE_ASKED);
 }
 
 static void
@@ -327,9 +331,9 @@ load_idle_retry(struct worker *worker, const struct tuple *tuple)
 	struct frame_tcp tcp = {.seq = load_isn(load, tuple), .flags = TCP_SYN};
 	struct rte_mbuf *packet;
 
-	if (*conn != LOAD_IDLE_ASKED || !load->starting)
+	if ((*conn & ~LOAD_IDLE_REPEATED) != LOAD_IDLE_ASKED)
 		return;
-	*conn |= LOAD_IDLE_CHALLENGED;
+	*conn |= LOAD_IDLE_CHALLENGED | LOAD_IDLE_REPEATED;
 	packet = rte_pktmbuf_alloc(worker->pool);
 	if (packet == NULL) {
 		figures_count(load->figures, FIGURE_no_buffer, 1);
@@ -372,7 +376,8 @@ load_idle_due(struct worker *worker)
 
 	if (idle->releasing)
 		return LOAD_IDLE_BURST;
-	if (load->load->plan.rate > 0.0) {
+	/* The plan has no rate for what is repeated after its end. */
+	if (load->load->plan.rate > 0.0 && load->starting) {
 		while (n < LOAD_IDLE_BURST && pace_take(&load->pace, worker->now_us, &intended_us))
 			n++;
 		return n;
@@ -393,17 +398,17 @@ load_idle_needs(struct load_worker *load, uint8_t *conn, const struct tuple *tup
 	if (idle->releasing) {
 		tcp->seq++;
 		tcp->flags = TCP_RST;
-		/* Whose SYN is answered yet is reset then. */
-		if (state != LOAD_IDLE_UNUSED)
-			load_idle_set(load, conn, LOAD_IDLE_OVER, 0);
-		return state == LOAD_IDLE_HELD;
+		if (state != LOAD_IDLE_HELD)
+			return false;
+		load_idle_set(load, conn, LOAD_IDLE_OVER, 0);
+		return true;
 	}
-	if (state == LOAD_IDLE_UNUSED && idle->asked < idle->wanted) {
+	if (state == LOAD_IDLE_UNUSED && idle->asked < idle->wanted && load->starting) {
 		idle->asked++;
 		load_idle_set(load, conn, LOAD_IDLE_ASKED, 0);
 		figures_count(load->figures, FIGURE_started, 1);
 	} else if (state == LOAD_IDLE_ASKED && !idle->sharing) {
-		*conn = LOAD_IDLE_ASKED;
+		*conn = LOAD_IDLE_ASKED | LOAD_IDLE_REPEATED;
 		figures_count(load->figures, FIGURE_syn_retransmits, 1);
 	} else {
 		return false;
@@ -412,17 +417,19 @@ load_idle_needs(struct load_worker *load, uint8_t *conn, const struct tuple *tup
 	return true;
 }
 
-/* All that never opened have failed. */
+/* SYNs are waited for no longer: those that were repeated have failed, or all have. */
 static void
-load_idle_give_up(struct load_worker *load)
+load_idle_give_up(struct load_worker *load, bool only_repeated)
 {
 	struct load_idle *idle = load->idle;
 
-	for (uint64_t i = 0; i < idle->span; i++) {
+	for (uint64_t i = 0; i < idle->span && idle->waiting > 0; i++) {
 		if ((idle->conn[i] & LOAD_IDLE_STATE) != LOAD_IDLE_ASKED)
 			continue;
-		idle->conn[i] = LOAD_IDLE_OVER;
-		figures_fail(load->figures, FAILURE_no_syn_ack);
+		if (!only_repeated || (idle->conn[i] & LOAD_IDLE_REPEATED) != 0)
+			figures_fail(load->figures, FAILURE_no_syn_ack);
+		/* Whose SYN is answered yet is reset then. */
+		load_idle_set(load, &idle->conn[i], LOAD_IDLE_OVER, 0);
 	}
 }
 
@@ -477,13 +484,10 @@ load_idle_end_pass(struct worker *worker)
 {
 	struct load_worker *load = worker->load;
 	struct load_idle *idle = load->idle;
-	const uint64_t opened = load->phases[LOAD_RAMP_UP].count[FIGURE_opened] +
-				load->phases[LOAD_SUSTAIN].count[FIGURE_opened] +
-				load->phases[LOAD_RAMP_DOWN].count[FIGURE_opened];
 
 	if (idle->releasing)
 		return;
-	idle->sharing = load_idle_share(load);
+	idle->sharing = load->starting && load_idle_share(load);
 	if (idle->sharing) {
 		idle->pass = 0;
 		load_idle_begin_pass(load);
@@ -492,20 +496,26 @@ load_idle_end_pass(struct worker *worker)
 	if (idle->pass > load->load->plan.retries ||
 			worker->now_us - idle->sent_us < load_idle_rto_us(load))
 		return;
-	if (opened == idle->asked || ++idle->pass > load->load->plan.retries) {
+	if (idle->waiting == 0 || ++idle->pass > load->load->plan.retries) {
 		idle->pass = load->load->plan.retries + 1u;
-		load_idle_give_up(load);
+		load_idle_give_up(load, false);
 		return;
 	}
 	load_idle_begin_pass(load);
 }
 
-/* Everything is to end: one more pass, which resets what is held. */
+/*
+ * Everything is to end, but what is unfinished has the drain for it: while a SYN may be answered
+ * it goes on being repeated.  Then one more pass, which resets what is held.
+ */
 static void
-load_idle_release(struct load_worker *load)
+load_idle_release(struct worker *worker)
 {
-	if (load->idle->releasing)
+	struct load_worker *load = worker->load;
+
+	if (load->idle->releasing || (load->idle->waiting > 0 && !load_is_drained(worker)))
 		return;
+	load_idle_give_up(load, true);
 	load->idle->releasing = true;
 	load_idle_begin_pass(load);
 }
@@ -550,10 +560,10 @@ load_idle(struct worker *worker)
 	struct load_idle *idle = load->idle;
 	unsigned int sent;
 
-	if (load->began && !load->starting)
-		load_idle_release(load);
-	else if (!load->starting)
+	if (!load->began)
 		return 0;
+	if (!load->starting)
+		load_idle_release(worker);
 	if (!load_batch_send(worker))
 		return 0;
 	load_idle_pass(worker, load_idle_due(worker));

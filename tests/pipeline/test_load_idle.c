@@ -267,6 +267,71 @@ a_device_that_takes_no_resets_is_not_waited_for(void **state)
 	bench_end();
 }
 
+/* --drain is for SYNs, too: what is answered in it opens, and what is not has failed. */
+static void
+syns_are_waited_for_until_the_drain_is_over(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_IDLE, "10.9.0.2", 9);
+
+	(void)state;
+	plan.concurrency = 3;
+	/* It is the plan's, and has none for repetitions after its end. */
+	plan.rate = 10000;
+	plan.duration_us = 500000;
+	plan.drain_us = 2000000;
+	bench_begin(&plan);
+	bench.seq = 777;
+	bench_wait_ms(1);
+	for (unsigned int i = 0; i < 3; i++)
+		bench_expect(TCP_SYN, 0);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	bench_wait_ms(900);
+	assert_false(bench_hear());
+	bench_wait_ms(110);
+	for (unsigned int i = 0; i < 2; i++)
+		bench_expect(TCP_SYN, 0);
+	bench.seq = 777;
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	bench_wait_ms(1480);
+	assert_false(bench_hear());
+	assert_false(load_is_done(&bench.generator));
+	bench_wait_ms(20);
+	for (unsigned int i = 0; i < 2; i++)
+		bench_expect(TCP_RST, 0);
+	assert_true(load_is_done(&bench.generator));
+	assert_int_equal(bench_count(FIGURE_started), 3);
+	assert_int_equal(bench_count(FIGURE_opened), 2);
+	assert_int_equal(bench_failed(FAILURE_no_syn_ack), 1);
+	bench_end();
+}
+
+/* As with every exchange: it is unfinished, and who answers yet is reset. */
+static void
+a_syn_that_was_not_repeated_has_not_failed(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_IDLE, "10.9.0.2", 9);
+
+	(void)state;
+	plan.concurrency = 1;
+	plan.duration_us = 50000;
+	plan.drain_us = 50000;
+	bench_begin(&plan);
+	bench.seq = 777;
+	bench_wait_ms(1);
+	bench_expect(TCP_SYN, 0);
+	bench_wait_ms(90);
+	assert_false(load_is_done(&bench.generator));
+	bench_wait_ms(20);
+	assert_true(load_is_done(&bench.generator));
+	assert_int_equal(bench_all_failed(), 0);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_RST, 0);
+	assert_int_equal(bench_count(FIGURE_opened), 0);
+	bench_end();
+}
+
 /* Steering gives no worker just its part of them. */
 static void
 workers_hold_all_tuples_together(void **state)
@@ -323,6 +388,8 @@ main(int argc, char **argv)
 			BENCH_TEST(challenges_do_not_fill_the_window),
 			BENCH_TEST(all_that_is_held_is_reset_at_the_end),
 			BENCH_TEST(a_device_that_takes_no_resets_is_not_waited_for),
+			BENCH_TEST(syns_are_waited_for_until_the_drain_is_over),
+			BENCH_TEST(a_syn_that_was_not_repeated_has_not_failed),
 			BENCH_TEST(workers_hold_all_tuples_together),
 			BENCH_TEST(what_acknowledges_nothing_is_not_answered),
 	};
