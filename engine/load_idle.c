@@ -7,7 +7,8 @@
  * Everything a held connection has to say can be computed: its tuple from its place in the walk,
  * its sequence number from its tuple, and what it acknowledges from the segment that asks.  The
  * byte keeps what has happened to it, and the low bits of what the peer sent last, by which a
- * keep-alive probe is told from an acknowledgement (which must not be answered).
+ * keep-alive probe is told from an acknowledgement (which must not be answered), and the peer's
+ * reset from somebody else's, mostly.
  *
  * A lost SYN is found by passing over all of them again, as often as --retries says.
  */
@@ -226,37 +227,48 @@ load_idle_asked(struct load_worker *load, uint8_t *conn, const struct tuple *tup
 	return true;
 }
 
-/* A held connection is spoken to. */
+/*
+ * A held connection is spoken to: RFC 9293 3.10.7.4, with the six bits that are known of RCV.NXT.
+ * Of blind resets and probes one in 64 is taken for the peer's.  One that is not in order, but may
+ * be in the window, is not challenged: that would say the whole number (RFC 5961 3.2).
+ */
 static bool
-load_idle_spoken(struct load_worker *load, uint8_t *conn, const struct tcp_segment *segment,
-		struct frame_tcp *answer)
+load_idle_spoken(struct worker *worker, uint8_t *conn, const struct tuple *tuple,
+		const struct tcp_segment *segment, struct frame_tcp *answer)
 {
-	const uint32_t length = tcp_segment_length(segment);
+	struct load_worker *load = worker->load;
+	const uint32_t snd_nxt = load_isn(load, tuple) + 1;
+	/* From SEG.SEQ on the next number that it can be. */
+	const uint32_t rcv_nxt = segment->seq + ((*conn + 1 - segment->seq) & LOAD_IDLE_PEER);
 
-	/* RFC 9293 3.10.7.4, fifth; an ICMP error comes as a segment without flags. */
-	if ((segment->flags & (TCP_RST | TCP_ACK)) == 0)
-		return false;
-	if ((segment->flags & (TCP_RST | TCP_FIN)) != 0) {
+	if ((segment->flags & TCP_RST) != 0 && segment->seq == rcv_nxt) {
 		figures_count(load->figures, FIGURE_lost, 1);
 		load_idle_set(load, conn, LOAD_IDLE_OVER, 0);
 	}
-	if ((segment->flags & TCP_RST) != 0)
+	/* Fifth; an ICMP error comes as a segment without flags. */
+	if ((segment->flags & (TCP_RST | TCP_ACK)) != TCP_ACK)
 		return false;
-	*answer = (struct frame_tcp){.seq = segment->ack,
-			.ack = segment->seq + length,
-			.flags = (uint8_t)(TCP_ACK | (segment->flags & TCP_FIN))};
-	if ((segment->flags & TCP_FIN) != 0)
+	*answer = (struct frame_tcp){.seq = snd_nxt, .ack = rcv_nxt, .flags = TCP_ACK};
+	/* RFC 5961 5.2: of all we say there is only the SYN to be acknowledged. */
+	if (segment->ack != snd_nxt)
+		return token_bucket_take(&worker->challenges, worker->now_us);
+	/* The SYN,ACK again: our acknowledgement was lost. */
+	if ((segment->flags & TCP_SYN) != 0)
 		return true;
-	if (length > 0) {
-		/* Text, a SYN,ACK again, or a keep-alive probe that carries a byte. */
-		*conn = (uint8_t)(LOAD_IDLE_HELD | ((answer->ack - 1) & LOAD_IDLE_PEER));
+	if (tcp_segment_length(segment) == 0) {
+		/* RFC 9293 3.8.4: a probe has SEG.SEQ = SND.NXT - 1. */
+		figures_count(load->figures, FIGURE_keepalives, rcv_nxt - segment->seq == 1);
+		return rcv_nxt - segment->seq == 1;
+	}
+	answer->ack = segment->seq + tcp_segment_length(segment);
+	if ((segment->flags & TCP_FIN) != 0) {
+		answer->flags |= TCP_FIN;
+		figures_count(load->figures, FIGURE_lost, 1);
+		load_idle_set(load, conn, LOAD_IDLE_OVER, 0);
 		return true;
 	}
-	/* RFC 9293 3.8.4: a probe has SEG.SEQ = SND.NXT - 1. */
-	if (((segment->seq ^ *conn) & LOAD_IDLE_PEER) != 0)
-		return false;
-	figures_count(load->figures, FIGURE_keepalives, 1);
-	answer->ack++;
+	/* Text, or a keep-alive probe that carries a byte. */
+	load_idle_set(load, conn, LOAD_IDLE_HELD, answer->ack - 1);
 	return true;
 }
 
@@ -284,9 +296,10 @@ load_idle_over(const struct load_worker *load, const struct tuple *tuple,
 
 /* @return whether @p answer is to be sent. */
 static bool
-load_idle_judge(struct load_worker *load, const struct tuple *tuple,
-		const struct tcp_segment *segment, struct frame_tcp *answer)
+load_idle_judge(struct worker *worker, const struct tuple *tuple, const struct tcp_segment *segment,
+		struct frame_tcp *answer)
 {
+	struct load_worker *load = worker->load;
 	uint8_t *conn = load_idle_of(load, tuple);
 
 	if (conn == NULL)
@@ -295,7 +308,7 @@ load_idle_judge(struct load_worker *load, const struct tuple *tuple,
 	case LOAD_IDLE_ASKED:
 		return load_idle_asked(load, conn, tuple, segment, answer);
 	case LOAD_IDLE_HELD:
-		return load_idle_spoken(load, conn, segment, answer);
+		return load_idle_spoken(worker, conn, tuple, segment, answer);
 	default:
 		return load_idle_over(load, tuple, segment, answer);
 	}
@@ -354,7 +367,7 @@ load_idle_input(struct worker *worker, struct burst *burst)
 		struct frame_tcp answer;
 
 		memcpy(tuple.address, burst->key[i].address, sizeof(tuple.address));
-		if (!load_idle_judge(worker->load, &tuple, &burst->segment[i], &answer)) {
+		if (!load_idle_judge(worker, &tuple, &burst->segment[i], &answer)) {
 			worker_drop(worker, packet, DROP_consumed);
 			continue;
 		}

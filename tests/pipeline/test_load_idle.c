@@ -359,6 +359,107 @@ workers_hold_all_tuples_together(void **state)
 	}
 }
 
+/* RFC 5961 5.2: it is told what we have sent, and counts for nothing. */
+static void
+what_acknowledges_something_else_is_challenged(void **state)
+{
+	uint32_t ack;
+
+	(void)state;
+	begin_one(3);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	ack = bench.ack;
+	/* In order, and as a keep-alive probe. */
+	for (uint32_t seq = 778; seq > 776; seq--) {
+		bench.seq = seq;
+		bench.ack = 0xdeadbeef;
+		bench_say(TCP_ACK, 1000, NULL);
+		bench_expect(TCP_ACK, 0);
+		assert_int_equal(bench.heard.segment.seq, ack);
+		assert_int_equal(bench.heard.segment.ack, 778);
+	}
+	bench.seq = 778;
+	bench.ack = ack - 1;
+	bench_say(TCP_FIN | TCP_ACK, 1000, "text");
+	bench_expect(TCP_ACK, 0);
+	assert_int_equal(bench.heard.segment.seq, ack);
+	assert_int_equal(bench.heard.segment.ack, 778);
+	assert_int_equal(bench_count(FIGURE_keepalives) + bench_count(FIGURE_lost), 0);
+	/* Nor has it changed what is expected. */
+	bench.seq = 777;
+	bench_say(TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	assert_int_equal(bench_count(FIGURE_keepalives), 1);
+	bench_end();
+}
+
+/* RFC 5961 7: they have a rate. */
+static void
+challenges_of_forged_acknowledgements_are_limited(void **state)
+{
+	unsigned int heard = 0;
+
+	(void)state;
+	begin_one(3);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	for (unsigned int i = 0; i < 5000; i++) {
+		bench.ack = 0xdeadbeef;
+		bench_say(TCP_ACK, 1000, NULL);
+		heard += bench_hear();
+	}
+	assert_in_range(heard, 1, 2000);
+	bench_end();
+}
+
+/* RFC 5961 3.2, as far as six bits of RCV.NXT say. */
+static void
+a_reset_ends_a_held_connection_where_it_is_in_order(void **state)
+{
+	(void)state;
+	begin_one(3);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	bench_say(TCP_ACK, 1000, "text");
+	bench_expect(TCP_ACK, 0);
+	for (uint32_t away = 1; away < 64; away++) {
+		bench.seq = 782 + 1000000 * 64 + away;
+		bench_say(away % 2 != 0 ? TCP_RST : TCP_RST | TCP_ACK, 0, NULL);
+		assert_false(bench_hear());
+	}
+	assert_int_equal(bench_count(FIGURE_lost), 0);
+	assert_int_equal(bench_load()->active, 1);
+	bench.seq = 782;
+	bench_say(TCP_RST, 0, NULL);
+	assert_false(bench_hear());
+	assert_int_equal(bench_count(FIGURE_lost), 1);
+	assert_int_equal(bench_load()->active, 0);
+	bench_end();
+}
+
+/* The answer to it was lost: it is acknowledged again, and what came since is not forgotten. */
+static void
+a_syn_ack_that_comes_again_changes_nothing(void **state)
+{
+	(void)state;
+	begin_one(3);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	bench_say(TCP_ACK, 1000, "text");
+	bench_expect(TCP_ACK, 0);
+	assert_int_equal(bench.heard.segment.ack, 782);
+	bench.seq = 777;
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	bench.seq = 781;
+	bench_say(TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	assert_int_equal(bench.heard.segment.ack, 782);
+	assert_int_equal(bench_count(FIGURE_keepalives), 1);
+	bench_end();
+}
+
 /* It says nothing that an answer could be made of. */
 static void
 what_acknowledges_nothing_is_not_answered(void **state)
@@ -392,6 +493,10 @@ main(int argc, char **argv)
 			BENCH_TEST(a_syn_that_was_not_repeated_has_not_failed),
 			BENCH_TEST(workers_hold_all_tuples_together),
 			BENCH_TEST(what_acknowledges_nothing_is_not_answered),
+			BENCH_TEST(what_acknowledges_something_else_is_challenged),
+			BENCH_TEST(challenges_of_forged_acknowledgements_are_limited),
+			BENCH_TEST(a_reset_ends_a_held_connection_where_it_is_in_order),
+			BENCH_TEST(a_syn_ack_that_comes_again_changes_nothing),
 	};
 
 	(void)argc;
