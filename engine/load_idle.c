@@ -6,9 +6,8 @@
  *
  * Everything a held connection has to say can be computed: its tuple from its place in the walk,
  * its sequence number from its tuple, and what it acknowledges from the segment that asks.  The
- * byte keeps what has happened to it, and the low bits of what the peer sent last, by which a
- * keep-alive probe is told from an acknowledgement (which must not be answered), and the peer's
- * reset from somebody else's, mostly.
+ * byte keeps what has happened to it, and the low bits of what the peer sent last: they tell a
+ * keep-alive probe from an acknowledgement (not to be answered), and its resets from forged ones.
  *
  * A lost SYN is found by passing over all of them again, as often as --retries says.
  */
@@ -40,11 +39,9 @@ enum load_idle_state {
 	LOAD_IDLE_OVER = 0xc0,
 	LOAD_IDLE_STATE = 0xc0,
 	LOAD_IDLE_PEER = 0x3f,
-	/* In the lower bits, until there is a peer: in this pass a challenge had the SYN go again.
-	 */
+	/* In the lower bits, until there is a peer: in this pass it was challenged. */
 	LOAD_IDLE_CHALLENGED = 0x01,
-	/* It went again, in any pass. */
-	LOAD_IDLE_REPEATED = 0x02,
+	LOAD_IDLE_REPEATED = 0x02, /* It went again, in any pass. */
 };
 
 struct load_idle {
@@ -116,7 +113,6 @@ bool
 load_idle_is_releasing(const struct worker *worker)
 {
 	const struct load_worker *load = worker->load;
-
 	const struct load_idle *idle = load->idle;
 	const bool unsent = load->batch_first < load->batch_end;
 
@@ -195,14 +191,29 @@ load_idle_mark(struct load_idle *idle, uint64_t now_us)
 	idle->mark[1] = idle->next;
 }
 
+/* Nobody is there. */
+static bool
+load_idle_fail(struct load_worker *load, uint8_t *conn, enum failure failure)
+{
+	load_idle_land(load->idle, conn);
+	figures_fail(load->figures, failure);
+	load_idle_set(load, conn, LOAD_IDLE_OVER, 0);
+	return false;
+}
+
 /* Our SYN was answered: by what it should be, by something older, or by a refusal. */
 static bool
 load_idle_asked(struct load_worker *load, uint8_t *conn, const struct tuple *tuple,
-		const struct tcp_segment *segment, struct frame_tcp *answer)
+		enum tcp_event event, const struct tcp_segment *segment, struct frame_tcp *answer)
 {
+	const uint32_t isn = load_isn(load, tuple);
+
+	/* RFC 9293 3.9.2.2 (SHLD-26); RFC 5927 4.1: it quotes our SYN. */
+	if (event == TCP_EVENT_UNREACHABLE && segment->seq == isn)
+		return load_idle_fail(load, conn, FAILURE_unreachable);
 	if ((segment->flags & TCP_ACK) == 0)
 		return false;
-	if (segment->ack != load_isn(load, tuple) + 1) {
+	if (segment->ack != isn + 1) {
 		/* RFC 9293 3.10.7.3 first; behind the reset the SYN goes again, once in a pass. */
 		if ((segment->flags & TCP_RST) != 0)
 			return false;
@@ -212,12 +223,9 @@ load_idle_asked(struct load_worker *load, uint8_t *conn, const struct tuple *tup
 		*answer = (struct frame_tcp){.seq = segment->ack, .flags = TCP_RST};
 		return true;
 	}
+	if ((segment->flags & TCP_RST) != 0)
+		return load_idle_fail(load, conn, FAILURE_refused);
 	load_idle_land(load->idle, conn);
-	if ((segment->flags & TCP_RST) != 0) {
-		figures_fail(load->figures, FAILURE_refused);
-		load_idle_set(load, conn, LOAD_IDLE_OVER, 0);
-		return false;
-	}
 	if ((segment->flags & TCP_SYN) == 0)
 		return false;
 	figures_count(load->figures, FIGURE_opened, 1);
@@ -296,8 +304,8 @@ load_idle_over(const struct load_worker *load, const struct tuple *tuple,
 
 /* @return whether @p answer is to be sent. */
 static bool
-load_idle_judge(struct worker *worker, const struct tuple *tuple, const struct tcp_segment *segment,
-		struct frame_tcp *answer)
+load_idle_judge(struct worker *worker, const struct tuple *tuple, enum tcp_event event,
+		const struct tcp_segment *segment, struct frame_tcp *answer)
 {
 	struct load_worker *load = worker->load;
 	uint8_t *conn = load_idle_of(load, tuple);
@@ -306,7 +314,7 @@ load_idle_judge(struct worker *worker, const struct tuple *tuple, const struct t
 		return false;
 	switch (*conn & LOAD_IDLE_STATE) {
 	case LOAD_IDLE_ASKED:
-		return load_idle_asked(load, conn, tuple, segment, answer);
+		return load_idle_asked(load, conn, tuple, event, segment, answer);
 	case LOAD_IDLE_HELD:
 		return load_idle_spoken(worker, conn, tuple, segment, answer);
 	default:
@@ -367,7 +375,8 @@ load_idle_input(struct worker *worker, struct burst *burst)
 		struct frame_tcp answer;
 
 		memcpy(tuple.address, burst->key[i].address, sizeof(tuple.address));
-		if (!load_idle_judge(worker, &tuple, &burst->segment[i], &answer)) {
+		if (!load_idle_judge(worker, &tuple, (enum tcp_event)burst->event[i],
+				    &burst->segment[i], &answer)) {
 			worker_drop(worker, packet, DROP_consumed);
 			continue;
 		}
@@ -517,10 +526,7 @@ load_idle_end_pass(struct worker *worker)
 	load_idle_begin_pass(load);
 }
 
-/*
- * Everything is to end, but what is unfinished has the drain for it: while a SYN may be answered
- * it goes on being repeated.  Then one more pass, which resets what is held.
- */
+/* All is to end: behind the drain, which SYNs have, one more pass resets what is held. */
 static void
 load_idle_release(struct worker *worker)
 {

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
@@ -165,6 +167,60 @@ syns_are_repeated_with_back_off(void **state)
 	assert_int_equal(bench_all_failed(), 0);
 	bench_wait_ms(50);
 	assert_int_equal(bench_failed(FAILURE_no_syn_ack), 1);
+	bench_end();
+}
+
+/* The peer's host, or a firewall, says by ICMP that what was heard last arrived nowhere. */
+static void
+say_unreachable(void)
+{
+	struct rte_mbuf *packet = rte_pktmbuf_alloc(bench.rig.engine.pool);
+	uint8_t mac[6];
+
+	assert_non_null(packet);
+	/* It is to us, and its receiver answers. */
+	memcpy(mac, bench.heard.bytes, sizeof(mac));
+	memcpy(rte_pktmbuf_mtod(packet, uint8_t *), bench.heard.bytes, bench.heard.length);
+	packet->data_len = (uint16_t)build_port_unreachable(
+			rte_pktmbuf_mtod(packet, uint8_t *), &bench.heard.frame, mac);
+	packet->pkt_len = packet->data_len;
+	assert_int_equal(rte_ring_enqueue(bench.rig.from_engine, packet), 0);
+}
+
+/* RFC 9293 3.9.2.2, as with any other exchange. */
+static void
+a_hard_icmp_error_about_the_syn_ends_it(void **state)
+{
+	(void)state;
+	begin_one(3);
+	/* RFC 5927 4.1: it quotes another SYN than ours. */
+	bench.heard.bytes[14 + 20 + 4] ^= 1;
+	say_unreachable();
+	assert_false(bench_hear());
+	assert_int_equal(bench_all_failed(), 0);
+	bench.heard.bytes[14 + 20 + 4] ^= 1;
+	say_unreachable();
+	assert_false(bench_hear());
+	assert_int_equal(bench_failed(FAILURE_unreachable), 1);
+	/* It is not repeated any more, and has failed once. */
+	bench_wait_ms(20000);
+	assert_false(bench_hear());
+	assert_int_equal(bench_all_failed(), 1);
+	bench_end();
+}
+
+/* RFC 5927 5.2. */
+static void
+no_icmp_error_ends_a_held_connection(void **state)
+{
+	(void)state;
+	begin_one(3);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+	say_unreachable();
+	assert_false(bench_hear());
+	assert_int_equal(bench_load()->active, 1);
+	assert_int_equal(bench_count(FIGURE_lost) + bench_all_failed(), 0);
 	bench_end();
 }
 
@@ -485,6 +541,8 @@ main(int argc, char **argv)
 			BENCH_TEST(a_fin_that_comes_again_is_answered_again),
 			BENCH_TEST(lost_syns_leave_the_window),
 			BENCH_TEST(syns_are_repeated_with_back_off),
+			BENCH_TEST(a_hard_icmp_error_about_the_syn_ends_it),
+			BENCH_TEST(no_icmp_error_ends_a_held_connection),
 			BENCH_TEST(a_challenge_is_answered_by_a_reset_and_another_syn),
 			BENCH_TEST(challenges_do_not_fill_the_window),
 			BENCH_TEST(all_that_is_held_is_reset_at_the_end),
