@@ -18,6 +18,7 @@
 #include "engine/telemetry.h"
 #include "engine/worker.h"
 
+#include "../handfast/descriptors.h"
 #include "../handfast/exit_code.h"
 #include "../handfast/preflight.h"
 #include "capacity.h"
@@ -260,6 +261,8 @@ main(int argc, char **argv)
 	int code;
 
 	argv[0] = name;
+	if (!descriptors_open_standard(name))
+		return EXIT_CODE_RUNTIME;
 	code = options_parse(argc, argv, &options);
 	if (code == EXIT_CODE_OK)
 		code = preflight(options.settings, stderr);

@@ -14,6 +14,7 @@
 
 #include <rte_common.h>
 
+#include "descriptors.h"
 #include "exit_code.h"
 #include "verbs.h"
 
@@ -164,19 +165,27 @@ call_verb(int argc, char **argv)
 	return verb->call(argc, argv);
 }
 
+/* A full disk or a closed pipe must not look like success to a script. */
+static int
+finish(int code)
+{
+	return fflush(stdout) != 0 && code == EXIT_CODE_OK ? EXIT_CODE_RUNTIME : code;
+}
+
 int
 main(int argc, char **argv)
 {
 	static char version_name[] = "version";
-	int code;
 
+	if (!descriptors_open_standard("handfast"))
+		return EXIT_CODE_RUNTIME;
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_CODE_USAGE;
 	}
 	if (is_help(argv[1]) || (strcmp(argv[1], "help") == 0 && argc == 2)) {
 		print_help(stdout);
-		return EXIT_CODE_OK;
+		return finish(EXIT_CODE_OK);
 	}
 	if (strcmp(argv[1], "help") == 0) {
 		static char help_option[] = "--help";
@@ -186,9 +195,5 @@ main(int argc, char **argv)
 	} else if (strcmp(argv[1], "--version") == 0) {
 		argv[1] = version_name;
 	}
-	code = call_verb(argc - 1, argv + 1);
-	/* A full disk or a closed pipe must not look like success to a script. */
-	if (fflush(stdout) != 0 && code == EXIT_CODE_OK)
-		code = EXIT_CODE_RUNTIME;
-	return code;
+	return finish(call_verb(argc - 1, argv + 1));
 }

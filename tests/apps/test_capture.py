@@ -117,6 +117,16 @@ class Ends(unittest.TestCase):
         self.assertGreaterEqual(self.engine.get(BEAT), 2)
         self.assertRegex(self.said(process, 0), r"\d{4,} packets written")
 
+    def test_a_closed_standard_output_is_no_connection_to_the_engine(self):
+        """Packets must not go to it as commands."""
+        self.engine.make_memory()
+        self.engine.put(RING, 5, "=I")
+        process = subprocess.Popen(
+            ["sh", "-c", 'exec "$@" >&-', "sh", HANDFAST, "capture", "-", "--duration", "1"],
+            stderr=subprocess.PIPE, env=dict(os.environ, RUNTIME_DIRECTORY=self.directory))
+        self.addCleanup(process.stderr.close)
+        self.assertIn("Bad file descriptor", self.said(process, 1))
+
     def test_an_engine_that_stops_is_the_end(self):
         process = self.running()
         self.engine.put(ENDED, STOPPED)

@@ -271,6 +271,19 @@ class Writing(unittest.TestCase):
         self.lost("standard output", out="/dev/full")
         self.lost("standard output", "--help", out="/dev/full")
 
+    def test_nothing_else_has_the_number_of_a_closed_standard_output(self):
+        words = ("--workers", "1", "--connections", "1024", "--memory", "none", "--resolve", "1m")
+        with subprocess.Popen(["sh", "-c", 'exec "$@" >&-', "sh", HANDFAST_LOAD, *ENOUGH, *words],
+                              stderr=subprocess.PIPE, text=True) as process:
+            until = time.monotonic() + 20
+            while not catches(process.pid, signal.SIGTERM) and time.monotonic() < until:
+                time.sleep(0.02)
+            at = os.readlink(f"/proc/{process.pid}/fd/1")
+            process.terminate()
+            said = process.communicate(timeout=20)[1]
+        self.assertEqual(at, os.devnull)
+        self.assertEqual(process.returncode, 128 + signal.SIGTERM, said)
+
 
 if __name__ == "__main__":
     HANDFAST_LOAD = sys.argv[1]

@@ -333,6 +333,18 @@ class Replay(unittest.TestCase):
             self.assertEqual((done.returncode, done.stderr.count("/dev/full: cannot be written")),
                              (1, 1), count)
 
+    def test_a_closed_standard_output_is_no_capture(self):
+        """OUT must not be what the counters are written to."""
+        (self.folder / "in.pcap").write_bytes(pcap(request()))
+        self.run_replay(str(self.folder / "expected.pcap"))
+        done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", HANDFAST, "replay",
+                               str(self.folder / "in.pcap"), str(self.folder / "out.pcap")],
+                              stderr=subprocess.PIPE, check=False, timeout=100)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"standard output: Bad file descriptor", done.stderr)
+        self.assertEqual((self.folder / "out.pcap").read_bytes(),
+                         (self.folder / "expected.pcap").read_bytes())
+
     def test_a_name_that_is_not_utf_8(self):
         name = os.fsencode(self.folder) + b"/caf\xe9.pcap"
         Path(os.fsdecode(name)).write_bytes(pcap(request()))

@@ -86,9 +86,10 @@ class Verbs(unittest.TestCase):
             self.assertIn("handfast %s: " % verb, result.stderr)
 
     def test_full_disk_is_not_success(self):
-        with open("/dev/full", "w", encoding="utf-8") as full:
-            result = subprocess.run([HANDFAST, "version"], stdout=full, check=False, timeout=60)
-        self.assertEqual(result.returncode, 1)
+        for verb in ("version", "--help"):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                result = subprocess.run([HANDFAST, verb], stdout=full, check=False, timeout=60)
+            self.assertEqual(result.returncode, 1, verb)
 
     def test_version_as_json(self):
         report = json.loads(handfast("version", "--json").stdout)
