@@ -59,7 +59,7 @@ const char replay_help[] =
 		"  -k, --cookies WHEN    auto | always | never, without -c\n"
 		"  -b, --both            OUT holds what went in, too\n"
 		"  -a, --as-is           change no packet and leave none out\n"
-		"  -s, --seed N          of initial sequence numbers and keys; default 1\n"
+		"  -s, --seed N          of initial sequence numbers and keys, below 2^63; default 1\n"
 		"  -t, --tail SECONDS    time after the last packet; default 1\n"
 		"  -j, --json            one JSON object\n"
 		"\n"
@@ -119,14 +119,17 @@ parse_tail(const char *text, uint64_t *us)
 	return true;
 }
 
+/* One that --json can tell again: integers of JSON are signed here. */
 static bool
 parse_seed(const char *text, uint64_t *seed)
 {
 	char *end;
+	long long number;
 
 	errno = 0;
-	*seed = strtoull(text, &end, 0);
-	return errno == 0 && end != text && *end == '\0' && text[0] != '-';
+	number = strtoll(text, &end, 0);
+	*seed = (uint64_t)number;
+	return errno == 0 && end != text && *end == '\0' && number >= 0;
 }
 
 /* One of an option's words, which goes into a configuration as it is. */
@@ -185,7 +188,7 @@ allowed(int option)
 	case 'k':
 		return "auto, always or never";
 	case 's':
-		return "a number";
+		return "a number, 0 to 9223372036854775807";
 	default:
 		return "seconds, 0 to 86400";
 	}

@@ -248,6 +248,8 @@ class Replay(unittest.TestCase):
                                 for name in ("first", "second", "third"))
         self.assertEqual(first, second)
         self.assertNotEqual(first, third)
+        largest = 2 ** 63 - 1
+        self.assertEqual(self.replay(content, "--seed", str(largest))["seed"], largest)
 
     def test_needs_no_privileges(self):
         user = ()
@@ -374,6 +376,9 @@ class Replay(unittest.TestCase):
         for options in (("--listen", "10.0.0.2"), ("--seed", "x"), ("--tail", "-1"),
                         ("--reply", "a: b"), ("-c", "x.yaml", "--listen", "10.0.0.2:80")):
             self.replay(pcap(exchange()), *options, code=2)
+        for seed in ("-1", " -1", "9223372036854775808", "18446744073709551615"):
+            self.assertIn("must be a number, 0 to 9223372036854775807",
+                          self.replay(pcap(exchange()), "--seed", seed, code=2).stderr)
         self.assertIn("nowhere", self.replay(pcap(exchange()), code=1, out="nowhere/x").stderr)
 
 
