@@ -59,7 +59,8 @@ const char replay_help[] =
 		"  -k, --cookies WHEN    auto | always | never, without -c\n"
 		"  -b, --both            OUT holds what went in, too\n"
 		"  -a, --as-is           change no packet and leave none out\n"
-		"  -s, --seed N          of initial sequence numbers and keys, below 2^63; default 1\n"
+		"  -s, --seed N          of initial sequence numbers and keys, below 2^63; default "
+		"1\n"
 		"  -t, --tail SECONDS    time after the last packet; default 1\n"
 		"  -j, --json            one JSON object\n"
 		"\n"
@@ -477,11 +478,11 @@ print_hints(const struct replay *replay)
 	if (replay->too_long > 0)
 		fprintf(stderr,
 				"%s: %" PRIu64
-				" packets are too long for a buffer of 64 KiB, as those "
-				"of hosts that offload may be; try: ethtool -K DEVICE gro off tso "
-				"off "
-				"gso off, and capture again\n",
-				replay->program, replay->too_long);
+				" packets are too long for a buffer, which has %d bytes with the "
+				"Ethernet header, as those of hosts that offload and of loopbacks "
+				"may be; try: ethtool -K DEVICE gro off tso off gso off, for a "
+				"loopback ip link set lo mtu 1500, too, and capture again\n",
+				replay->program, replay->too_long, REPLAY_LONGEST);
 	if (!replay->as_is && replay->for_us == 0)
 		fprintf(stderr,
 				"%s: no segment of the capture is for an address of the engine's; "

@@ -22,9 +22,10 @@
 
 #define REPLAY_RING_SIZE 1024
 /* An engine's buffers have room for its MTU; hosts that offload give captures up to 64 KiB, and an
- * mbuf has not more.  The engine is given one at a time.
+ * mbuf has not more, headroom included: frames that the engine sends on may grow into it.  The
+ * engine is given one at a time.
  */
-#define REPLAY_LARGE_BYTES UINT16_MAX
+#define REPLAY_LARGE_BYTES (REPLAY_LONGEST + RTE_PKTMBUF_HEADROOM)
 #define REPLAY_LARGE       63
 #define REPLAY_LARGE_MIB   8
 /* Nights, and timestamps that somebody damaged: a gap of hours takes no hours.  A leap is less than
@@ -36,6 +37,8 @@
 #define REPLAY_LEAP_US    (86400 * UINT64_C(1000000))
 #define REPLAY_START_US   1000000 /* What the engine's own clock says at the beginning. */
 #define REPLAY_SECRET_LEN 32
+
+_Static_assert(REPLAY_LARGE_BYTES == UINT16_MAX, "what an mbuf's lengths can say");
 
 struct replay_engine {
 	struct engine engine;
@@ -234,7 +237,7 @@ replay_engine_buffer(struct replay_engine *replay, const uint8_t *data, uint32_t
 	struct rte_mempool *pool = replay->engine.pool;
 	struct rte_mbuf *packet;
 
-	if (length > REPLAY_LARGE_BYTES - RTE_PKTMBUF_HEADROOM)
+	if (length > REPLAY_LONGEST)
 		return NULL;
 	if (length + RTE_PKTMBUF_HEADROOM > rte_pktmbuf_data_room_size(pool))
 		pool = replay->large;

@@ -20,6 +20,9 @@
 /** Port N of the settings must be the device "vdev:" REPLAY_DEVICE N. */
 #define REPLAY_DEVICE "net_ring_replay"
 
+/** Bytes of the longest frame that a buffer has room for, Ethernet header included. */
+#define REPLAY_LONGEST 65407
+
 struct replay_engine;
 struct rte_mbuf;
 

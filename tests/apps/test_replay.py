@@ -230,6 +230,17 @@ class Replay(unittest.TestCase):
         self.check_offloaded(packets, played=5, too_long=1)
         self.assertIn("1 packets are too long", self.run_replay().stderr)
 
+    def test_the_longest_frame(self):
+        """A loopback's MTU has longer ones; they are told how long they may be."""
+        headers = len(TO_US) + 40
+        for length, too_long in ((65407, 0), (65408, 1)):
+            data = packet(CLIENT, SERVER, ACK | PSH, 1, 901, bytes(length - headers))
+            told = self.replay(pcap([*request()[:3], (10, data)], 1, TO_US))
+            self.assertEqual(told["too_long"], too_long)
+        said = self.run_replay().stderr
+        self.assertIn("which has 65407 bytes with the Ethernet header", said)
+        self.assertIn("ip link set lo mtu 1500", said)
+
     def check_offloaded(self, packets, played, too_long):
         """All of the client's that were not too long were played, and are in OUT."""
         told = self.replay(pcap(packets, 1, TO_US), "--both", "--reply", "discard")
