@@ -7,7 +7,7 @@
  *
  * The file is read twice: once to see whom its SYNs go to and once to play it.  Captures with
  * another link layer than Ethernet get Ethernet headers.  What the capture's server said is left
- * out, and its clients are made to talk to the engine instead (replay_follow.h).
+ * out, and its clients are made to talk to the engine instead (replay_follow.h, replay_end.h).
  */
 
 #include <errno.h>
@@ -27,6 +27,7 @@
 #include "wire/bytes.h"
 
 #include "exit_code.h"
+#include "replay_end.h"
 #include "replay_engine.h"
 #include "replay_follow.h"
 #include "replay_out.h"
@@ -51,7 +52,7 @@ const char replay_help[] =
 		"wherever\n"
 		"a SYN of the capture goes to.  Captured clients are made to acknowledge what the "
 		"engine\n"
-		"says, and what the captured server said is left out.\n"
+		"says and to end what their server ended; what that server said is left out.\n"
 		"\n"
 		"  -c, --config FILE     a configuration; its devices are not used\n"
 		"  -l, --listen A:PORT   listen here instead of where SYNs go; may be repeated\n"
@@ -105,7 +106,8 @@ struct replay {
 	uint64_t cut;          /**< Not whole in the capture. */
 	uint64_t too_long;     /**< For a buffer. */
 	uint64_t played;
-	bool broken; /**< The capture ends in the middle of a packet or the like. */
+	uint64_t ended; /**< Connections that the capture does not end. */
+	bool broken;    /**< The capture ends in the middle of a packet or the like. */
 };
 
 static bool
@@ -367,20 +369,49 @@ make_ethernet(const struct replay *replay, const struct explain_frame *frame, ui
 	return REPLAY_HEADER + network.captured;
 }
 
+/* The client's last word, if the packet is the end of the engine's connection, or comes after. */
+static void
+end_connection(struct replay *replay, int port, const uint8_t *data,
+		const struct explain_packet *said, bool from_server)
+{
+	const struct replay_end end = {
+			.engine = replay->engine,
+			.follow = replay->follow,
+			.data = data,
+			.packet = said,
+			.port = (unsigned int)port,
+			.from_server = from_server,
+	};
+	uint8_t frame[BUILD_HEADERS_MAX];
+	const unsigned int length = replay_end_write(&end, frame);
+	struct rte_mbuf *packet =
+			length > 0 ? replay_engine_buffer(replay->engine, frame, length) : NULL;
+
+	if (packet == NULL)
+		return;
+	if (replay->both)
+		replay_out_write(&replay->writer, replay->time.at_ns, frame, length);
+	replay->ended++;
+	replay_engine_put(replay->engine, end.port, packet);
+}
+
 /* Adapt a frame in place. @return the port it comes in at, -1 when it is left out. */
 static int
 adapt(struct replay *replay, uint8_t *data, uint32_t length)
 {
 	const struct explain_frame frame = {data, length, length, EXPLAIN_LINK_ETHERNET};
 	struct explain_packet packet;
+	bool opens;
 	int port;
 
 	if (replay->as_is || explain_packet_parse(&frame, &packet) != EXPLAIN_TCP)
 		return 0;
-	if (replay_settings_port(replay->settings, packet.source) >= 0) {
-		replay->opened_by_us +=
-				(packet.segment.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
-		replay_follow_server(replay->follow, &packet);
+	opens = (packet.segment.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
+	port = replay_settings_port(replay->settings, packet.source);
+	if (port >= 0) {
+		replay->opened_by_us += opens;
+		if (replay_follow_server(replay->follow, &packet))
+			end_connection(replay, port, data, &packet, true);
 		return -1;
 	}
 	port = replay_settings_port(replay->settings, packet.destination);
@@ -388,6 +419,8 @@ adapt(struct replay *replay, uint8_t *data, uint32_t length)
 		return 0;
 	replay->for_us++;
 	memcpy(data, replay_engine_mac(replay->engine, (unsigned int)port), 6);
+	if (opens)
+		end_connection(replay, port, data, &packet, false);
 	replay_follow_client(replay->follow, &packet, data + (packet.options - data) - 20);
 	return port;
 }
@@ -504,6 +537,7 @@ print_counters(const struct replay *replay)
 			.left_out = replay->left_out,
 			.cut = replay->cut,
 			.too_long = replay->too_long,
+			.ended = replay->ended,
 			.backward = replay->time.backward,
 			.listen_short = replay->wish.left_out,
 	};

@@ -276,6 +276,20 @@ replay_engine_connections(const struct replay_engine *replay)
 	return conn_table_count(replay->engine.worker[0]->table);
 }
 
+const struct tcp_conn *
+replay_engine_connection(const struct replay_engine *replay, unsigned int port,
+		const struct flow_key *client, const uint8_t address[16], rte_be16_t service_port)
+{
+	const struct worker *worker = replay->engine.worker[0];
+	const struct conn *conn;
+	struct flow_key key = *client;
+
+	key.endpoint = service_map_lookup(
+			engine_services(&replay->engine)->map[port], address, service_port);
+	conn = conn_table_lookup(worker->table, &key, conn_table_hash(worker->table, &key));
+	return conn != NULL && conn->tcp.state < TCP_STATES ? &conn->tcp : NULL;
+}
+
 void
 replay_engine_stop(struct replay_engine *replay)
 {

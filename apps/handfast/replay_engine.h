@@ -16,6 +16,8 @@
 #include <stdint.h>
 
 #include "settings/settings.h"
+#include "tcp/flow_key.h"
+#include "tcp/tcp_conn.h"
 
 /** Port N of the settings must be the device "vdev:" REPLAY_DEVICE N. */
 #define REPLAY_DEVICE "net_ring_replay"
@@ -78,6 +80,17 @@ uint64_t replay_engine_counter(const struct replay_engine *replay, unsigned int 
 
 /** Connections that are in the tables, TIME_WAIT not included. */
 unsigned int replay_engine_connections(const struct replay_engine *replay);
+
+/**
+ * The engine's connection of a client with one of its services; NULL if it has none, or one in
+ * TIME_WAIT, or one that a proxy translates.
+ *
+ * @param client
+ *   Its address and port.
+ */
+const struct tcp_conn *replay_engine_connection(const struct replay_engine *replay,
+		unsigned int port, const struct flow_key *client, const uint8_t address[16],
+		rte_be16_t service_port);
 
 void replay_engine_stop(struct replay_engine *replay);
 

@@ -30,6 +30,8 @@ struct flow {
 	uint32_t engine_next;   /**< After the last that the engine said. */
 	uint32_t engine_tsval;
 	bool captured_known;
+	bool captured_fin; /**< The captured server has said its FIN, */
+	bool fin_heard;    /**< and the client acknowledged it. */
 	bool engine_known;
 	bool stamped;
 };
@@ -95,22 +97,40 @@ end_of(const struct explain_packet *packet)
 	       !!(flags & TCP_FIN);
 }
 
-void
+/*
+ * Where the client expects the next byte of the server (RFC 5961 3.2), or the last one was a FIN,
+ * which a segment that crossed it has not seen.  A SYN is refused with a sequence number of 0
+ * (RFC 9293 3.10.7.1).
+ */
+static bool
+is_believed(const struct flow *flow, uint32_t seq)
+{
+	if (!flow->captured_known)
+		return seq == 0;
+	return seq == flow->captured_next || (flow->captured_fin && seq == flow->captured_next - 1);
+}
+
+bool
 replay_follow_server(struct replay_follow *follow, const struct explain_packet *packet)
 {
 	const struct tcp_segment *segment = &packet->segment;
 	struct flow *flow = find(follow, packet, false, is_syn_ack(segment));
 	const uint32_t next = end_of(packet);
 
-	if (flow == NULL || (segment->flags & TCP_RST))
-		return;
+	if (flow == NULL)
+		return false;
+	if (segment->flags & TCP_RST)
+		return is_believed(flow, segment->seq);
 	if (is_syn_ack(segment)) {
 		flow->captured_known = true;
 		flow->captured_isn = next;
 		flow->captured_next = next;
 	} else if (flow->captured_known && tcp_seq_lt(flow->captured_next, next)) {
 		flow->captured_next = next;
+		flow->captured_fin = (segment->flags & TCP_FIN) != 0;
 	}
+	return flow->fin_heard && packet->payload_length == 0 &&
+	       !(segment->flags & (TCP_SYN | TCP_FIN));
 }
 
 void
@@ -124,8 +144,11 @@ replay_follow_engine(struct replay_follow *follow, const struct explain_packet *
 		return;
 	if (is_syn_ack(segment)) {
 		/* Of another connection with these ends: its captured server chose anew, too. */
-		if (flow->engine_known && flow->engine_isn != next)
+		if (flow->engine_known && flow->engine_isn != next) {
 			flow->captured_known = false;
+			flow->captured_fin = false;
+			flow->fin_heard = false;
+		}
 		flow->engine_isn = next;
 		flow->engine_next = next;
 		flow->engine_known = true;
@@ -191,6 +214,7 @@ replay_follow_client(
 		flow->captured_isn = segment->ack;
 		flow->captured_next = segment->ack;
 	}
+	flow->fin_heard |= flow->captured_fin && segment->ack == flow->captured_next;
 	/* Who had heard all of the one hears all of the other, however much that is. */
 	ack = segment->ack - flow->captured_isn + flow->engine_isn;
 	if (segment->ack == flow->captured_next || tcp_seq_lt(flow->engine_next, ack))
@@ -202,6 +226,23 @@ replay_follow_client(
 	memset(tcp + 16, 0, sizeof(checksum));
 	checksum = (rte_be16_t)~sum_of(packet, tcp);
 	memcpy(tcp + 16, &checksum, sizeof(checksum));
+}
+
+bool
+replay_follow_is_over(struct replay_follow *follow, const struct explain_packet *packet)
+{
+	const struct flow *flow = find(follow, packet, true, false);
+
+	return flow != NULL && flow->captured_fin;
+}
+
+uint32_t
+replay_follow_tsval(
+		struct replay_follow *follow, const struct explain_packet *packet, bool from_client)
+{
+	const struct flow *flow = find(follow, packet, from_client, false);
+
+	return flow != NULL ? flow->engine_tsval : 0;
 }
 
 void

@@ -27,8 +27,14 @@ struct replay_follow;
 /** @return NULL when there is no memory. */
 struct replay_follow *replay_follow_create(void);
 
-/** What the captured server said. */
-void replay_follow_server(struct replay_follow *follow, const struct explain_packet *packet);
+/**
+ * What the captured server said.
+ *
+ * @return
+ *   Whether its client has nothing to say after it: it was a RST that the client believed, or an
+ *   ACK when the client had acknowledged the server's FIN, and nothing if it had said its own.
+ */
+bool replay_follow_server(struct replay_follow *follow, const struct explain_packet *packet);
 
 /** What the engine said. */
 void replay_follow_engine(struct replay_follow *follow, const struct explain_packet *packet);
@@ -41,6 +47,13 @@ void replay_follow_engine(struct replay_follow *follow, const struct explain_pac
  */
 void replay_follow_client(
 		struct replay_follow *follow, const struct explain_packet *packet, uint8_t *tcp);
+
+/** Whether the captured server had closed the connection of a client's packet. */
+bool replay_follow_is_over(struct replay_follow *follow, const struct explain_packet *packet);
+
+/** The engine's last TSval on the connection of a packet. */
+uint32_t replay_follow_tsval(struct replay_follow *follow, const struct explain_packet *packet,
+		bool from_client);
 
 void replay_follow_free(struct replay_follow *follow);
 

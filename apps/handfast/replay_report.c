@@ -16,6 +16,8 @@ print_text(const struct replay_report *report, FILE *out)
 	fprintf(out, "%s: %" PRIu64 " packets played", report->in, report->played);
 	if (report->left_out > 0)
 		fprintf(out, ", %" PRIu64 " of the captured server left out", report->left_out);
+	if (report->ended > 0)
+		fprintf(out, ", %" PRIu64 " connections ended for their clients", report->ended);
 	if (report->cut > 0)
 		fprintf(out, ", %" PRIu64 " cut off", report->cut);
 	if (report->too_long > 0)
@@ -47,10 +49,10 @@ counters_object(const struct replay_engine *engine)
 static void
 print_json(const struct replay_report *report, FILE *out)
 {
-	json_t *object = json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o}", "schema",
-			1, "file", json_text(report->in), "seed", (json_int_t)report->seed,
-			"played", (json_int_t)report->played, "left_out",
-			(json_int_t)report->left_out, "refused",
+	json_t *object = json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o}",
+			"schema", 1, "file", json_text(report->in), "seed",
+			(json_int_t)report->seed, "played", (json_int_t)report->played, "left_out",
+			(json_int_t)report->left_out, "ended", (json_int_t)report->ended, "refused",
 			(json_int_t)(report->cut + report->too_long), "too_long",
 			(json_int_t)report->too_long, "backward", (json_int_t)report->backward,
 			"connections", (int)replay_engine_connections(report->engine), "counters",

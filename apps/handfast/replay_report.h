@@ -22,6 +22,7 @@ struct replay_report {
 	uint64_t left_out;         /**< Of the captured server. */
 	uint64_t cut;              /**< Not whole in the capture. */
 	uint64_t too_long;         /**< For a buffer. */
+	uint64_t ended;            /**< Connections, by what the capture has not (replay_end.h). */
 	uint64_t backward;         /**< Older than the one before them. */
 	unsigned int listen_short; /**< Places that SYNs went to and there was no room for. */
 };

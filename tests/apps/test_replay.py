@@ -16,7 +16,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from captures import ACK, CLIENT, FIN, PSH, SERVER, SYN, exchange, packet, pcap, pcapng
+from captures import ACK, CLIENT, FIN, PSH, RST, SERVER, SYN, exchange, packet, pcap, pcapng
 
 HANDFAST = ""
 MSS = b"\x02\x04\x05\xb4"
@@ -43,6 +43,29 @@ def request(close_after=20):
             (6, packet(CLIENT, SERVER, ACK, end, 907, b"", there)),
             (close_after, packet(CLIENT, SERVER, ACK | FIN, end, 907, b"", there)),
             (close_after + 1, packet(SERVER, CLIENT, ACK, 907, end + 1, b"", back))]
+
+
+def kept(start=0, isn=0, options=MSS, stamp=b""):
+    """A client of HTTP that may ask again, and the server's next sequence number and its own."""
+    ask = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    there, back, server = (40000, 80), (80, 40000), isn + 900
+    seq, end = isn + 1, isn + 1 + len(ask)
+    return [(start, packet(CLIENT, SERVER, SYN, isn, 0, b"", there, options)),
+            (start + 1, packet(SERVER, CLIENT, SYN | ACK, server, seq, b"", back, options)),
+            (start + 2, packet(CLIENT, SERVER, ACK, seq, server + 1, b"", there, stamp)),
+            (start + 3, packet(CLIENT, SERVER, ACK | PSH, seq, server + 1, ask, there, stamp)),
+            (start + 5, packet(SERVER, CLIENT, ACK | PSH, server + 1, end, b"short", back, stamp)),
+            (start + 6, packet(CLIENT, SERVER, ACK, end, server + 6, b"", there, stamp))
+            ], server + 6, end
+
+
+def server_closes(server, client, stamp=b""):
+    """The end of such a connection: the server's FIN before the client's."""
+    there, back = (40000, 80), (80, 40000)
+    return [(20, packet(SERVER, CLIENT, FIN | ACK, server, client, b"", back, stamp)),
+            (21, packet(CLIENT, SERVER, ACK, client, server + 1, b"", there, stamp)),
+            (30, packet(CLIENT, SERVER, FIN | ACK, client, server + 1, b"", there, stamp)),
+            (31, packet(SERVER, CLIENT, ACK, server + 1, client + 1, b"", back, stamp))]
 
 
 def times(content):
@@ -135,6 +158,66 @@ class Replay(unittest.TestCase):
         for cookies in ("never", "always"):
             counters = self.replay(pcap(clients), "-r", "discard", "-k", cookies)["counters"]
             self.assertEqual((counters["opened"], counters["closed"]), (2, 2), counters)
+
+    def check_both(self, packets, ended=1, prefix=b"", **expected):
+        """Two connections of the same ports get through, one after the other."""
+        content = pcap(packets, 1 if prefix else 101, prefix)
+        told = self.replay(content, "--both")
+        counters = told["counters"]
+        self.assertEqual((counters["opened"], counters["requests"], counters["challenge_acks"],
+                          told["ended"]), (2, 2, 0, ended), counters)
+        for name, value in expected.items():
+            self.assertEqual(counters[name], value, name)
+        self.check_checksums()
+        return self.explained()["connections"]
+
+    def test_ports_are_used_again_after_the_captured_server_reset(self):
+        packets, server, client = kept()
+        tagged = TO_US[:12] + b"\x81\0\0\7" + TO_US[12:]
+        for flags, prefix in ((RST | ACK, b""), (RST, TO_US), (RST, tagged)):
+            reset = [(10, packet(SERVER, CLIENT, flags, server, client, b"", (80, 40000)))]
+            first, _ = self.check_both(packets + reset + kept(5000, 7000000)[0], prefix=prefix,
+                                       reset=1)
+            self.assertEqual((first["end"], first["ladder"][-1]["time"]), ("reset", 0.01))
+        # It is not the server's next: the client did not believe it, and asks once more.
+        forged = [(10, packet(SERVER, CLIENT, RST, server + 9, client, b"", (80, 40000)))]
+        ask = packets[3][1][40:]
+        again = [(20, packet(CLIENT, SERVER, ACK | PSH, client, server, ask))]
+        told = self.replay(pcap(packets + forged + again))
+        self.assertEqual((told["counters"]["requests"], told["ended"]), (2, 0))
+
+    def test_ports_are_used_again_after_the_captured_server_closed_first(self):
+        """The ACK of the engine's FIN is nowhere in the capture."""
+        stamp = struct.pack("!HBBII", 0x0101, 8, 10, 77, 88)
+        for options in ((), (MSS + stamp, stamp)):
+            packets, server, client = kept(0, 0, *options)
+            packets = packets + server_closes(server, client, *options[1:])
+            later = kept(5000, 7000000, *options)[0]
+            first, _ = self.check_both(packets + later, closed=1)
+            self.assertEqual((first["end"], first["ladder"][-1]["time"]), ("closed", 0.031))
+            # With what the client said only, it is known when the ports are used again.
+            clients = [(when, data) for when, data in packets + later
+                       if data[12:16] == b"\x0a\0\0\1"]
+            self.check_both(clients, reset=1)
+            told = self.replay(pcap(clients), "--reply", "discard")
+            self.assertEqual((told["counters"]["opened"], told["counters"]["closed"],
+                              told["ended"]), (2, 1, 1))
+
+    def test_ports_are_used_again_when_no_end_was_captured(self):
+        """Of the client's, but the captured server's FIN."""
+        packets, server, client = kept()
+        packets = packets + server_closes(server, client)[:1]
+        self.check_both(packets + kept(5000, 7000000)[0], reset=1)
+
+    def test_a_forged_syn_meets_the_connection_that_it_met(self):
+        packets, server, client = kept()
+        ask = packets[3][1][40:]
+        packets = packets + [(10, packet(CLIENT, SERVER, SYN, 70000, 0, b"", (40000, 80), MSS)),
+                             (20, packet(CLIENT, SERVER, ACK | PSH, client, server, ask))]
+        told = self.replay(pcap(packets))
+        counters = told["counters"]
+        self.assertEqual((counters["opened"], counters["requests"], counters["challenge_acks"],
+                          told["ended"]), (1, 2, 1, 0), counters)
 
     def test_as_it_is_a_wrong_acknowledgement_is_reset(self):
         counters = self.replay(pcap(request()), "--as-is")["counters"]
