@@ -361,25 +361,51 @@ class Bench(unittest.TestCase):
         self.assertEqual(row["core_to_core_ns_runs"], [90, 90, 90])
         self.assertEqual(row["load_average"], 1.0)
 
-    def test_syn_ratios_are_of_pairs(self):
-        module, runs = BENCH.syn_ratio(), iter((100, 50, 200, 150, 100, 80))
-        contestant = mock.Mock()
-        contestant.measure = lambda _: {"ns": next(runs), "packets": 1, "counters": {},
-                                        "best_ns_per_packet": 1, "share": 1.0}
-        asked = mock.Mock(repetitions=3, seconds=1, core_pair=(0, 1))
+    def syn(self, turns: tuple) -> dict:
+        """What is said of three repetitions: nanoseconds of engine and testpmd, or what happens."""
+        module, left, pace = BENCH.syn_ratio(), iter(turns), sys.modules["pace"]
+
+        def measure(_):
+            turn = next(left)
+            if isinstance(turn, BaseException):
+                raise turn
+            return {"ns": turn, "packets": 1, "counters": {}, "best_ns_per_packet": 1, "share": 1.0}
+
+        def start(*_):
+            return mock.Mock(measure=measure)
+        asked = BENCH.parse(["syn", "--repetitions", "3", "--seconds", "1"])
+        asked.core_pair = (0, 1)
         with mock.patch.object(BENCH, "state", lambda _: {"core_to_core_ns": 90,
                                                           "load_average": 1.0}), \
              mock.patch.object(BENCH, "syn_ratio", lambda: module), \
+             mock.patch.object(pace, "PACE", pace.Pace()), \
              mock.patch.dict(BENCH.SYN_CASES, {"syn": ("syn4",)}), \
-             mock.patch.multiple(module, start_engine=lambda *_: contestant,
-                                 start_testpmd=lambda *_: contestant,
+             mock.patch.multiple(module, start_engine=start, start_testpmd=start,
                                  check_answers=lambda *_: None):
-            row = BENCH.measure_syn(None, "syn", asked)["rows"][0]
+            return BENCH.measure_one(asked, "syn")
+
+    def test_syn_ratios_are_of_pairs(self):
+        row = self.syn((100, 50, 200, 150, 100, 80))["rows"][0]
         self.assertEqual(row["pps_runs"], [10_000_000, 5_000_000, 10_000_000])
         self.assertEqual(row["pps_quartiles"], {"q1": 7_500_000, "median": 10_000_000,
                                                 "q3": 10_000_000})
         self.assertEqual((row["ratio_runs"], row["ratio"]), ([0.5, 0.75, 0.8], 0.75))
         self.assertEqual(row["core_to_core_ns_runs"], [90] * 4)
+
+    def test_rounds_of_the_flood_path_outlive_what_ends_them(self):
+        gone, turn = CASES.Gone("exit code -11 (SIGSEGV)"), "syn4, repetition 2 of 3: "
+        for turns, runs, accidents in (
+                ((100, 50, gone, 200, 150, 100, 80), [0.5, 0.75, 0.8], [f"{turn}measured once more: {gone}"]),
+                ((100, 50, 200, gone, gone), [0.5], [f"{turn}measured once more: {gone}", f"{turn}{gone}"]),
+                ((100, 50, CASES.Trouble("no memory")), [0.5], [f"{turn}no memory"]),
+                ((100, 50, 200, KeyboardInterrupt()), [0.5], [])):
+            said = self.syn(turns)
+            self.assertEqual(said["rows"][0]["ratio_runs"], runs)
+            self.assertEqual(said["accidents"], accidents)
+            self.assertEqual(said["ended_early"], isinstance(turns[-1], KeyboardInterrupt))
+        said = self.syn((gone, gone))
+        self.assertEqual(said["skipped"], str(gone))
+        self.assertEqual(len(said["accidents"]), 2)
 
     def test_a_search_while_the_machine_was_slower_is_said(self):
         faster = document()
@@ -526,11 +552,25 @@ class Processes(unittest.TestCase):
         self.run_time = self.folder / "dpdk"
 
     def test_flood_path_finds_and_clears_the_users_run_time_folder(self):
-        contestant = BENCH.syn_ratio().Contestant([self.testpmd, "--file-prefix=a"], "a",
-                                                  "/ethdev/stats,0", "ipackets")
-        self.assertTrue((self.run_time / "a").exists())
-        contestant.end()
-        self.assertEqual(list(self.run_time.iterdir()), [])
+        with PROCESSES.Bench((0, 0), "none") as bench:
+            name = bench.name()
+            BENCH.syn_ratio().Contestant(bench, [self.testpmd, f"--file-prefix={name}"], name,
+                                         "/ethdev/stats,0", "ipackets")
+            self.assertTrue((self.run_time / name).exists())
+            bench.end_all()
+            self.assertEqual(list(self.run_time.iterdir()), [])
+
+    def test_flood_path_says_who_crashes(self):
+        with PROCESSES.Bench((0, 0), "none") as bench, self.assertRaises(CASES.Gone) as raised:
+            BENCH.syn_ratio().Contestant(bench, ["sh", "-c", "echo oh; kill -SEGV $$"], "a",
+                                         "/ethdev/stats,0", "ipackets")
+        self.assertIn("exit code -11 (SIGSEGV), its last words:\noh", str(raised.exception))
+        with PROCESSES.Bench((0, 0), "none") as bench, self.assertRaises(CASES.Gone), \
+             mock.patch.object(BENCH.syn_ratio().Dpdk, "ask", mock.Mock(side_effect=(
+                 {"ipackets": 1}, {"ipackets": 1}, None))):
+            name = bench.name()
+            BENCH.syn_ratio().Contestant(bench, [self.testpmd, f"--file-prefix={name}"], name,
+                                         "/ethdev/stats,0", "ipackets").measure(1)
 
     def no_packets(self, load: str, seconds: float = 0.2) -> str:
         """What a limit says that is not to be measured, with a generator that is a shell's line."""
@@ -667,6 +707,22 @@ class Processes(unittest.TestCase):
             self.assertIn(f"--workers {load} ", said)
             self.assertIn(f"--lcores {testpmd} ", said)
             self.assertEqual("--idle yield" in said, cores == (3, 3))
+            words.unlink()
+
+    def test_flood_path_on_one_core(self):
+        words, module = self.folder / "words", BENCH.syn_ratio()
+        self.testpmd.write_text(f"#!/bin/sh\necho $* >>{words}\n", encoding="utf-8")
+        for cores, main, lcores in (((3, 3), "main_core: auto, memory: none, idle: yield", "0@3,1@3"),
+                                    ((1, 0), "main_core: 0, memory: none, idle: spin", "0@0,1@1")):
+            with PROCESSES.Bench(cores, "none") as bench:
+                for start in (lambda bench: module.start_engine(bench, "/bin/true", frames, False),
+                              lambda bench: module.start_testpmd(bench, frames, False)):
+                    frames = bench.folder / "frames.pcap"
+                    with self.assertRaises(CASES.Trouble):
+                        start(bench)
+                config = frames.with_suffix(".yaml").read_text(encoding="utf-8")
+            self.assertIn(" ".join(main.split()), " ".join(config.split()))
+            self.assertIn(f"--lcores {lcores} ", words.read_text(encoding="utf-8"))
             words.unlink()
 
     def test_run_time_folders_go_with_their_processes(self):

@@ -18,26 +18,24 @@ buffers then do not each begin a page any more; the engine's never do.
 
 import argparse
 import contextlib
-import ctypes
 import json
 import os
 import pathlib
 import random
 import shutil
-import signal
 import socket
 import statistics
 import struct
-import subprocess
 import sys
-import tempfile
 import time
 
 sys.dont_write_bytecode = True
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "apps" / "handfast" / "bench"))
 
-from processes import remove_run_time, run_time_folder  # noqa: E402  pylint: disable=C0413
+from cases import twice  # noqa: E402  pylint: disable=wrong-import-position
+from machine import Gone, Trouble  # noqa: E402  pylint: disable=wrong-import-position
+from processes import Bench, Dpdk  # noqa: E402  pylint: disable=wrong-import-position
 
 FLOWS = 1024
 ENGINE_MAC = bytes.fromhex("020000000902")
@@ -50,6 +48,8 @@ SYN, ACK = 0x02, 0x10
 
 # Words that keep everybody else from the worker's core; see --in-front.
 IN_FRONT = []
+# Seconds until the first packet, at most.
+PACKETS_WITHIN = 20
 
 # Huge pages that one contestant may need, and where the kernel is asked for them.
 HUGE_PAGES = 512
@@ -66,7 +66,7 @@ CASES = {
 }
 
 CONFIG = """\
-engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: spin,
+engine: {{instance: {name}, workers: [{core}], main_core: {main}, memory: {memory}, idle: {idle},
          connections: 65536, secret: "{secret}"}}
 ports:
   - name: flood
@@ -131,66 +131,25 @@ def write_frames(file: pathlib.Path, case: str) -> None:
 
 def change(before: dict, after: dict) -> dict:
     """What happened between two looks."""
-    ns = max(after["threads"][thread] - ns for thread, ns in before["threads"].items())
+    spent = Dpdk.spent(before, after)
     counters = {name: after["counters"][name] - n for name, n in before["counters"].items()
                 if isinstance(n, int)}
-    return {"packets": after["packets"] - before["packets"], "ns": ns,
-            "share": ns / (after["clock"] - before["clock"]),
+    return {"packets": after["packets"] - before["packets"], "ns": spent["cpu_ns"],
+            "share": spent["share"],
             "counters": {name: n for name, n in counters.items() if n}}
 
 
-def die_with_parent() -> None:
-    """In a child: a worker that spins in front of everybody must not outlive who watches it."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+class Contestant(Dpdk):
+    """A running DPDK process whose worker is on one core, and to which packets come."""
 
-
-class Contestant:
-    """A running DPDK process whose worker is on one core."""
-
-    def __init__(self, argv: list, name: str, command: str, counted: str):
-        self.name, self.command, self.counted = name, command, counted
-        self.said = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(argv, stdout=self.said, stderr=self.said,
-                                        stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            self.connect()
-        except BaseException:
-            self.end()
-            raise
-
-    def connect(self) -> None:
-        """Wait for the telemetry socket, and for packets."""
-        until = time.monotonic() + 20
-        while True:
-            try:
-                self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-                self.socket.settimeout(5)
-                self.socket.connect(str(run_time_folder() / self.name / "dpdk_telemetry.v2"))
-                self.socket.recv(4096)
-                if self.counters()[self.counted] > 0:
-                    return
-            except (OSError, ValueError, KeyError, TypeError):
-                self.socket.close()
-            if self.process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"{self.name} does not run:\n{self.last_words()}")
+    def __init__(self, bench: Bench, argv: list, name: str, command: str, counted: str):
+        self.command, self.counted = command, counted
+        super().__init__(bench, [*IN_FRONT, *argv], name, command)
+        until = time.monotonic() + PACKETS_WITHIN
+        while not self.look()["packets"]:
+            if time.monotonic() > until:
+                raise Trouble(f"{name} gets no packets: {self.last_words()}")
             time.sleep(0.05)
-
-    def last_words(self) -> str:
-        """What it printed."""
-        self.said.seek(0)
-        return self.said.read().decode(errors="replace")
-
-    def counters(self) -> dict:
-        """All counters of the port."""
-        self.socket.send(self.command.encode())
-        return list(json.loads(self.socket.recv(65536)).values())[0]
-
-    def thread_ns(self) -> dict:
-        """CPU time of each thread so far."""
-        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
-        return {task.name: int((task / "schedstat").read_text().split()[0])
-                for task in tasks.iterdir()}
 
     def measure(self, seconds: float) -> dict:
         """Packets, CPU time and what the counters say of a while; and how fast its best parts were.
@@ -212,27 +171,11 @@ class Contestant:
 
     def look(self) -> dict:
         """What the counters and clocks say now."""
-        try:
-            counters = self.counters()
-        except (OSError, ValueError) as problem:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(1)
-            raise RuntimeError(f"{self.name} does not answer ({problem}), exit code "
-                               f"{self.process.poll()}:\n{self.last_words()}") from None
-        return {"packets": counters[self.counted], "counters": counters,
-                "threads": self.thread_ns(), "clock": time.monotonic_ns()}
-
-    def end(self) -> None:
-        """Stop the process."""
-        self.socket.close()
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        remove_run_time(self.name)
-        self.said.close()
+        counters = self.ask(self.command)
+        if not counters:  # Its port is closed already: it ends.
+            raise Gone(f"{self.name} has no counters any more: {self.last_words()}")
+        return {"packets": counters.get(self.counted, 0), "counters": counters,
+                **self.snapshot()}
 
 
 @contextlib.contextmanager
@@ -245,35 +188,36 @@ def huge_pages(wanted: bool):
     try:
         HUGE_PAGES_FILE.write_text(f"{HUGE_PAGES}\n")
         if int(HUGE_PAGES_FILE.read_text()) < HUGE_PAGES:
-            raise RuntimeError("the kernel has not so many huge pages: memory is in pieces")
+            raise Trouble("the kernel has not so many huge pages: memory is in pieces")
         yield
     finally:
         HUGE_PAGES_FILE.write_text(before)
 
 
-def start_engine(program: str, frames: pathlib.Path, core: int, main: int,
-                 huge: bool) -> Contestant:
+def start_engine(bench: Bench, program: str, frames: pathlib.Path, huge: bool) -> Contestant:
     """The engine, with a secret from a file so that every ACK's cookie is judged."""
-    name = f"synratio{os.getpid()}"
+    name, core = bench.name(), bench.cores[0]
     secret, config = frames.with_suffix(".secret"), frames.with_suffix(".yaml")
     secret.write_bytes(os.urandom(32))
     secret.chmod(0o600)
-    config.write_text(CONFIG.format(name=name, core=core, main=main, secret=secret, frames=frames,
+    config.write_text(CONFIG.format(name=name, core=core, main=bench.main_core(core),
+                                    idle=bench.idle, secret=secret, frames=frames,
                                     memory="huge" if huge else "none"))
-    return Contestant(IN_FRONT + [program, "run", "-c", str(config)], name,
-                      "/handfast/counters,flood", "rx")
+    return Contestant(bench, [program, "run", "-c", config], name, "/handfast/counters,flood", "rx")
 
 
-def start_testpmd(frames: pathlib.Path, core: int, main: int, huge: bool) -> Contestant:
+def start_testpmd(bench: Bench, frames: pathlib.Path, huge: bool) -> Contestant:
     """dpdk-testpmd with 5tswap."""
-    name = f"synlimit{os.getpid()}"
-    # Its prompt ends at the end of its input; with a statistics period it runs until told.
+    name, (core, main) = bench.name(), bench.cores
+    # Its prompt ends at the end of its input; with a statistics period it runs until told.  It
+    # wants another lcore for that than the worker's, which --lcores gives it on the same core, too.
     return Contestant(
-        IN_FRONT + ["dpdk-testpmd", "-l", f"{main},{core}", "--no-pci", f"--file-prefix={name}",
-                      *(["--in-memory"] if huge else ["--no-huge", "-m", "1024"]),
-                      f"--vdev=net_pcap0,rx_pcap={frames},infinite_rx=1", "--",
-                      "--forward-mode=5tswap", "--auto-start", "--stats-period", "60",
-                      "--nb-cores=1", "--total-num-mbufs=16384"],
+        bench, ["dpdk-testpmd", "--lcores", f"0@{main},1@{core}", "--no-pci",
+                f"--file-prefix={name}",
+                *(["--in-memory"] if huge else ["--no-huge", "-m", "1024"]),
+                f"--vdev=net_pcap0,rx_pcap={frames},infinite_rx=1", "--",
+                "--forward-mode=5tswap", "--auto-start", "--stats-period", "60",
+                "--nb-cores=1", "--total-num-mbufs=16384"],
         name, "/ethdev/stats,0", "ipackets")
 
 
@@ -282,28 +226,38 @@ def check_answers(case: str, counters: dict) -> None:
     rx = counters["rx"]
     wanted = "syn_cookies_sent" if CASES[case][1] == SYN else "syn_cookies_bad"
     if counters.get(wanted, 0) < rx * 0.99:
-        raise RuntimeError(f"{case}: of {rx} packets not all are {wanted}: {counters}")
+        raise Trouble(f"{case}: of {rx} packets not all are {wanted}: {counters}")
 
 
-def measure_case(case: str, program: str, cores: tuple, rounds: int, seconds: float,
-                 told=lambda text: None, huge: bool = False) -> dict:
-    """Engine and testpmd in turns, over the same frames; medians of the rounds."""
-    engine, limit = [], []
-    with tempfile.TemporaryDirectory(prefix="handfast-syn-") as folder:
-        frames = pathlib.Path(folder) / "frames.pcap"
-        write_frames(frames, case)
-        for number in range(rounds):
-            for start, results in ((lambda: start_engine(program, frames, *cores, huge), engine),
-                                   (lambda: start_testpmd(frames, *cores, huge), limit)):
-                contestant = start()
-                try:
-                    results.append(contestant.measure(seconds))
-                finally:
-                    contestant.end()
-            check_answers(case, engine[-1]["counters"])
-            told(f"{case} {number + 1}/{rounds}: " + ", 5tswap ".join(
-                f"{results[-1]['packets'] * 1e9 / results[-1]['ns']:,.0f}/s"
-                for results in (engine, limit)))
+def run_once(bench: Bench, start, seconds: float) -> dict:
+    """One contestant from start to end."""
+    def run() -> dict:
+        done = start().measure(seconds)
+        bench.end_all()
+        return done
+    return twice(bench, run)
+
+
+def measure_case(bench: Bench, case: str, program: str, rounds: int, seconds: float,
+                 huge: bool = False):
+    """Engine and testpmd in turns, over the same frames: both, after each round."""
+    frames = bench.folder / f"{case}.pcap"
+    write_frames(frames, case)
+    for number in range(rounds):
+        bench.turn = f"{case}, repetition {number + 1} of {rounds}"
+        engine = run_once(bench, lambda: start_engine(bench, program, frames, huge), seconds)
+        check_answers(case, engine["counters"])
+        yield engine, run_once(bench, lambda: start_testpmd(bench, frames, huge), seconds)
+
+
+def rates(pair: tuple) -> str:
+    """Of a round, for people."""
+    return ", 5tswap ".join(f"{run['packets'] * 1e9 / run['ns']:,.0f}/s" for run in pair)
+
+
+def summarise(case: str, pairs: list) -> dict:
+    """Medians of the rounds."""
+    engine, limit = zip(*pairs)
     each, limit_each = ([run["ns"] / run["packets"] for run in runs] for runs in (engine, limit))
     ns, limit_ns = statistics.median(each), statistics.median(limit_each)
     # Of each round's two, which the machine disturbed alike.
@@ -314,10 +268,12 @@ def measure_case(case: str, program: str, cores: tuple, rounds: int, seconds: fl
             "limit_pps": round(1e9 / limit_ns), "limit_ns_per_packet": round(limit_ns, 2),
             "pps_runs": [round(1e9 / one) for one in each],
             "limit_pps_runs": [round(1e9 / one) for one in limit_each],
-            "ratio": round(statistics.median(ratios), 3), "ratio_runs": ratios, "best_ns_per_packet": round(best_ns, 2),
+            "ratio": round(statistics.median(ratios), 3), "ratio_runs": ratios,
+            "best_ns_per_packet": round(best_ns, 2),
             "limit_best_ns_per_packet": round(limit_best_ns, 2),
             "best_ratio": round(limit_best_ns / best_ns, 3),
-            "core_share": round(min(run["share"] for run in engine + limit), 2)}
+            "core_share": round(min(run["share"] for run in engine + limit), 2),
+            "repeated": sum(run.get("repeated", False) for run in engine + limit)}
 
 
 def table(results: list) -> str:
@@ -330,6 +286,20 @@ def table(results: list) -> str:
                      f"{one['ratio']:8.3f}{one['best_ns_per_packet']:9.1f}"
                      f"{one['best_ratio']:12.3f}{one['core_share']:7.0%}")
     return "\n".join(lines)
+
+
+def measure(asked) -> int:
+    """All cases, told as they are asked for; the exit code says whether nobody crashed meanwhile."""
+    results = []
+    with huge_pages(asked.huge), Bench((asked.core, asked.main_core), "none") as bench:
+        for case in asked.case or CASES:
+            results.append(summarise(case, list(measure_case(
+                bench, case, asked.handfast, asked.rounds, asked.seconds, asked.huge))))
+            if asked.json:
+                print(json.dumps(results[-1]), flush=True)
+    if not asked.json:
+        print(table(results))
+    return 1 if bench.accidents else 0
 
 
 def main() -> int:
@@ -353,16 +323,11 @@ def main() -> int:
         return 77
     if asked.in_front:
         IN_FRONT.extend(["chrt", "-f", "10"])
-    results = []
-    with huge_pages(asked.huge):
-        for case in asked.case or CASES:
-            results.append(measure_case(case, asked.handfast, (asked.core, asked.main_core),
-                                        asked.rounds, asked.seconds, huge=asked.huge))
-            if asked.json:
-                print(json.dumps(results[-1]), flush=True)
-    if not asked.json:
-        print(table(results))
-    return 0
+    try:
+        return measure(asked)
+    except Trouble as trouble:
+        print(f"syn_ratio: {trouble}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -119,25 +119,30 @@ def syn_ratio():
     return module
 
 
+def measure_syn_case(bench: Bench, module, case: str, asked, rows: list) -> None:
+    """A row of as many rounds as were complete when it ended, by itself or by trouble or Ctrl-C."""
+    states, pairs = [state(asked.core_pair)], []
+    try:
+        for pair in module.measure_case(bench, case, os.environ["HANDFAST"], asked.repetitions,
+                                        asked.seconds):
+            states.append(state(asked.core_pair))
+            pairs.append(pair)
+            progress(f"{case} {len(pairs)}/{asked.repetitions}: {module.rates(pair)}")
+    finally:
+        if pairs:
+            row = module.summarise(case, pairs)
+            rows.append({**row, **conditions(states), **{
+                f"{key}_quartiles": quartiles(row[f"{key}_runs"])
+                for key in ("pps", "limit_pps", "ratio")}})
+            progress(f"{case}: {row['ratio']:.3f} of 5tswap")
+
+
 def measure_syn(bench: Bench, name: str, asked) -> dict:
     """SYNs or forged ACKs from net_pcap infinite_rx, with testpmd's 5tswap in turns."""
     module, rows = syn_ratio(), []
     with until_stopped(), until_trouble(bench, rows):
         for case in SYN_CASES[name]:
-            states = [state(asked.core_pair)]
-
-            def told(text: str, states=states) -> None:
-                progress(text)
-                states.append(state(asked.core_pair))
-            try:
-                row = module.measure_case(case, os.environ["HANDFAST"], asked.core_pair,
-                                          asked.repetitions, asked.seconds, told)
-            except (RuntimeError, OSError, ValueError) as problem:
-                raise Trouble(f"{case}: {problem}") from None
-            rows.append({**row, **conditions(states), **{
-                f"{key}_quartiles": quartiles(row[f"{key}_runs"])
-                for key in ("pps", "limit_pps", "ratio")}})
-            progress(f"{case}: {rows[-1]['ratio']:.3f} of 5tswap")
+            measure_syn_case(bench, module, case, asked, rows)
     if not rows:
         raise Trouble("ended before its first figure")
     return {"name": name, "rows": rows}
