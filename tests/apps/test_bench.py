@@ -572,6 +572,40 @@ class Processes(unittest.TestCase):
             BENCH.syn_ratio().Contestant(bench, [self.testpmd, f"--file-prefix={name}"], name,
                                          "/ethdev/stats,0", "ipackets").measure(1)
 
+    def test_a_start_up_that_crashes_leaves_those_before(self):
+        turns = self.folder / "turns"
+        engine = self.folder / "handfast"
+        engine.write_text(f"#!/bin/sh\necho >>{turns}; [ $(wc -l <{turns}) = 3 ] && kill -SEGV $$\n"
+                          "echo control ready; exec sleep 60\n", encoding="utf-8")
+        engine.chmod(0o755)
+        with PROCESSES.Bench((0, 0), "none") as bench:
+            rows = IDLE.measure(bench, mock.Mock(repetitions=9, seconds=1))["rows"]
+            self.assertEqual([(row["what"], len(row["values"])) for row in rows],
+                             [("start-up, exec to ready", 2)])
+            self.assertEqual(len(bench.accidents), 1)
+            self.assertIn("start-up, repetition 3 of 9: ", bench.accidents[0])
+            self.assertIn("is not ready: exit code -11 (SIGSEGV)", bench.accidents[0])
+            turns.write_text("\n\n", encoding="utf-8")
+            with self.assertRaises(CASES.Gone):
+                IDLE.measure(bench, mock.Mock(repetitions=9, seconds=1))
+
+    def test_a_round_trip_that_fails_leaves_those_before(self):
+        trips = iter(({"p50": 5, "p99": 9}, {"p50": 6, "p99": 8}, CASES.Trouble("no memory")))
+
+        def trip(*_):
+            done = next(trips)
+            if isinstance(done, Exception):
+                raise done
+            return done
+        with PROCESSES.Bench((0, 0), "none") as bench, \
+             mock.patch.multiple(IDLE, startup_once=lambda _: 1, share_once=lambda *_: 0.02,
+                                 trip_once=trip):
+            rows = IDLE.measure(bench, mock.Mock(repetitions=3, seconds=1))["rows"]
+        self.assertEqual({row["what"]: row["values"] for row in rows}, {
+            "start-up, exec to ready": [1000] * 3, "core taken, idle: sleep": [2.0] * 3,
+            "handshake p50, idle: sleep": [5, 6], "handshake p99, idle: sleep": [9, 8]})
+        self.assertEqual(bench.accidents, ["idle: sleep: no memory"])
+
     def no_packets(self, load: str, seconds: float = 0.2) -> str:
         """What a limit says that is not to be measured, with a generator that is a shell's line."""
         generator = self.folder / "handfast-load"
@@ -868,6 +902,7 @@ if __name__ == "__main__":
     import bench as BENCH
     import cases as CASES
     import flood as FLOOD
+    import idle as IDLE
     import processes as PROCESSES
     import report as REPORT
     import search as SEARCH

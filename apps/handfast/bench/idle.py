@@ -9,8 +9,9 @@ millisecond, from the SYN to the SYN-ACK, in microseconds, the generator spinnin
 import time
 
 from cases import RESPOND, target, until_trouble, watched
-from machine import Trouble
+from machine import Gone, Trouble
 from pace import progress, until_stopped
+from processes import PATIENCE
 
 READY = "control ready"
 READY_WITHIN_S = 1.0
@@ -23,8 +24,10 @@ def startup_once(bench) -> float:
     begun = time.monotonic()
     engine = bench.engine(RESPOND, wait=False)
     while READY not in engine.said():
-        if time.monotonic() - begun > 30 or engine.process.poll() is not None:
-            raise Trouble(f"not ready:\n{engine.said()[-2000:]}")
+        code = engine.process.poll()
+        if code is not None or time.monotonic() - begun > PATIENCE:
+            kind = Gone if code is not None and code < 0 else Trouble
+            raise kind(f"{engine.name} is not ready: {engine.last_words()}")
         time.sleep(0.001)
     taken = time.monotonic() - begun
     bench.end_all()
@@ -53,33 +56,39 @@ def trip_once(bench, seconds: float) -> dict:
     return end["latency_us"]["connect"]
 
 
-def row(what: str, unit: str, values: list, most: float = 0) -> dict:
-    """A figure with its goal, if it has one."""
-    return {"what": what, "unit": unit, "values": values, "most": most}
+def add(rows: list, what: str, unit: str, value: float, most: float = 0) -> None:
+    """One more value of a figure, with its goal, if it has one: a row is of what is complete."""
+    for row in rows:
+        if row["what"] == what:
+            row["values"].append(value)
+            return
+    rows.append({"what": what, "unit": unit, "values": [value], "most": most})
 
 
-def policy_rows(bench, asked, policy: str) -> list:
+def add_policy(bench, asked, policy: str, rows: list) -> None:
     """What is measured with one idle policy."""
-    bench.idle = policy
-    few = asked.repetitions if policy == "sleep" else 1
-    shares = [watched(bench, lambda: share_once(bench, asked.seconds)) * 100 for _ in range(few)]
-    trips = [trip_once(bench, asked.seconds) for _ in range(asked.repetitions)]
-    progress(f"idle: {policy}: {shares[-1]:.2f} % of a core, handshake p50 {trips[-1]['p50']} us")
-    return [row(f"core taken, idle: {policy}", "%", shares,
-                IDLE_SHARE * 100 if policy == "sleep" else 0)] + [
-        row(f"handshake {percentile}, idle: {policy}", "us", [trip[percentile] for trip in trips])
-        for percentile in ("p50", "p99")]
+    bench.idle, bench.turn = policy, f"idle: {policy}"
+    for _ in range(asked.repetitions if policy == "sleep" else 1):
+        share = watched(bench, lambda: share_once(bench, asked.seconds)) * 100
+        add(rows, f"core taken, idle: {policy}", "%", share,
+            IDLE_SHARE * 100 if policy == "sleep" else 0)
+    for _ in range(asked.repetitions):
+        trip = trip_once(bench, asked.seconds)
+        for percentile in ("p50", "p99"):
+            add(rows, f"handshake {percentile}, idle: {policy}", "us", trip[percentile])
+    progress(f"idle: {policy}: {share:.2f} % of a core, handshake p50 {trip['p50']} us")
 
 
 def measure(bench, asked) -> dict:
     """All figures."""
     rows, usual = [], bench.idle
     with until_stopped(), until_trouble(bench, rows):
-        rows.append(row("start-up, exec to ready", "ms",
-                        [startup_once(bench) * 1000 for _ in range(asked.repetitions)],
-                        READY_WITHIN_S * 1000))
+        for number in range(asked.repetitions):
+            bench.turn = f"start-up, repetition {number + 1} of {asked.repetitions}"
+            add(rows, "start-up, exec to ready", "ms", startup_once(bench) * 1000,
+                READY_WITHIN_S * 1000)
         for policy in POLICIES:
-            rows += policy_rows(bench, asked, policy)
+            add_policy(bench, asked, policy, rows)
     bench.idle = usual
     if not rows:
         raise Trouble("ended before its first figure")
