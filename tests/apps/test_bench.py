@@ -407,6 +407,12 @@ class Bench(unittest.TestCase):
         self.assertEqual(said["skipped"], str(gone))
         self.assertEqual(len(said["accidents"]), 2)
 
+    def test_last_words_of_who_cannot_run_are_said(self):
+        lame = document()
+        lame["results"][6]["skipped"] = "a does not run: exit code 2, its last words:\nno memory"
+        self.assertIn("forward: a does not run: exit code 2, its last words:\n    no memory",
+                      REPORT.text(lame))
+
     def test_a_search_while_the_machine_was_slower_is_said(self):
         faster = document()
         self.assertNotIn("while this searched", REPORT.text(faster))

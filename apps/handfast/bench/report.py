@@ -353,7 +353,10 @@ def text(document: dict) -> str:
     for result in document["results"]:
         parts.append("")
         if "skipped" in result:
-            parts.append(f"{result['name']}: {result['skipped'].splitlines()[0]}")
+            why = result["skipped"].splitlines()
+            # Last words stand below their first line; where there was an accident that has them.
+            parts.append("\n    ".join([f"{result['name']}: {why[0]}",
+                                       *([] if result.get("accidents") else why[1:])]))
             parts += accidents_text(result)
             continue
         parts.append(f"{result['name']}: {ABOUT[result['name']]}")
