@@ -840,11 +840,69 @@ class Compare(unittest.TestCase):
         builds = (mock.Mock(), mock.Mock())
         for build in builds:
             build.name = "same"
-        found = [self.compare.judge(("parse", "row", "ns"), ([1, 2], [1, 2]), False, 0.05)]
-        said = {rounds: self.compare.text(builds, found, mock.Mock(rounds=rounds, threshold=0.05))
-                for rounds in (4, 10)}
+        said = {}
+        for rounds in (4, 10):
+            found = [self.compare.judge(("parse", "row", "ns"), ([1, 2] * rounds, [2] * rounds),
+                                        False, 0.05)]
+            said[rounds] = self.compare.text(builds, found,
+                                             mock.Mock(rounds=rounds, threshold=0.05), [])
         self.assertIn("careful: 4 rounds say little about the machine's noise", said[4])
         self.assertNotIn("careful", said[10])
+
+    def whole(self, runs: dict, accidents: list, ended: int = 0) -> tuple:
+        """What is printed of so many rounds of ten, and the exit code."""
+        def rounds(bench, *_):
+            bench.accidents += accidents
+            pace.PACE.ended_by = ended
+            return {"runs": {mark: [{"rate": rate} for rate in of] for mark, of in runs.items()}}
+        pace, said = sys.modules["pace"], []
+        with mock.patch.object(self.compare.cases, "rounds", rounds), \
+             mock.patch.object(self.compare.Build, "make"), \
+             mock.patch.dict(os.environ), mock.patch("builtins.print", said.append):
+            for words in ((), ("--json",)):
+                with mock.patch.object(pace, "PACE", pace.Pace()), \
+                     mock.patch.object(sys, "argv", ["compare", ".", "-b", "open-close", *words]):
+                    code = self.compare.main()
+        return *said, code
+
+    def test_the_rounds_done_are_said_and_judged(self):
+        accident = "B, repetition 3 of 10: 2 complete, no more: exit code -11 (SIGSEGV)"
+        for runs, accidents, ended, code in (
+                ({"A": [10] * 10, "B": [10] * 10}, [], 0, 0),
+                ({"A": [10] * 10, "B": [5] * 10}, [], 0, 1),
+                ({"A": [10] * 10, "B": [5] * 2}, [accident], 0, 3),
+                ({"A": [10, 10, 5], "B": [5, 5]}, [], 2, 130)):
+            text, told, given = self.whole(runs, accidents, ended)
+            done, told = len(runs["B"]), json.loads(told)
+            self.assertEqual(given, code)
+            self.assertIn(f"1 figures, {done} rounds in turns", text)
+            self.assertEqual((told["rounds"], told["results"][0]["rounds"]), (done, done))
+            self.assertEqual(told["results"][0]["a"]["median"], 10)
+            self.assertEqual("careful: 2 rounds say little" in text, done == 2)
+            self.assertEqual("ended before all of 10 rounds" in text, bool(ended))
+            self.assertEqual(told["ended_early"], bool(ended))
+            self.assertEqual(told["accidents"], [f"open-close, {one}" for one in accidents])
+            self.assertEqual("accident: open-close, B, repetition 3" in text, bool(accidents))
+
+    def test_one_round_leaves_doubt(self):
+        self.assertEqual(self.verdict([100, 100], [50]), "faster?")
+
+    def test_what_is_complete_outlives_a_name_that_is_not(self):
+        pace, one = sys.modules["pace"], self.compare.judge(("x", "", ""), ([1], [1]), False, 0.05)
+        for ended, names in ((0, ["x", "y", "z"]), (2, ["x", "y"])):
+            asked, accidents, seen = mock.Mock(names=["x", "y", "z"]), [], []
+
+            def micro(_, name, __, ended=ended, seen=seen):
+                seen.append(name)
+                if name == "y":
+                    pace.PACE.ended_by = ended
+                    raise CASES.Trouble("ended")
+                return [one]
+            with mock.patch.object(pace, "PACE", pace.Pace()), \
+                 mock.patch.object(self.compare, "measure_micro", micro):
+                found = self.compare.measure((), asked, accidents)
+            self.assertEqual((seen, len(found)), (names, len(names) - 1))
+            self.assertEqual(accidents, [] if ended else ["y: ended"])
 
     def test_unknown_words_are_usage_errors(self):
         for words in ((), ("nosuchcommit",), ("HEAD", "-b", "nosuchbench"), (".", "--rounds", "1")):
