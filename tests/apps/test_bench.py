@@ -857,12 +857,14 @@ class Compare(unittest.TestCase):
             return {"runs": {mark: [{"rate": rate} for rate in of] for mark, of in runs.items()}}
         pace, said = sys.modules["pace"], []
         with mock.patch.object(self.compare.cases, "rounds", rounds), \
+             mock.patch.object(self.compare, "Bench", wraps=PROCESSES.Bench) as bench, \
              mock.patch.object(self.compare.Build, "make"), \
              mock.patch.dict(os.environ), mock.patch("builtins.print", said.append):
             for words in ((), ("--json",)):
                 with mock.patch.object(pace, "PACE", pace.Pace()), \
                      mock.patch.object(sys, "argv", ["compare", ".", "-b", "open-close", *words]):
                     code = self.compare.main()
+        self.assertEqual(bench.call_args.kwargs, {"lends": True, "concurrency": 512})
         return *said, code
 
     def test_the_rounds_done_are_said_and_judged(self):
