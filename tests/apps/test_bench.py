@@ -612,20 +612,20 @@ class Processes(unittest.TestCase):
             "handshake p50, idle: sleep": [5, 6], "handshake p99, idle: sleep": [9, 8]})
         self.assertEqual(bench.accidents, ["idle: sleep: no memory"])
 
-    def no_packets(self, load: str, seconds: float = 0.2) -> str:
+    def no_packets(self, load: str, seconds: float = 0.2, within: float = 10) -> str:
         """What a limit says that is not to be measured, with a generator that is a shell's line."""
         generator = self.folder / "handfast-load"
         generator.write_text(f"#!/bin/sh\n{load}\n", encoding="utf-8")
         generator.chmod(0o755)
         with PROCESSES.Bench((0, 0), "none") as bench, \
-             mock.patch.object(CASES, "PACKETS_WITHIN", 0.3), \
+             mock.patch.object(CASES, "PACKETS_WITHIN", within), \
              self.assertRaises(CASES.Trouble) as raised:
             CASES.limit_once(bench, "5tswap", seconds)
         return str(raised.exception)
 
     def test_a_limit_of_no_packets_is_trouble(self):
         os.environ["PACKETS"] = "0"
-        said = self.no_packets("exec sleep 60")
+        said = self.no_packets("exec sleep 60", within=0.3)
         self.assertIn("testpmd passes no packets; handfast-load: it did not end by itself, it "
                       "printed nothing", said)
         self.assertIn("testpmd: it did not end by itself, its last words:\nPort 0: link", said)
