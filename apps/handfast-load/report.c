@@ -265,14 +265,16 @@ report_judge(struct report *report, const char *name, double wanted, double got,
 }
 
 /*
- * Starts that were never made, and connections that never opened, are slower than all others.
- * Nothing opened is no latency that was met.
+ * Starts that were never made, and connections that never opened, are slower than all others: who
+ * failed, and who was still to be answered when the run ended. Nothing opened is no latency that
+ * was met.
  */
 static void
 report_judge_p99(struct report *report)
 {
 	const uint64_t missing = report->whole.count[FIGURE_not_started] +
-				 figures_never_opened(&report->timed);
+				 figures_never_opened(&report->timed) +
+				 figures_unopened(&report->whole);
 	const uint64_t total = histogram_total(&report->timed.connect_us);
 	const double wanted = (double)report->options->max_p99_us;
 	const double share = total > 0 ? 99.0 * (double)(total + missing) / (double)total : 100.0;

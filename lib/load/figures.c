@@ -53,6 +53,15 @@ figures_never_opened(const struct figures *figures)
 	return sum;
 }
 
+uint64_t
+figures_unopened(const struct figures *whole)
+{
+	const uint64_t known = whole->count[FIGURE_opened] + figures_never_opened(whole);
+
+	/* Workers that still run may have opened some since the first word was read. */
+	return whole->count[FIGURE_started] > known ? whole->count[FIGURE_started] - known : 0;
+}
+
 const char *
 figures_name(enum figure figure)
 {

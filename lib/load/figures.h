@@ -55,6 +55,12 @@ uint64_t figures_failed(const struct figures *figures);
 /** Failures of connections that never opened: no latency of theirs is known. */
 uint64_t figures_never_opened(const struct figures *figures);
 
+/**
+ * Connections of a whole run that did not open, and are none of figures_never_opened(): their SYN
+ * had no answer yet when the run ended.
+ */
+uint64_t figures_unopened(const struct figures *whole);
+
 /** As in figures.def. */
 const char *figures_name(enum figure figure);
 const char *figures_failure_name(enum failure failure);

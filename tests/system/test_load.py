@@ -358,6 +358,18 @@ def test_what_never_began_or_was_lost_misses_thresholds():
                   load.said)
 
 
+def test_what_did_not_open_before_the_end_misses_the_latency():
+    """A full accept queue drops SYNs, and the run ends before any of them is repeated."""
+    with lab.Lab() as here:
+        kernel = Kernel(here)
+        kernel.listen(81)
+        last = kernel.load("--exchange", "handshake", "--rate", "1k", "--duration", "900ms",
+                           "--drain", "50ms", "--max-p99", "500ms",
+                           target=f"{lab.CLIENT4}:81").end(7)
+        lab.check(last["failures"] == 0 and last["unfinished"] > 300, last)
+        lab.check(last["latency_us"]["connect"]["p99"] < 500_000, last)
+
+
 def test_a_run_that_a_signal_ends_says_so():
     """128 and the signal's number, a sentence, and the figures up to then."""
     with lab.Lab() as here:

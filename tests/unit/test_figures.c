@@ -56,6 +56,24 @@ what_never_opened_is_told_apart(void **state)
 	assert_int_equal(figures_never_opened(&figures), figures_failed(&figures));
 }
 
+/* Begun 10, opened 5, refused 2, reset once open 1: of 3 nothing was heard. */
+static void
+what_had_no_answer_yet_did_not_open(void **state)
+{
+	struct figures figures = {0};
+
+	(void)state;
+	figures_count(&figures, FIGURE_started, 10);
+	figures_count(&figures, FIGURE_opened, 5);
+	for (unsigned int i = 0; i < 2; i++)
+		figures_fail(&figures, FAILURE_refused);
+	figures_fail(&figures, FAILURE_reset_established);
+	assert_int_equal(figures_unopened(&figures), 3);
+	/* More opened while the words were read. */
+	figures_count(&figures, FIGURE_opened, 4);
+	assert_int_equal(figures_unopened(&figures), 0);
+}
+
 /* They are keys of JSON and columns of CSV. */
 static void
 check_name(const char *name)
@@ -90,6 +108,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(figures_of_workers_add_up),
 			cmocka_unit_test(what_never_opened_is_told_apart),
+			cmocka_unit_test(what_had_no_answer_yet_did_not_open),
 			cmocka_unit_test(names_are_unique_words),
 	};
 
