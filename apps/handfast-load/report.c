@@ -49,15 +49,18 @@ report_reuse_seconds(const struct report *report)
 }
 
 static void
-report_sample(const struct report *report, struct report_sample *sample)
+report_sample(struct report *report, struct report_sample *sample)
 {
 	const struct engine *engine = report->engine;
 	const uint64_t now_us = clock_us(&engine->clock);
 
 	memset(sample, 0, sizeof(*sample));
 	sample->us = now_us - engine->load->begin_us;
-	for (unsigned int phase = 0; phase < LOAD_PHASES; phase++)
-		load_figures(engine, (enum load_phase)phase, &sample->sum);
+	memset(report->phase, 0, sizeof(report->phase));
+	for (unsigned int phase = 0; phase < LOAD_PHASES; phase++) {
+		load_figures(engine, (enum load_phase)phase, &report->phase[phase]);
+		figures_add(&sample->sum, &report->phase[phase]);
+	}
 	for (unsigned int i = 0; i < engine->worker_count; i++)
 		sample->active +=
 				__atomic_load_n(&engine->worker[i]->load->active, __ATOMIC_RELAXED);
@@ -223,15 +226,15 @@ report_line(struct report *report, const struct report_second *second)
 static void
 report_interval(struct report *report, bool line)
 {
-	struct report_second second = {.sample = &report->now, .figures = &report->sustained};
+	struct report_second second = {.sample = &report->now, .figures = &report->between};
 
 	report_sample(report, &report->now);
 	report->now.phase = report_phase(report);
 	second.seconds = (double)(report->now.us - report->latest.us) / 1e6;
-	report_between(&report->now.sum, &report->latest.sum, &report->sustained);
-	second.rate = (double)report_done(report->options->plan.exchange, &report->sustained) /
+	report_between(&report->now.sum, &report->latest.sum, &report->between);
+	second.rate = (double)report_done(report->options->plan.exchange, &report->between) /
 		      second.seconds;
-	second.busy = (double)report->sustained.count[FIGURE_busy_us] / 1e6 / second.seconds /
+	second.busy = (double)report->between.count[FIGURE_busy_us] / 1e6 / second.seconds /
 		      report->engine->worker_count;
 	if (line && !report->options->quiet)
 		report_line(report, &second);
@@ -509,15 +512,13 @@ report_end(struct report *report)
 {
 	const struct load_plan *plan = &report->options->plan;
 	struct report_whole whole = {.seconds = report_seconds(report)};
-	const struct figures *sustained = &report->sustained;
+	const struct figures *sustained = &report->phase[LOAD_SUSTAIN];
 
-	memset(&report->sustained, 0, sizeof(report->sustained));
-	load_figures(report->engine, LOAD_SUSTAIN, &report->sustained);
 	/* A connection that is still open at the end is slow, and counts. */
-	load_figures(report->engine, LOAD_SUSTAIN, &report->timed);
-	load_figures(report->engine, LOAD_RAMP_DOWN, &report->timed);
+	report->timed = *sustained;
+	figures_add(&report->timed, &report->phase[LOAD_RAMP_DOWN]);
 	report->whole = report->timed;
-	load_figures(report->engine, LOAD_RAMP_UP, &report->whole);
+	figures_add(&report->whole, &report->phase[LOAD_RAMP_UP]);
 
 	whole.done = report_done(plan->exchange, sustained);
 	if (whole.seconds > 0) {

@@ -46,9 +46,10 @@ struct report {
 	struct report_threshold threshold[REPORT_THRESHOLDS_MAX];
 	struct report_sample latest;
 	struct report_sample now;
-	struct figures whole;     /**< Scratch of report_end(): all phases, */
-	struct figures sustained; /**< the measured one, */
-	struct figures timed;     /**< and all whose latencies count. */
+	struct figures phase[LOAD_PHASES]; /**< Of the latest sample, which the end tells, too. */
+	struct figures between;            /**< Scratch of an interval: what is new in it. */
+	struct figures whole;              /**< Scratch of report_end(): all phases, */
+	struct figures timed;              /**< and all whose latencies count. */
 };
 
 /** @return an exit code; the reason was written to standard error. */

@@ -5,6 +5,7 @@
     test_load.py HANDFAST_LOAD
 """
 
+import json
 import os
 import re
 import signal
@@ -217,6 +218,34 @@ class Text(unittest.TestCase):
         self.assertIn("retransmitted: 10 SYN", done.stdout)
         self.assertRegex(done.stdout, r"\n +10  no_syn_ack +no answer to the SYN, repeated "
                          r"--retries times or until the run ended\n")
+
+
+class Lines(unittest.TestCase):
+    """The JSON lines of a run."""
+
+    def run_for(self, duration: str, stop: float = 0.0) -> tuple:
+        """Its seconds, and its end; stopped for so long after the first second."""
+        words = ("--workers", "1", "--memory", "none", "--target-mac", "02:00:00:00:00:01",
+                 "--exchange", "syn", "--duration", duration, "--json", "--quiet")
+        with subprocess.Popen([HANDFAST_LOAD, *ENOUGH, *words], text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as process:
+            lines = [json.loads(process.stdout.readline()) for _ in range(2)]
+            if stop:
+                process.send_signal(signal.SIGSTOP)
+                time.sleep(stop)
+                process.send_signal(signal.SIGCONT)
+            rest, said = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, said)
+        lines += map(json.loads, rest.splitlines())
+        return lines[1:-1], lines[-1]
+
+    def test_seconds_add_up_to_the_end(self):
+        """Though frames come, and workers turn, after the end as before it."""
+        seconds, end = self.run_for("1200ms")
+        for kind in ("figures", "failed"):
+            sums = {name: sum(second[kind][name] for second in seconds) for name in end[kind]}
+            self.assertEqual(sums, end[kind])
+        self.assertGreater(end["figures"]["packets_received"], 0)
 
 
 class Signals(unittest.TestCase):
