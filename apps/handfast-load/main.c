@@ -26,7 +26,9 @@
 #include "report.h"
 
 /* How long the workers may take to notice the end of a run. */
-#define POLL_NS 5000000
+#define POLL_NS   5000000
+
+#define SECOND_US UINT64_C(1000000)
 
 static void
 block_signals(sigset_t *signals)
@@ -129,6 +131,18 @@ wait_until(const sigset_t *signals, const struct engine *engine, uint64_t until_
 }
 
 /*
+ * When the line after one told at @p now_us is due: at a whole second of the run, and not so soon
+ * that it tells of less than half a one, should this one be late as the process was stopped.
+ */
+static uint64_t
+next_line_us(uint64_t begin_us, uint64_t now_us)
+{
+	const uint64_t second = (now_us - begin_us + SECOND_US / 2) / SECOND_US + 1;
+
+	return begin_us + second * SECOND_US;
+}
+
+/*
  * A line per second until all is done; the first signal ends it in order, the second at once.
  *
  * @return its number if it came before the plan's end, or 0.
@@ -136,7 +150,8 @@ wait_until(const sigset_t *signals, const struct engine *engine, uint64_t until_
 static int
 watch(struct engine *engine, const sigset_t *signals, struct report *report)
 {
-	uint64_t next_us = engine->load->begin_us + 1000000;
+	const uint64_t begin_us = engine->load->begin_us;
+	uint64_t next_us = begin_us + SECOND_US;
 	int told = stopped_by; /* It may have come when nothing was left to wait for. */
 
 	report_start(report);
@@ -151,7 +166,7 @@ watch(struct engine *engine, const sigset_t *signals, struct report *report)
 		}
 		if (clock_us(&engine->clock) >= next_us) {
 			report_second(report);
-			next_us += 1000000;
+			next_us = next_line_us(begin_us, clock_us(&engine->clock));
 		}
 	}
 	report_rest(report);

@@ -222,6 +222,15 @@ report_line(struct report *report, const struct report_second *second)
 	report_flush(report, report->text);
 }
 
+/* The share of the workers' time; a turn counts when it ends, perhaps in a shorter interval. */
+static double
+report_busy(const struct report *report, const struct figures *figures, double seconds)
+{
+	const double busy_s = (double)figures->count[FIGURE_busy_us] / 1e6;
+
+	return RTE_MIN(1.0, busy_s / seconds / report->engine->worker_count);
+}
+
 /* @param line whether people get one, too. */
 static void
 report_interval(struct report *report, bool line)
@@ -234,8 +243,7 @@ report_interval(struct report *report, bool line)
 	report_between(&report->now.sum, &report->latest.sum, &report->between);
 	second.rate = (double)report_done(report->options->plan.exchange, &report->between) /
 		      second.seconds;
-	second.busy = (double)report->between.count[FIGURE_busy_us] / 1e6 / second.seconds /
-		      report->engine->worker_count;
+	second.busy = report_busy(report, &report->between, second.seconds);
 	if (line && !report->options->quiet)
 		report_line(report, &second);
 	if (report->json != NULL)
@@ -524,8 +532,7 @@ report_end(struct report *report)
 	if (whole.seconds > 0) {
 		whole.rate = (double)whole.done / whole.seconds;
 		whole.goodput = (double)sustained->count[FIGURE_bytes_received] / whole.seconds;
-		whole.busy = (double)sustained->count[FIGURE_busy_us] / 1e6 / whole.seconds /
-			     report->engine->worker_count;
+		whole.busy = report_busy(report, sustained, whole.seconds);
 	}
 	if (report_done(plan->exchange, &report->whole) > 0)
 		whole.packets = (double)(report->whole.count[FIGURE_packets_sent] +

@@ -247,6 +247,17 @@ class Lines(unittest.TestCase):
             self.assertEqual(sums, end[kind])
         self.assertGreater(end["figures"]["packets_received"], 0)
 
+    def test_a_stopped_process_tells_one_long_second(self):
+        """It used to catch up line by line, with seconds of microseconds, busy 11 times over."""
+        seconds, end = self.run_for("6s", stop=3.2)
+        lengths = [second["seconds"] for second in seconds]
+        self.assertEqual(len([length for length in lengths if length > 2]), 1, lengths)
+        # The last one is what was left of a second.
+        self.assertGreaterEqual(min(lengths[:-1]), 0.4, lengths)
+        self.assertTrue(all(second["t"] % 1 < 0.3 for second in seconds if second["seconds"] < 2),
+                        "back in step")
+        self.assertLessEqual(max(line["busy"] for line in (*seconds, end)), 1)
+
 
 class Signals(unittest.TestCase):
     """It ends when it is told to, also before it has begun."""
