@@ -172,6 +172,25 @@ check_manner(const struct given *given)
 	return EXIT_CODE_OK;
 }
 
+/* A ramp changes the rate, or how many are open at once; where there is neither, nothing. */
+static int
+check_ramps(const struct given *given)
+{
+	const struct load_plan *plan = &given->options->plan;
+
+	if (plan->ramp_down_us != 0 && plan->exchange == LOAD_IDLE)
+		return complain(given, "--exchange idle holds its connections to the end: it has "
+				       "no --ramp-down");
+	if ((plan->ramp_up_us != 0 || plan->ramp_down_us != 0) && plan->rate == 0.0 &&
+			!load_keeps_state(plan->exchange))
+		return complain(given, "--exchange syn, idle, forged-ack and rst-flood go as fast "
+				       "as they can without --rate: name one for --ramp-up and "
+				       "--ramp-down");
+	if (plan->ramp_down_us != 0 && plan->count != 0 && plan->duration_us == 0)
+		return complain(given, "--ramp-down follows a --duration: name one beside --count");
+	return EXIT_CODE_OK;
+}
+
 /* What was not said, from what was. */
 static void
 complete_plan(struct given *given)
@@ -358,6 +377,8 @@ given_complete(struct given *given)
 	code = check_exchange(given);
 	if (code == EXIT_CODE_OK)
 		code = check_manner(given);
+	if (code == EXIT_CODE_OK)
+		code = check_ramps(given);
 	if (code != EXIT_CODE_OK)
 		return code;
 	complete_plan(given);

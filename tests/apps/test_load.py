@@ -111,6 +111,18 @@ class Refusals(unittest.TestCase):
             self.refused("--third-ack is for ", "--exchange", exchange, "--third-ack", "ride")
         self.refused("--spacing is for --rate", "--spacing", "even")
 
+    def test_ramps_without_effect_are_refused(self):
+        for exchange in ("syn", "idle", "forged-ack", "rst-flood"):
+            self.refused("--exchange syn, idle, forged-ack and rst-flood go as fast as they can "
+                         "without --rate", "--exchange", exchange, "--ramp-up", "1s")
+        for exchange in ("syn", "forged-ack", "rst-flood"):
+            self.refused("--exchange syn, idle, ", "--exchange", exchange, "--ramp-down", "1s")
+        for more in ((), ("--rate", "1k")):
+            self.refused("--exchange idle holds its connections to the end", "--exchange", "idle",
+                         "--ramp-down", "1s", *more)
+        self.refused("--ramp-down follows a --duration: name one", "--count", "5", "--ramp-down",
+                     "5s")
+
     def test_escapes_are_whole(self):
         """The g of \\x4g was lost; what is no escape may have been meant as one."""
         for text in (r"a\x4gb", r"\x4", r"\x", r"a\q", "a\\"):
