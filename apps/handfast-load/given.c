@@ -91,6 +91,13 @@ make_http_request(struct given *given)
 	return EXIT_CODE_OK;
 }
 
+/* Instead of HTTP. */
+static bool
+is_raw(const struct given *given)
+{
+	return given->send != NULL || given->send_file != NULL;
+}
+
 static int
 make_request(struct given *given)
 {
@@ -104,7 +111,7 @@ make_request(struct given *given)
 	}
 	if (plan->exchange == LOAD_REQUEST)
 		plan->requests = 1;
-	plan->http = given->send == NULL && given->send_file == NULL;
+	plan->http = !is_raw(given);
 	if (!plan->http && plan->requests > 1 && plan->answer_bytes == 0)
 		return complain(given, "several raw requests need --expect-bytes");
 	/* Every request is the same text, and a server closes behind the first that asks for it. */
@@ -133,7 +140,7 @@ static int
 check_exchange(const struct given *given)
 {
 	const struct load_plan *plan = &given->options->plan;
-	const bool raw = given->send != NULL || given->send_file != NULL;
+	const bool raw = is_raw(given);
 
 	if (plan->exchange != LOAD_KEEPALIVE && plan->requests != 0)
 		return complain(given, "--requests is for --exchange keepalive");
@@ -164,6 +171,9 @@ check_manner(const struct given *given)
 
 	if (given->closes && !asks)
 		return complain(given, "--close is for --exchange request and keepalive");
+	if (given->closes && !plan->peer_closes && is_raw(given) && plan->answer_bytes == 0)
+		return complain(given, "--close us needs --expect-bytes: without it a raw answer "
+				       "ends when the peer closes");
 	if (given->third_ack && !asks && plan->exchange != LOAD_OPEN_CLOSE)
 		return complain(given, "--third-ack is for --exchange open-close, request and "
 				       "keepalive");
@@ -197,8 +207,10 @@ complete_plan(struct given *given)
 {
 	struct load_plan *plan = &given->options->plan;
 
+	/* A raw answer of no known length ends with the peer's FIN. */
 	if (!given->closes)
-		plan->peer_closes = plan->exchange == LOAD_REQUEST;
+		plan->peer_closes = plan->exchange == LOAD_REQUEST ||
+				    (is_raw(given) && plan->answer_bytes == 0);
 	if (!given->third_ack)
 		plan->third_ack_alone = plan->exchange == LOAD_OPEN_CLOSE;
 	if (plan->concurrency == 0)

@@ -51,7 +51,7 @@ const char options_help[] =
 		"  --third-ack ride|alone what is to be said rides on the third segment, or not\n"
 		"  --close peer|us        who closes first after the last answer (request: peer); "
 		"us for\n"
-		"                         several HTTP requests\n"
+		"                         several HTTP requests; raw without --expect-bytes: peer\n"
 		"  --path PATH            of the HTTP request (/), whose Host is the first "
 		"--target\n"
 		"  --send TEXT            instead of HTTP; knows \\r \\n \\t \\\\ \\xHH\n"

@@ -111,6 +111,12 @@ class Refusals(unittest.TestCase):
             self.refused("--third-ack is for ", "--exchange", exchange, "--third-ack", "ride")
         self.refused("--spacing is for --rate", "--spacing", "even")
 
+    def test_who_ends_an_answer_by_closing_closes_first(self):
+        for words in (("--send", "x"), ("--send-file", "/dev/null")):
+            for more in (("request",), ("keepalive", "--requests", "1")):
+                self.refused("--close us needs --expect-bytes", "--close", "us", *words,
+                             "--exchange", *more)
+
     def test_ramps_without_effect_are_refused(self):
         for exchange in ("syn", "idle", "forged-ack", "rst-flood"):
             self.refused("--exchange syn, idle, forged-ack and rst-flood go as fast as they can "
@@ -214,6 +220,8 @@ class Text(unittest.TestCase):
                                (("keepalive", "--requests", "7", "--third-ack", "alone"), 20),
                                (("keepalive", "--requests", "7", "--close", "peer", *raw), 18),
                                (("keepalive", "--requests", "1", "--close", "peer"), 6),
+                               (("keepalive", "--requests", "1", *raw[:2]), 6),
+                               (("keepalive", "--requests", "1", *raw), 7),
                                (("request",), 6), (("request", "--close", "us"), 7)):
             done = subprocess.run([HANDFAST_LOAD, *ENOUGH, *QUICK, "--duration", "10ms", "--drain",
                                    "1ms", "--quiet", "--exchange", *words], capture_output=True,
