@@ -182,6 +182,32 @@ check_manner(const struct given *given)
 	return EXIT_CODE_OK;
 }
 
+/* What knows no connections has no use for what is said about them. */
+static int
+check_state(const struct given *given)
+{
+	const struct load_plan *plan = &given->options->plan;
+	const bool keeps = load_keeps_state(plan->exchange);
+
+	if (plan->concurrency != 0 && !keeps && plan->exchange != LOAD_IDLE)
+		return complain(given, "--exchange syn, forged-ack and rst-flood open no "
+				       "connections: they have no --concurrency; see --rate");
+	if (given->retries && !keeps && plan->exchange != LOAD_IDLE)
+		return complain(given, "--exchange syn, forged-ack and rst-flood repeat nothing: "
+				       "they have no --retries");
+	if (given->timeout && !keeps)
+		return complain(given, "--exchange syn, idle, forged-ack and rst-flood wait for no "
+				       "answer: they have no --timeout");
+	if (plan->timestamps &&
+			(plan->exchange == LOAD_FORGED_ACK || plan->exchange == LOAD_RST_FLOOD))
+		return complain(given, "--timestamps are offered in a SYN: --exchange forged-ack "
+				       "and rst-flood send none");
+	if (plan->random_order && plan->exchange == LOAD_IDLE)
+		return complain(given, "--exchange idle takes its tuples in turn: it has no "
+				       "--order random");
+	return EXIT_CODE_OK;
+}
+
 /* A ramp changes the rate, or how many are open at once; where there is neither, nothing. */
 static int
 check_ramps(const struct given *given)
@@ -343,8 +369,8 @@ make_settings(struct given *given)
 		write_word(out, "connections", words->connections);
 	else
 		fprintf(out, "  connections: %llu\n",
-				(unsigned long long)(plan->exchange == LOAD_IDLE ? 64
-										 : connections));
+				(unsigned long long)(load_keeps_state(plan->exchange) ? connections
+										      : 64));
 	/* The generator's TIME_WAIT needs no table (engine/load_stranger.c): as small as it goes.
 	 */
 	fprintf(out, "tcp:\n  max_tw_buckets: 64\n");
@@ -389,6 +415,8 @@ given_complete(struct given *given)
 	code = check_exchange(given);
 	if (code == EXIT_CODE_OK)
 		code = check_manner(given);
+	if (code == EXIT_CODE_OK)
+		code = check_state(given);
 	if (code == EXIT_CODE_OK)
 		code = check_ramps(given);
 	if (code != EXIT_CODE_OK)

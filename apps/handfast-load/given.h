@@ -53,7 +53,9 @@ struct given {
 	const char *send_file;
 	bool closes;    /**< Who closes was said, */
 	bool third_ack; /**< and how the third segment goes, */
-	bool spacing;   /**< and how starts lie. */
+	bool spacing;   /**< and how starts lie, */
+	bool retries;   /**< how often segments are repeated, */
+	bool timeout;   /**< and how long a peer may be silent. */
 };
 
 /**

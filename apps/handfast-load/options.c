@@ -409,11 +409,13 @@ read_amount(struct given *given, int option, char *value)
 	case OPTION_TIMEOUT:
 		if (!number_parse_time(value, &us) || us < 1000 || us > 3600000000)
 			return 0;
+		given->timeout = true;
 		plan->timeout_ms = (uint32_t)(us / 1000);
 		return 1;
 	case OPTION_RETRIES:
 		if (!read_whole32(value, 0, 15, &number))
 			return 0;
+		given->retries = true;
 		plan->retries = (uint8_t)number;
 		return 1;
 	case OPTION_RESOLVE:

@@ -117,6 +117,21 @@ class Refusals(unittest.TestCase):
                 self.refused("--close us needs --expect-bytes", "--close", "us", *words,
                              "--exchange", *more)
 
+    def test_what_knows_no_connections_is_told_nothing_of_them(self):
+        for exchange in ("syn", "forged-ack", "rst-flood"):
+            self.refused("--exchange syn, forged-ack and rst-flood open no connections",
+                         "--exchange", exchange, "--concurrency", "256", "--rate", "1k")
+            self.refused("--exchange syn, forged-ack and rst-flood repeat nothing", "--exchange",
+                         exchange, "--retries", "3")
+        for exchange in ("syn", "idle", "forged-ack", "rst-flood"):
+            self.refused("--exchange syn, idle, forged-ack and rst-flood wait for no answer",
+                         "--exchange", exchange, "--timeout", "10s")
+        for exchange in ("forged-ack", "rst-flood"):
+            self.refused("--timestamps are offered in a SYN", "--exchange", exchange,
+                         "--timestamps")
+        self.refused("--exchange idle takes its tuples in turn", "--exchange", "idle", "--order",
+                     "random")
+
     def test_ramps_without_effect_are_refused(self):
         for exchange in ("syn", "idle", "forged-ack", "rst-flood"):
             self.refused("--exchange syn, idle, forged-ack and rst-flood go as fast as they can "

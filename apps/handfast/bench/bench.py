@@ -20,7 +20,7 @@ import idle
 import report
 import search
 from arguments import USED, parse
-from cases import SYNS_AT_ONCE, crowd_once, limit_once, rounds, run_once, until_trouble
+from cases import crowd_once, limit_once, rounds, run_once, until_trouble
 from machine import (HIGHEST, Gone, Trouble, choose_cores, environment, free_huge_mib, in_front,
                      moved, state)
 from pace import ENDS, PACE, end_by_signal, expected, minutes, progress, stopped, until_stopped
@@ -193,8 +193,7 @@ MEASURES = {"syn": measure_syn, "forged-ack": measure_syn, "table": measure_tabl
 
 def ran_with(asked, name: str) -> dict:
     """What a name ran with: options that it has no use for are not among it."""
-    at_once = {"syn": 0, "forged-ack": 0, "forward": SYNS_AT_ONCE, "flood": asked.flood_clients,
-               "idle": 1}
+    at_once = {"syn": 0, "forged-ack": 0, "forward": 0, "flood": asked.flood_clients, "idle": 1}
     return {"memory": asked.memory if name in USED["memory"][1] else "none",
             "zero_copy": asked.lends and name in USED["zero_copy"][1],
             "concurrency": at_once.get(name, asked.concurrency),

@@ -55,8 +55,6 @@ FORWARD = PROXY.replace("mode: proxy, pool: web, max_syn_backlog: {backlog}",
 # Generator and backend share a core: who spins there has the other one's packets wait for its turn
 # to end, milliseconds later, in rings that are full by then; and who naps has the engine wait.
 SHARED = ["--idle", "yield"]
-# Of SYNs that nobody waits for, how many may be under way.
-SYNS_AT_ONCE = 4096
 # Seconds after which they are: they are asked for once a second.
 BACKENDS_KNOWN = 2
 # Seconds until packets come to testpmd, at most, and until they come evenly.
@@ -94,9 +92,8 @@ def target(port: int) -> list:
 
 
 def wild_target(port: int) -> list:
-    """The same for the second port."""
-    return ["--address", "10.7.0.1/16", "--sources", WILD_SOURCES, "--target", f"{WILD}:{port}",
-            "--order", "random"]
+    """The same for the second port, in turn: what is held is."""
+    return ["--address", "10.7.0.1/16", "--sources", WILD_SOURCES, "--target", f"{WILD}:{port}"]
 
 
 def summarise(end: dict, engine: dict, tsc_hz: int) -> dict:
@@ -151,8 +148,8 @@ def engine_and_load(bench: Bench, text: str, words: list, path: str, backend: bo
 
 def forward_once(bench: Bench, seconds: float, path: str = "") -> dict:
     """Frames passed on to a backend; the generator sends SYNs and waits for nobody."""
-    words = [*target(80), "--exchange", "syn", "--concurrency", str(SYNS_AT_ONCE), "--duration",
-             f"{int(seconds * 1000) + 1000}ms", *SHARED]
+    words = [*target(80), "--exchange", "syn", "--duration", f"{int(seconds * 1000) + 1000}ms",
+             *SHARED]
     engine, load = engine_and_load(bench, FORWARD, words, path, True)
     until = time.monotonic() + 30
     while not engine.ask("/handfast/counters").get("forwards", 0):
@@ -265,8 +262,8 @@ def limit_once(bench: Bench, mode: str, seconds: float) -> dict:
     """Packets per second that testpmd passes on the same memif and core, from the same generator."""
     testpmd = Testpmd(bench, "a.sock", mode)
     # What testpmd sends back is nobody's answer, so the generator sends stateless SYNs.
-    load = bench.load(*target(9), "--target-mac", ENGINE_MAC, "--exchange", "syn", "--concurrency",
-                      "4096", "--duration", f"{int((PACKETS_WITHIN + SETTLED + seconds) * 1000)}ms")
+    load = bench.load(*target(9), "--target-mac", ENGINE_MAC, "--exchange", "syn", "--duration",
+                      f"{int((PACKETS_WITHIN + SETTLED + seconds) * 1000)}ms")
     _wait_for_packets(testpmd, load)
     time.sleep(SETTLED)
     before, first = testpmd.snapshot(), testpmd.received()

@@ -20,8 +20,8 @@ def survive(bench, asked, times: int, packets_per_second: float) -> dict:
     """One run at one multiple."""
     engine = bench.engine(FLOODED)
     if times:
-        bench.load(*wild_target(9), "--exchange", "syn", "--rate",
-                   str(round(packets_per_second * times)), "--concurrency", "4096", "--duration",
+        bench.load(*wild_target(9), "--order", "random", "--exchange", "syn", "--rate",
+                   str(round(packets_per_second * times)), "--duration",
                    f"{int(asked.seconds) + 60}s", *SHARED, socket_name="b.sock")
         _wait_for_flood(engine)
     before = engine.snapshot()
