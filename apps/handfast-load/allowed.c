@@ -27,7 +27,9 @@ static const struct allowed known[] = {
 		{"order", "turn or random"},
 		{"exchange", "syn, handshake, open-close, request, keepalive, idle, forged-ack or "
 			     "rst-flood"},
-		{"path", "a path that begins with /"},
+		{"path", "a path that begins with /, of letters, digits and -._~!$&'()*+,;=:@/?, "
+			 "with "
+			 "%XX for all others"},
 		{"expect-bytes", "a number from 0 to 4294967295"},
 		{"requests", "a number from 1 to 65535"},
 		{"close", "peer or us"},

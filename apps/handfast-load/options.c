@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -331,6 +332,23 @@ read_whole32(const char *value, uint64_t least, uint64_t most, uint32_t *into)
 	return 1;
 }
 
+/* RFC 9112 3.2.1: an absolute path and perhaps a query, of what RFC 3986 3.3 and 3.4 have there. */
+static bool
+is_origin_form(const char *text)
+{
+	if (text[0] != '/')
+		return false;
+	for (; *text != '\0'; text++) {
+		const uint8_t byte = (uint8_t)*text;
+
+		if (byte == '%' && isxdigit((uint8_t)text[1]) && isxdigit((uint8_t)text[2]))
+			continue;
+		if (byte > 127 || (!isalnum(byte) && strchr("-._~!$&'()*+,;=:@/?", byte) == NULL))
+			return false;
+	}
+	return true;
+}
+
 /* Options about what is done with a connection. */
 static int
 read_exchange(struct given *given, int option, char *value)
@@ -346,7 +364,7 @@ read_exchange(struct given *given, int option, char *value)
 		return word >= 0;
 	case OPTION_PATH:
 		given->path = value;
-		return value[0] == '/';
+		return is_origin_form(value);
 	case OPTION_SEND:
 		given->send = value;
 		return 1;

@@ -144,6 +144,15 @@ class Refusals(unittest.TestCase):
         self.refused("--ramp-down follows a --duration: name one", "--count", "5", "--ramp-down",
                      "5s")
 
+    def test_a_path_is_one_of_a_request_line(self):
+        """RFC 9112 3.2: blanks and line ends would make another request of it."""
+        for path in ("", "x", "/a b", "/a\r\nX: y", "/a\n", "/\t", "/a#b", "/a|b", "/\xe9", "/%",
+                     "/%4", "/%4g", "/a\\b", '/"', "/[a]", "/\x7f"):
+            self.refused('--path "', "--exchange", "request", "--path", path)
+        # It is taken, and something else is not.
+        self.refused("--path, --send and ", "--exchange", "request", "--send", "x", "--path",
+                     "/-._~!$&'()*+,;=:@/a%C3%a9?b=/?&0")
+
     def test_escapes_are_whole(self):
         """The g of \\x4g was lost; what is no escape may have been meant as one."""
         for text in (r"a\x4gb", r"\x4", r"\x", r"a\q", "a\\"):
