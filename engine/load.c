@@ -61,35 +61,11 @@ load_place(const struct load *load, uint64_t now_us)
 	return place;
 }
 
-uint64_t
-load_part(uint64_t whole, unsigned int worker, unsigned int workers)
-{
-	return whole * (worker + 1) / workers - whole * worker / workers;
-}
-
 bool
 load_keeps_state(enum load_exchange exchange)
 {
 	return exchange == LOAD_HANDSHAKE || exchange == LOAD_OPEN_CLOSE ||
 	       exchange == LOAD_REQUEST || exchange == LOAD_KEEPALIVE;
-}
-
-unsigned int
-load_starters(const struct engine *engine)
-{
-	const struct load_plan *plan = &engine->load->plan;
-
-	return load_keeps_state(plan->exchange)
-			       ? RTE_MIN(engine->worker_count, (unsigned int)plan->concurrency)
-			       : engine->worker_count;
-}
-
-uint64_t
-load_share(const struct worker *worker, uint64_t whole)
-{
-	const unsigned int starters = load_starters(worker->engine);
-
-	return worker->index < starters ? load_part(whole, worker->index, starters) : 0;
 }
 
 /* How long the measured part is so far: until now, or until the last of all connections ended. */
@@ -136,9 +112,8 @@ load_count_not_started(struct worker *worker)
 	if (plan->rate == 0.0 || load->idle != NULL || from_us >= until_us ||
 			(load->active < load->limit && until_us - from_us < LOAD_LATE_US))
 		return;
-	due = plan->rate / load_starters(worker->engine) *
-	      (load_full_seconds(plan, until_us - begin_us) -
-			      load_full_seconds(plan, from_us - begin_us));
+	due = load_rate(worker) * (load_full_seconds(plan, until_us - begin_us) -
+						  load_full_seconds(plan, from_us - begin_us));
 	figures_count(load->figures, FIGURE_not_started, RTE_MIN((uint64_t)due, load->left));
 }
 
@@ -148,7 +123,6 @@ load_set_level(struct worker *worker)
 	struct load_worker *load = worker->load;
 	const struct load_plan *plan = &load->load->plan;
 	const struct load_place place = load_place(load->load, worker->now_us);
-	const unsigned int starters = load_starters(worker->engine);
 	const uint64_t wanted = (uint64_t)(plan->concurrency * place.level + 0.5);
 
 	load_measure(worker);
@@ -160,14 +134,13 @@ load_set_level(struct worker *worker)
 		load->reuse_us[p] = place.begin_us;
 	/* A worker that looks late is late with what was due since the beginning. */
 	if (place.began)
-		pace_set_rate(&load->pace,
-				place.starting ? plan->rate * place.level / starters : 0.0,
+		pace_set_rate(&load->pace, place.starting ? load_rate(worker) * place.level : 0.0,
 				load->began ? worker->now_us : place.begin_us);
 	load->began = place.began;
 	load->phase = place.phase;
 	load->figures = &load->phases[place.phase];
 	load->starting = place.starting && load->left > 0;
-	/* One at least: a ramp must not hold up what is due.  Who is no starter has nothing left.
+	/* One at least: a ramp must not hold up what is due.  Who has no share has nothing left.
 	 */
 	load->limit = RTE_MAX((uint32_t)load_share(worker, wanted), 1u);
 }

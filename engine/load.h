@@ -118,6 +118,7 @@ struct load {
 	struct load_target target[SETTINGS_ENDPOINTS_MAX];
 	uint64_t begin_us; /**< Atomic; 0: not yet. */
 	uint64_t end_us;   /**< Atomic; no starts from then on; UINT64_MAX: as planned. */
+	uint64_t shares;   /**< In which connections and starts are dealt to workers. */
 	uint64_t unheld;   /**< Atomic; idle: connections that some worker had no tuple for. */
 };
 
@@ -190,6 +191,7 @@ struct load_worker {
 	struct tuple_index index; /**< And which is whose. */
 	uint32_t syn_rto_ms;      /**< Until a SYN is repeated. */
 	struct tuple_walk *walk;  /**< By port. */
+	uint32_t by_ports;        /**< Those that it has tuples of, a bit each. */
 	uint8_t port;             /**< Through which the next ones begin, */
 	uint8_t batch_port;       /**< and those that wait for the device did. */
 	struct pace pace;
@@ -214,6 +216,9 @@ struct load_worker {
 	uint32_t watch_slot;    /**< load_watch(): the next connection to look at, */
 	uint32_t watched_ms;    /**< and when it looked. */
 	struct load_idle *idle; /**< NULL: another exchange. */
+	uint64_t tuples;        /**< So many, or more, bring their answers to this worker. */
+	uint64_t share;         /**< So many of load->shares are its, */
+	uint64_t share_before;  /**< and of the workers before it. */
 	struct figures phases[LOAD_PHASES];
 };
 
@@ -360,12 +365,14 @@ bool load_batch_send(struct worker *worker);
 /** The device does not take these frames: their connections should know it was not the network. */
 void load_refused(struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port);
 
-/** The next starts are by another port. */
+/** The next starts are by another port that the worker has tuples of. */
 static inline void
 load_next_port(struct load_worker *load, unsigned int ports)
 {
-	if (++load->port == ports)
-		load->port = 0;
+	do {
+		if (++load->port == ports)
+			load->port = 0;
+	} while ((load->by_ports >> load->port & 1) == 0);
 }
 
 /** How many tuples there are, by all ports. */
@@ -374,7 +381,10 @@ uint64_t load_tuples(const struct engine *engine);
 /** How many source addresses, likewise. */
 uint64_t load_sources(const struct engine *engine);
 
-/** Whether the answers to a tuple will come to this worker. */
+/** The worker that the answers to a tuple will come to. */
+unsigned int load_owner(const struct engine *engine, const struct tuple *tuple);
+
+/** Whether it is this one. */
 bool load_owns(const struct worker *worker, const struct tuple *tuple);
 
 /** A worker's part of a number that all share. */
@@ -383,11 +393,20 @@ uint64_t load_part(uint64_t whole, unsigned int worker, unsigned int workers);
 /** Whether connections have places in the table; the others keep no time of their SYNs. */
 bool load_keeps_state(enum load_exchange exchange);
 
-/** How many workers begin connections: with fewer to be had at once than workers, not all. */
-unsigned int load_starters(const struct engine *engine);
+/**
+ * Settle which part of connections and starts each worker has, by the tuples that steering gives
+ * it and the room in its table: plan.concurrency in all, or as many as there can be.
+ */
+void load_share_out(struct engine *engine);
 
-/** A worker's part of what those share; 0 of one that is none. */
+/** How many connections workers could have at once; of many at least plan.concurrency. */
+uint64_t load_places(const struct engine *engine);
+
+/** A worker's part of @p whole connections or starts; 0 of one that has no share. */
 uint64_t load_share(const struct worker *worker, uint64_t whole);
+
+/** Its part of the plan's starts per second. */
+double load_rate(const struct worker *worker);
 
 /** The number of the stateless SYN from a tuple. */
 uint32_t load_isn(const struct load_worker *load, const struct tuple *tuple);

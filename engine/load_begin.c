@@ -119,11 +119,11 @@ load_mtu(const struct engine *engine)
 static int
 load_init_index(struct worker *worker)
 {
-	const uint64_t share = worker->load->load->plan.concurrency / worker->engine->worker_count;
-	const uint32_t capacity = conn_table_capacity(worker->table);
-	const uint32_t most = worker->load->load->plan.exchange == LOAD_IDLE
-					      ? 0
-					      : (uint32_t)RTE_MIN(share + 1, (uint64_t)capacity);
+	const struct load_plan *plan = &worker->load->load->plan;
+	const uint32_t share = (uint32_t)load_share(worker, plan->concurrency);
+	const uint32_t most = load_keeps_state(plan->exchange)
+					      ? RTE_MIN(share, conn_table_capacity(worker->table))
+					      : 0;
 	void *memory = rte_zmalloc_socket("handfast_load_index", tuple_index_footprint(most),
 			RTE_CACHE_LINE_SIZE, worker->numa_node);
 
@@ -157,16 +157,12 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 	own->secret = secret;
 	own->random = secret + worker->index + 1;
 	own->figures = &own->phases[LOAD_RAMP_UP];
-	if (worker->index < load_starters(engine))
-		own->left = plan->count == 0 ? UINT64_MAX : load_share(worker, plan->count);
 	memcpy(own->walk, load->walk, walks);
 	/* Two runs in a row do not begin with the same tuples. */
 	for (unsigned int p = 0; p < engine->port_count; p++)
 		tuple_walk_seek(&own->walk[p],
 				(load_random(own) >> 1) % tuple_walk_count(&own->walk[p]));
 	pace_init(&own->pace, plan->shape, own->random | 1, worker->now_us);
-	if (load_init_index(worker) != 0)
-		return -1;
 	load_init_config(own, &engine->settings->tcp);
 	own->syn_rto_ms = tcp_step_rto_ms(
 			&(const struct tcp_conn){.state = TCP_SYN_SENT}, &own->config);
@@ -181,6 +177,17 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 	own->request = (struct frame_text){load->request, plan->request_length,
 			checksum_add(0, plan->request, plan->request_length)};
 	return plan->exchange == LOAD_IDLE ? load_idle_init(worker) : 0;
+}
+
+static int
+load_init_share(struct worker *worker)
+{
+	struct load_worker *own = worker->load;
+	const struct load_plan *plan = &own->load->plan;
+
+	if (own->share > 0)
+		own->left = plan->count == 0 ? UINT64_MAX : load_share(worker, plan->count);
+	return load_init_index(worker);
 }
 
 /* The gateway of the address's family, or the address itself when it is a neighbour. */
@@ -332,6 +339,11 @@ load_init(struct engine *engine, const struct load_plan *plan, unsigned int *whi
 		engine->port[p].sources = &load->walk[p];
 	for (unsigned int i = 0; i < engine->worker_count; i++) {
 		if (load_init_worker(engine->worker[i], load, secret) != 0)
+			return LOAD_NO_MEMORY;
+	}
+	load_share_out(engine);
+	for (unsigned int i = 0; i < engine->worker_count; i++) {
+		if (load_init_share(engine->worker[i]) != 0)
 			return LOAD_NO_MEMORY;
 	}
 	return LOAD_OK;

@@ -139,18 +139,22 @@ load_batch_send(struct worker *worker)
 	return true;
 }
 
-bool
-load_owns(const struct worker *worker, const struct tuple *tuple)
+unsigned int
+load_owner(const struct engine *engine, const struct tuple *tuple)
 {
-	const struct engine *engine = worker->engine;
 	const struct load_target *target = &engine->load->target[tuple->target];
 	struct port_flow flow = {.remote_port = target->port, .local_port = tuple->port};
 
-	if (engine->worker_count == 1)
-		return true;
 	memcpy(flow.remote, target->address, sizeof(flow.remote));
 	memcpy(flow.local, tuple->address, sizeof(flow.local));
-	return steering_flow_owner(engine, &engine->port[target->by_port], &flow) == worker->index;
+	return steering_flow_owner(engine, &engine->port[target->by_port], &flow);
+}
+
+bool
+load_owns(const struct worker *worker, const struct tuple *tuple)
+{
+	return worker->engine->worker_count == 1 ||
+	       load_owner(worker->engine, tuple) == worker->index;
 }
 
 static inline void

@@ -206,13 +206,15 @@ at_once(const struct load_plan *plan)
 	return plan->count != 0 ? RTE_MIN(plan->count, plan->concurrency) : plan->concurrency;
 }
 
-/* Each open connection has a tuple of its own, and but for idle a place in a worker's table. */
+/*
+ * Each open connection has a tuple of its own, and but for idle a place in the table of the worker
+ * whose tuple it is.
+ */
 static bool
 has_room(const struct engine *engine, const struct load_plan *plan)
 {
-	const uint64_t wanted = at_once(plan), tuples = load_tuples(engine);
-	const uint64_t places = (uint64_t)conn_table_capacity(engine->worker[0]->table) *
-				engine->worker_count;
+	const uint64_t wanted = at_once(plan), tuples = load_tuples(engine),
+		       places = load_places(engine);
 
 	if (wanted > tuples) {
 		fprintf(stderr,

@@ -467,6 +467,51 @@ fewer_connections_than_workers_are_no_more(void **state)
 	}
 }
 
+/* Steering gives no worker just its part of the tuples, and may give it none. */
+static void
+workers_use_all_tuples_together(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_HANDSHAKE, "10.9.0.3", 9);
+
+	(void)state;
+	for (unsigned int tuples = 2; tuples <= 200; tuples *= 10) {
+		for (unsigned int workers = 2; workers <= 4; workers++) {
+			bench.workers = workers;
+			plan.concurrency = tuples;
+			plan.last_port = (uint16_t)(plan.first_port + tuples - 1);
+			bench_begin(&plan);
+			/* Nobody answers: none ends. */
+			bench_play(1000);
+			assert_int_equal(bench_count(FIGURE_started), tuples);
+			assert_int_equal(bench_all_failed(), 0);
+			bench_end();
+		}
+	}
+}
+
+/* In a closed loop and in an open one. */
+static void
+who_has_no_tuple_begins_nothing(void **state)
+{
+	(void)state;
+	for (unsigned int rate = 0; rate <= 10000; rate += 10000) {
+		struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 9);
+
+		bench.workers = 4;
+		plan.concurrency = 2;
+		plan.last_port = plan.first_port + 1;
+		plan.rate = rate;
+		plan.count = 200;
+		bench_begin(&plan);
+		bench_play(25000);
+		assert_true(load_is_done(&bench.generator));
+		assert_int_equal(bench_all_failed(), 0);
+		assert_int_equal(bench_count(FIGURE_completed), 200);
+		assert_int_equal(bench_count(FIGURE_not_started), 0);
+		bench_end();
+	}
+}
+
 /* Its time is kept in 32 bits: what is more than half an hour late is so late. */
 static void
 a_start_that_is_hours_late_is_not_early(void **state)
@@ -542,6 +587,8 @@ main(int argc, char **argv)
 			BENCH_TEST(only_what_never_went_out_is_the_devices_failure),
 			BENCH_TEST(a_round_of_the_walk_is_as_long_as_it_took),
 			BENCH_TEST(fewer_connections_than_workers_are_no_more),
+			BENCH_TEST(workers_use_all_tuples_together),
+			BENCH_TEST(who_has_no_tuple_begins_nothing),
 			BENCH_TEST(a_start_that_is_hours_late_is_not_early),
 			BENCH_TEST(probes_of_a_closed_window_go_on_while_they_are_answered),
 	};
