@@ -130,8 +130,6 @@ load_set_level(struct worker *worker)
 	if (place.began && !place.starting && (load->starting || !load->began))
 		load_count_not_started(worker);
 	load->level_us = worker->now_us;
-	for (unsigned int p = 0; place.began && !load->began && p < SETTINGS_PORTS_MAX; p++)
-		load->reuse_us[p] = place.begin_us;
 	/* A worker that looks late is late with what was due since the beginning. */
 	if (place.began)
 		pace_set_rate(&load->pace, place.starting ? load_rate(worker) * place.level : 0.0,

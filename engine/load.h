@@ -167,6 +167,15 @@ enum load_conn_flag {
  */
 #define LOAD_RECEIVE_MAX 256
 
+/** A tuple that is watched, so that it is known how soon tuples are used again. */
+struct load_reuse {
+	struct flow_key key; /**< Whose all bytes are 0: none. */
+	uint64_t begun_us;   /**< When it was used last. */
+};
+
+/** Rounds of the walk after which another tuple is watched: who has a connection is no measure. */
+#define LOAD_REUSE_ROUNDS 2
+
 /** A worker's part of the load. */
 struct load_worker {
 	struct load *load;
@@ -182,8 +191,8 @@ struct load_worker {
 	uint64_t level_us;       /**< When limit and rate were last set. */
 	uint64_t sustained_us;   /**< Length of the measured part so far.  Atomic. */
 	uint64_t finished_us;    /**< When the latest connection began or ended. */
-	uint64_t reuse_us[SETTINGS_PORTS_MAX]; /**< When each walk's round began. */
-	uint64_t round_us; /**< How long the shortest round took; 0: none was finished. */
+	struct load_reuse reuse[SETTINGS_PORTS_MAX]; /**< By port. */
+	uint64_t reuse_us; /**< Their shortest time; 0: none was used again.  Atomic. */
 	uint64_t random;
 	uint64_t secret;          /**< Of stateless sequence numbers; the same for all workers. */
 	const struct conn *conns; /**< All lines of the table, */
@@ -364,6 +373,36 @@ bool load_batch_send(struct worker *worker);
 
 /** The device does not take these frames: their connections should know it was not the network. */
 void load_refused(struct worker *worker, struct rte_mbuf *packets[], unsigned int n, uint8_t port);
+
+/** The key of the connection from a tuple. */
+static inline void
+load_set_key(struct flow_key *key, const struct tuple *tuple)
+{
+	memcpy(key->address, tuple->address, sizeof(key->address));
+	key->port = tuple->port;
+	key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | tuple->target);
+}
+
+/** A tuple of the port is used. */
+static inline void
+load_note_start(struct load_worker *load, const struct flow_key *key, uint64_t now_us)
+{
+	struct load_reuse *reuse = &load->reuse[load->port];
+	struct tuple_walk *walk = &load->walk[load->port];
+
+	if (unlikely(flow_key_equal(key, &reuse->key))) {
+		/* 0 says that none was. */
+		const uint64_t took_us = RTE_MAX(now_us - reuse->begun_us, UINT64_C(1));
+
+		if (load->reuse_us == 0 || took_us < load->reuse_us)
+			__atomic_store_n(&load->reuse_us, took_us, __ATOMIC_RELAXED);
+	} else if (likely(walk->rounds < LOAD_REUSE_ROUNDS)) {
+		return;
+	}
+	walk->rounds = 0;
+	reuse->key = *key;
+	reuse->begun_us = now_us;
+}
 
 /** The next starts are by another port that the worker has tuples of. */
 static inline void

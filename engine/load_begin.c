@@ -159,9 +159,12 @@ load_init_worker(struct worker *worker, struct load *load, uint64_t secret)
 	own->figures = &own->phases[LOAD_RAMP_UP];
 	memcpy(own->walk, load->walk, walks);
 	/* Two runs in a row do not begin with the same tuples. */
-	for (unsigned int p = 0; p < engine->port_count; p++)
+	for (unsigned int p = 0; p < engine->port_count; p++) {
 		tuple_walk_seek(&own->walk[p],
 				(load_random(own) >> 1) % tuple_walk_count(&own->walk[p]));
+		/* The first is watched; tuples at random come in no rounds. */
+		own->walk[p].rounds = plan->random_order ? 0 : LOAD_REUSE_ROUNDS;
+	}
 	pace_init(&own->pace, plan->shape, own->random | 1, worker->now_us);
 	load_init_config(own, &engine->settings->tcp);
 	own->syn_rto_ms = tcp_step_rto_ms(

@@ -73,18 +73,21 @@ load_flood_due(struct worker *worker)
 }
 
 static unsigned int
-load_flood_write(struct load_worker *load, uint8_t *to)
+load_flood_write(struct load_worker *load, uint64_t now_us, uint8_t *to)
 {
 	const struct load_plan *plan = &load->load->plan;
 	const struct frame_text *options = NULL;
 	struct tuple tuple;
 	struct frame_tcp tcp = {.source = tuple.address, .window = UINT16_MAX};
+	struct flow_key key;
 	uint64_t random;
 
 	if (plan->random_order)
 		tuple_walk_random(&load->walk[load->port], load_random(load), &tuple);
 	else
 		tuple_walk_next(&load->walk[load->port], &tuple);
+	load_set_key(&key, &tuple);
+	load_note_start(load, &key, now_us);
 	tcp.port = tuple.port;
 	if (plan->exchange == LOAD_SYN) {
 		tcp.flags = TCP_SYN;
@@ -118,8 +121,8 @@ load_flood(struct worker *worker)
 	}
 	for (unsigned int i = 0; i < n; i++) {
 		struct rte_mbuf *packet = load->batch[i];
-		const unsigned int length =
-				load_flood_write(load, rte_pktmbuf_mtod(packet, uint8_t *));
+		const unsigned int length = load_flood_write(
+				load, worker->now_us, rte_pktmbuf_mtod(packet, uint8_t *));
 
 		packet->data_len = (uint16_t)length;
 		packet->pkt_len = length;

@@ -46,25 +46,6 @@ struct load_starts {
 	struct frame_shape_rows rows;    /* which are these. */
 };
 
-/*
- * The port's walk came round: how long that took says when a tuple is used again.  Walks of other
- * ports may be longer, and a ramp makes the first rounds longer: what counts is the shortest.
- */
-static void
-load_open_note_round(struct worker *worker)
-{
-	struct load_worker *load = worker->load;
-	struct tuple_walk *walk = &load->walk[load->port];
-	const uint64_t took_us = worker->now_us - load->reuse_us[load->port];
-
-	if (walk->rounds == 0)
-		return;
-	walk->rounds = 0;
-	load->reuse_us[load->port] = worker->now_us;
-	if (load->round_us == 0 || took_us < load->round_us)
-		__atomic_store_n(&load->round_us, took_us, __ATOMIC_RELAXED);
-}
-
 /* Whose a TCP frame of ours is. @return false: nobody's. */
 static bool
 load_open_read(const struct load *load, const struct rte_mbuf *packet, uint8_t port,
@@ -168,14 +149,6 @@ load_open_walk(struct load_worker *load, struct tuple *tuple)
 		tuple_walk_next(walk, tuple);
 }
 
-static inline void
-load_open_set_key(struct flow_key *key, const struct tuple *tuple)
-{
-	memcpy(key->address, tuple->address, sizeof(key->address));
-	key->port = tuple->port;
-	key->endpoint = (uint16_t)(FLOW_KEY_ACTIVE | tuple->target);
-}
-
 /* The next tuple whose answers will come to this worker; nobody's when it has none. */
 static void
 load_open_next_own(struct worker *worker, struct flow_key *key)
@@ -186,7 +159,7 @@ load_open_next_own(struct worker *worker, struct flow_key *key)
 	do
 		load_open_walk(worker->load, &tuple);
 	while (!load_owns(worker, &tuple) && --tries > 0);
-	load_open_set_key(key, &tuple);
+	load_set_key(key, &tuple);
 	if (tries == 0)
 		key->endpoint |= FLOW_KEY_NOBODY;
 }
@@ -202,7 +175,7 @@ load_open_next(struct worker *worker, struct flow_key *key)
 		return;
 	}
 	load_open_walk(load, &tuple);
-	load_open_set_key(key, &tuple);
+	load_set_key(key, &tuple);
 }
 
 /* How many are to begin now, and when each was meant to. */
@@ -372,6 +345,7 @@ load_open_one(struct worker *worker, struct load_starts *starts, unsigned int i,
 
 	own->begin_us = (uint32_t)(worker->now_us - lag_us);
 	own->requests_left = load->load->plan.requests;
+	load_note_start(load, &conn->key, worker->now_us);
 	/* RFC 6528: a clock of 4 us, so that a reused tuple's numbers rise, and a secret. */
 	load->env.isn = (uint32_t)starts->isn[i] + (uint32_t)(worker->now_us >> 2);
 	length = load->predicts ? load_open_plain(worker, starts, conn, packet)
@@ -426,8 +400,6 @@ load_open_batch(struct worker *worker)
 	n = starts.n;
 	load_open_choose(worker, &starts);
 	load_open_count(worker, starts.n + starts.failed);
-	if (starts.n > 0)
-		load_open_note_round(worker);
 	starts.shape = NULL;
 	starts.rows.n = 0;
 	starts.rows.tsval = load->env.ts_clock;

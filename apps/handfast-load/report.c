@@ -32,18 +32,18 @@ report_seconds(const struct report *report)
 	return (double)us / 1e6;
 }
 
-/* In how many seconds the first worker's walk comes round; 0: none did. */
+/* In how many seconds a worker used a tuple again; 0: none did. */
 static double
 report_reuse_seconds(const struct report *report)
 {
 	uint64_t us = 0;
 
 	for (unsigned int i = 0; i < report->engine->worker_count; i++) {
-		const uint64_t round_us = __atomic_load_n(
-				&report->engine->worker[i]->load->round_us, __ATOMIC_RELAXED);
+		const uint64_t reuse_us = __atomic_load_n(
+				&report->engine->worker[i]->load->reuse_us, __ATOMIC_RELAXED);
 
-		if (round_us > 0 && (us == 0 || round_us < us))
-			us = round_us;
+		if (reuse_us > 0 && (us == 0 || reuse_us < us))
+			us = reuse_us;
 	}
 	return (double)us / 1e6;
 }
@@ -402,9 +402,9 @@ report_hints(const struct report *report, const struct report_whole *whole)
 				" SYNs met an older connection of their tuple and were retried\n",
 				figures->count[FIGURE_challenges]);
 	if (whole->reuse_seconds > 0 && whole->reuse_seconds < 60 &&
-			report->options->plan.exchange != LOAD_SYN)
+			load_keeps_state(report->options->plan.exchange))
 		fprintf(out,
-				"  each tuple was used again after %.3g s, inside the 60 s of "
+				"  a tuple was used again after %.3g s, inside the 60 s of "
 				"TIME_WAIT; more --sources avoid that\n",
 				whole->reuse_seconds);
 	if (figures->count[FIGURE_transmit_full] > 0)

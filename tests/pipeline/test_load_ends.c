@@ -425,20 +425,66 @@ only_what_never_went_out_is_the_devices_failure(void **state)
 	}
 }
 
-/* From the beginning of the run, not of the engine, on. */
+/* From one start to the next, whatever the exchange. */
 static void
-a_round_of_the_walk_is_as_long_as_it_took(void **state)
+a_tuple_is_used_again_after_a_round(void **state)
 {
-	struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.2", 9);
+	static const enum load_exchange exchanges[] = {
+			LOAD_OPEN_CLOSE, LOAD_SYN, LOAD_FORGED_ACK, LOAD_RST_FLOOD};
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(exchanges); i++) {
+		for (unsigned int count = 10; count <= 15; count += 5) {
+			struct load_plan plan = bench_plan(exchanges[i], "10.9.0.2", 9);
+
+			plan.last_port = plan.first_port + 9;
+			plan.rate = 1000;
+			plan.count = count;
+			bench_begin(&plan);
+			bench_play(20000);
+			assert_int_equal(bench_count(FIGURE_started), count);
+			assert_in_range(bench_load()->reuse_us, count == 10 ? 0 : 9999,
+					count == 10 ? 0 : 10001);
+			bench_end();
+		}
+	}
+}
+
+/* A worker passes over those of others, and those with a connection. */
+static void
+a_tuple_that_is_passed_over_is_not_used(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_HANDSHAKE, "10.9.0.3", 9);
+
+	(void)state;
+	bench.workers = 2;
+	plan.last_port = plan.first_port + 99;
+	plan.concurrency = 100;
+	plan.ramp_up_us = 5000;
+	bench_begin(&plan);
+	bench_play(10000);
+	assert_int_equal(bench_count(FIGURE_started), 100);
+	for (unsigned int w = 0; w < 2; w++)
+		assert_int_equal(bench.generator.worker[w]->load->reuse_us, 0);
+	bench_end();
+}
+
+/* The one that is watched may be one whose connection stays: each second one's does. */
+static void
+a_tuple_with_a_connection_is_not_waited_for(void **state)
+{
+	struct load_plan plan = bench_plan(LOAD_OPEN_CLOSE, "10.9.0.3", 9);
 
 	(void)state;
 	plan.last_port = plan.first_port + 9;
-	plan.rate = 1000;
-	plan.count = 15;
+	plan.concurrency = 20;
+	plan.targets.count = 2;
+	plan.targets.item[1] = plan.targets.item[0];
+	plan.targets.item[1].address[15] = 2;
 	bench_begin(&plan);
-	bench_play(20000);
-	assert_int_equal(bench_count(FIGURE_completed), 15);
-	assert_in_range(bench_load()->round_us, 9000, 10000);
+	bench_play(1000);
+	assert_in_range(bench_load()->active, 10, 20);
+	assert_in_range(bench_load()->reuse_us, 2, 50);
 	bench_end();
 }
 
@@ -585,7 +631,9 @@ main(int argc, char **argv)
 			BENCH_TEST(starts_before_the_first_look_are_late),
 			BENCH_TEST(starts_of_a_run_that_was_slept_through_are_counted),
 			BENCH_TEST(only_what_never_went_out_is_the_devices_failure),
-			BENCH_TEST(a_round_of_the_walk_is_as_long_as_it_took),
+			BENCH_TEST(a_tuple_is_used_again_after_a_round),
+			BENCH_TEST(a_tuple_that_is_passed_over_is_not_used),
+			BENCH_TEST(a_tuple_with_a_connection_is_not_waited_for),
 			BENCH_TEST(fewer_connections_than_workers_are_no_more),
 			BENCH_TEST(workers_use_all_tuples_together),
 			BENCH_TEST(who_has_no_tuple_begins_nothing),
