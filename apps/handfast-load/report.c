@@ -138,19 +138,31 @@ report_open(struct report *report, const struct options *options, const struct e
 	return report->lost ? report_close(report) : EXIT_CODE_OK;
 }
 
+/* How many of them, for people. */
+static const char *
+report_amount(const struct load_plan *plan, char text[40])
+{
+	char number[16];
+
+	if (plan->rate > 0.0)
+		snprintf(text, 40, "%s starts/s, %s", number_format(plan->rate, number),
+				plan->shape == PACE_POISSON ? "Poisson" : "even");
+	else if (load_keeps_state(plan->exchange) || plan->exchange == LOAD_IDLE)
+		snprintf(text, 40, "%s at once", number_format(plan->concurrency, number));
+	else
+		snprintf(text, 40, "as fast as can be");
+	return text;
+}
+
 void
 report_start(struct report *report)
 {
 	const struct load_plan *plan = &report->options->plan;
-	char tuples[16], amount[16];
+	char tuples[16], amount[40];
 
-	fprintf(report->text, "%s, %u packet%s each; %s %s; %s tuples, %u worker%s\n",
+	fprintf(report->text, "%s, %u packet%s each; %s; %s tuples, %u worker%s\n",
 			options_exchanges[plan->exchange], options_packets(plan),
-			options_packets(plan) == 1 ? "" : "s",
-			number_format(plan->rate > 0.0 ? plan->rate : plan->concurrency, amount),
-			plan->rate > 0.0 ? plan->shape == PACE_POISSON ? "starts/s, Poisson"
-								       : "starts/s, even"
-					 : "at once",
+			options_packets(plan) == 1 ? "" : "s", report_amount(plan, amount),
 			number_format((double)load_tuples(report->engine), tuples),
 			report->engine->worker_count, report->engine->worker_count == 1 ? "" : "s");
 	report_flush(report, report->text);
