@@ -135,9 +135,21 @@ bench_begin(const struct load_plan *plan)
 	assert_int_equal(load_begin(&bench.generator, 0, &which), LOAD_OK);
 }
 
+/* What is under way is of both pools, which end one after the other. */
+static void
+bench_drain(struct rte_ring *ring)
+{
+	struct rte_mbuf *packet;
+
+	while (rte_ring_dequeue(ring, (void **)&packet) == 0)
+		rte_pktmbuf_free(packet);
+}
+
 void
 bench_end(void)
 {
+	bench_drain(bench.rig.from_engine);
+	bench_drain(bench.rig.to_engine);
 	bench.open = false;
 	bench.workers = 1;
 	bench.vlan = NULL;
