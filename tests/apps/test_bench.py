@@ -195,11 +195,12 @@ class Bench(unittest.TestCase):
 
     def test_conditions_are_said_of_each_name(self):
         asked = BENCH.parse(["all", "--flood-clients", "7"])
-        said = {name: REPORT.conditions({"ran_with": BENCH.ran_with(asked, name)})
+        said = {name: REPORT.conditions({"name": name, "ran_with": BENCH.ran_with(asked, name)})
                 for name in asked.names}
         self.assertEqual(said["flood"], "ran with memory: auto, 7 at once, the engine copies")
         self.assertEqual(said["syn"], "ran with memory: none")
         self.assertIn("512 at once, the engine lends its buffers", said["request"])
+        self.assertEqual(said["forward"], "ran with memory: auto, the engine lends its buffers")
         self.assertIn("512 at once in closed loops, 65,536 in open ones",
                       said["search"])
         whole = document()

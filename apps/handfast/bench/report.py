@@ -315,6 +315,7 @@ def conditions(result: dict) -> str:
         said.append(f"{how['concurrency']:,} at once"
                     + (f" in closed loops, {how['open_loop_concurrency']:,} in open ones"
                        if "open_loop_concurrency" in how else ""))
+    if TABLES.get(result["name"]) is not syn_table:  # Those have no memif.
         said.append("the engine lends its buffers" if how["zero_copy"] else "the engine copies")
     return "ran with " + ", ".join(said)
 
