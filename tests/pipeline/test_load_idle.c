@@ -34,6 +34,15 @@ begin_one(uint8_t retries)
 	bench_expect(TCP_SYN, 0);
 }
 
+/* And it is held. */
+static void
+hold_one(void)
+{
+	begin_one(3);
+	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
+	bench_expect(TCP_ACK, 0);
+}
+
 /* To a peer that agreed to timestamps a segment without them says nothing (RFC 7323 3.2). */
 static void
 connections_with_timestamps_are_held_by_both_sides(void **state)
@@ -88,9 +97,7 @@ static void
 a_fin_that_comes_again_is_answered_again(void **state)
 {
 	(void)state;
-	begin_one(3);
-	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
-	bench_expect(TCP_ACK, 0);
+	hold_one();
 	for (unsigned int i = 0; i < 2; i++) {
 		const uint32_t ack = bench.ack;
 
@@ -214,9 +221,7 @@ static void
 no_icmp_error_ends_a_held_connection(void **state)
 {
 	(void)state;
-	begin_one(3);
-	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
-	bench_expect(TCP_ACK, 0);
+	hold_one();
 	say_unreachable();
 	assert_false(bench_hear());
 	assert_int_equal(bench_load()->active, 1);
@@ -422,9 +427,7 @@ what_acknowledges_something_else_is_challenged(void **state)
 	uint32_t ack;
 
 	(void)state;
-	begin_one(3);
-	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
-	bench_expect(TCP_ACK, 0);
+	hold_one();
 	ack = bench.ack;
 	/* In order, and as a keep-alive probe. */
 	for (uint32_t seq = 778; seq > 776; seq--) {
@@ -457,9 +460,7 @@ challenges_of_forged_acknowledgements_are_limited(void **state)
 	unsigned int heard = 0;
 
 	(void)state;
-	begin_one(3);
-	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
-	bench_expect(TCP_ACK, 0);
+	hold_one();
 	for (unsigned int i = 0; i < 5000; i++) {
 		bench.ack = 0xdeadbeef;
 		bench_say(TCP_ACK, 1000, NULL);
@@ -474,9 +475,7 @@ static void
 a_reset_ends_a_held_connection_where_it_is_in_order(void **state)
 {
 	(void)state;
-	begin_one(3);
-	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
-	bench_expect(TCP_ACK, 0);
+	hold_one();
 	bench_say(TCP_ACK, 1000, "text");
 	bench_expect(TCP_ACK, 0);
 	for (uint32_t away = 1; away < 64; away++) {
@@ -499,9 +498,7 @@ static void
 a_syn_ack_that_comes_again_changes_nothing(void **state)
 {
 	(void)state;
-	begin_one(3);
-	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
-	bench_expect(TCP_ACK, 0);
+	hold_one();
 	bench_say(TCP_ACK, 1000, "text");
 	bench_expect(TCP_ACK, 0);
 	assert_int_equal(bench.heard.segment.ack, 782);
@@ -521,9 +518,7 @@ static void
 what_acknowledges_nothing_is_not_answered(void **state)
 {
 	(void)state;
-	begin_one(3);
-	bench_say(TCP_SYN | TCP_ACK, 1000, NULL);
-	bench_expect(TCP_ACK, 0);
+	hold_one();
 	bench_say(TCP_SYN, 1000, NULL);
 	assert_false(bench_hear());
 	bench_say(TCP_FIN, 1000, NULL);

@@ -301,12 +301,13 @@ def measured(asked) -> dict:
     asked.core_pair = choose_cores(asked.cores)
     if asked.memory == "huge" and not free_huge_mib():
         raise Trouble("argument --memory: 'huge' is not possible: no hugepage is free", 2)
-    if in_front():
+    front = bool(in_front())
+    if front:
         # Who reads counters and clock in turn must not wait for what it measures between them.
         os.setpriority(os.PRIO_PROCESS, 0, HIGHEST)
     document = {"schema": 1, "environment": environment(asked.core_pair),
                 "settings": {"repetitions": asked.repetitions, "seconds": asked.seconds,
-                             "priority": bool(in_front())}, "results": []}
+                             "priority": front}, "results": []}
     if asked.report:
         try_page(asked.report)
     say_what_comes(asked)

@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-HIGHEST = -20   # The best priority that setpriority(2) knows.
+HIGHEST = -20  # The best priority that setpriority(2) knows.
 FARTHER = 1.5  # Times as far are cores another time; the same place varies by less.
 
 

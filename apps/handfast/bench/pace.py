@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How long it takes, said before it begins and with every line; and an end before that.
 
-Ctrl-C, SIGTERM and SIGHUP end what runs.  What is complete by then is still reported: nobody is to lose
-twenty minutes of figures for not having had thirty.
+Ctrl-C, SIGTERM and SIGHUP end what runs.  What is complete by then is still reported: nobody is to
+lose twenty minutes of figures for not having had thirty.
 """
 
 import contextlib
@@ -96,7 +96,7 @@ def undisturbed():
 
 
 def end_by_signal(number: int, _frame) -> None:
-    """Of SIGINT, SIGTERM and SIGHUP the first ends what is measured, and nothing interrupts the end of it.
+    """The first signal of ENDS ends what is measured, and nothing interrupts the end of it.
 
     `timeout` and terminals signal a whole group, and people do so twice.
     """
